@@ -1,0 +1,277 @@
+package action
+
+import (
+	"cmp"
+	"encoding/base64"
+	"hash/crc32"
+	"iter"
+	"reflect"
+	"slices"
+
+	"moat/ec2query"
+	"moat/fault"
+)
+
+// Describe is an action that lists rows: by id, by filter, page by page. Out
+// is the type of its output; the reply is rendered row by row, as one list of
+// Shape and the token of the next page.
+type Describe[In, Out, Row, Shape any] struct {
+	Name, Doc string
+	// List is the list's element name in the reply.
+	List string
+
+	// IDs gives the rows that the input names, in any order and checked; ok is
+	// false when it names none. Filters apply to them too. Nil for no ids.
+	IDs func(c *Call, in *In) (rows []Row, ok bool, err error)
+	// From gives the rows at and after an id, in the order of ids. In is the
+	// input, for actions that look at other members of it.
+	From func(c *Call, in *In, id string) iter.Seq[Row]
+	// Check refuses an input before anything is looked up; nil accepts all.
+	Check func(c *Call, in *In) error
+
+	ID      func(r Row) string
+	Filters []Match[Row]
+	Tags    *Tags[Row]
+	Page    Page
+
+	Shape func(c *Call, r Row) Shape
+	// Key gives what the rendered form of a row depends on alone, usually the
+	// row's pointer; nil where it depends on more and cannot be kept.
+	Key func(r Row) any
+}
+
+// Page says how an action pages, and how it refuses. The zero value takes 5
+// to 1000 results and refuses as DescribeVpcs does.
+type Page struct {
+	Min, Max int32
+	// Default is the page's size when the request names none; 0 gives all.
+	Default int32
+	// BadToken is the refusal of a token; nil for the common one.
+	BadToken func(token string) *fault.Error
+	// WithIDs is the refusal of MaxResults together with ids; nil where both
+	// may be given.
+	WithIDs *fault.Error
+}
+
+// Info describes the action.
+func (a Describe[In, Out, Row, Shape]) Info() Info {
+	return Info{a.Name, a.Doc, reflect.TypeFor[In](), reflect.TypeFor[Out](), false}
+}
+
+// NewInput gives a pointer to a zero input.
+func (a Describe[In, Out, Row, Shape]) NewInput() any { return new(In) }
+
+// Answer finds the rows and gives the page that was asked for.
+func (a Describe[In, Out, Row, Shape]) Answer(c *Call, input any) (*Reply, error) {
+	in := input.(*In)
+	v, f := reflect.ValueOf(in).Elem(), fieldsOf(reflect.TypeFor[In]())
+	var asked []Filter
+	if f.filters != nil {
+		asked = v.FieldByIndex(f.filters).Interface().([]Filter)
+	}
+	size, after, err := a.page(v, f)
+	if err != nil {
+		return nil, err
+	}
+	if a.Check != nil {
+		if err := a.Check(c, in); err != nil {
+			return nil, err
+		}
+	}
+	filters, err := bind(a.Filters, a.Tags, asked)
+	if err != nil {
+		return nil, err
+	}
+	rows, next, err := a.rows(c, in, filters, size, after)
+	if err != nil {
+		return nil, err
+	}
+	r := &Reply{List: a.List, Len: len(rows), Append: func(buf []byte, i int) []byte {
+		return a.appendItem(c, buf, rows[i])
+	}}
+	if next {
+		r.Next = pageToken(a.Name, a.ID(rows[len(rows)-1]))
+	}
+	return r, nil
+}
+
+func (a Describe[In, Out, Row, Shape]) appendItem(c *Call, buf []byte, r Row) []byte {
+	if a.Key == nil || c.Cache == nil {
+		return ec2query.AppendElement(buf, "item", a.Shape(c, r))
+	}
+	key := CacheKey{a.Name, a.Key(r)}
+	if b, ok := c.Cache.Get(key); ok {
+		return append(buf, b...)
+	}
+	start := len(buf)
+	buf = ec2query.AppendElement(buf, "item", a.Shape(c, r))
+	c.Cache.Set(key, slices.Clone(buf[start:]))
+	return buf
+}
+
+// rows gives the rows of the page, and whether more follow.
+func (a Describe[In, Out, Row, Shape]) rows(c *Call, in *In, filters []bound[Row], size int, after string) (page []Row, more bool, err error) {
+	var source iter.Seq[Row]
+	if a.IDs != nil {
+		named, ok, err := a.IDs(c, in)
+		if err != nil {
+			return nil, false, err
+		}
+		if ok {
+			if size > 0 && a.Page.WithIDs != nil && reflectMax(in) {
+				return nil, false, a.Page.WithIDs
+			}
+			source = a.sorted(named)
+		}
+	}
+	if source == nil {
+		source = a.candidates(c, filters)
+	}
+	if source == nil {
+		source = a.From(c, in, after)
+	}
+	for r := range source {
+		if after != "" && a.ID(r) <= after {
+			continue
+		}
+		keep := true
+		for i := range filters {
+			if keep = filters[i].holds(c, r); !keep {
+				break
+			}
+		}
+		if !keep {
+			continue
+		}
+		if size > 0 && len(page) == size {
+			return page, true, nil
+		}
+		page = append(page, r)
+	}
+	return page, false, nil
+}
+
+// candidates gives the rows that the best indexed filter finds, or nil when
+// no filter has an index.
+func (a Describe[In, Out, Row, Shape]) candidates(c *Call, filters []bound[Row]) iter.Seq[Row] {
+	const enough = 64
+	best, least := -1, 0
+	for i := range filters {
+		b := &filters[i]
+		if b.match.Find == nil || !b.literal() {
+			continue
+		}
+		n := 0
+		for _, v := range b.values {
+			for range b.match.Find(c, v) {
+				if n++; n >= enough {
+					break
+				}
+			}
+		}
+		if best < 0 || n < least {
+			best, least = i, n
+		}
+	}
+	if best < 0 {
+		return nil
+	}
+	b := &filters[best]
+	if len(b.values) == 1 {
+		return b.match.Find(c, b.values[0])
+	}
+	var rows []Row
+	for _, v := range b.values {
+		rows = slices.AppendSeq(rows, b.match.Find(c, v))
+	}
+	return a.sorted(rows)
+}
+
+// sorted gives rows in the order of ids, each once.
+func (a Describe[In, Out, Row, Shape]) sorted(rows []Row) iter.Seq[Row] {
+	rows = slices.Clone(rows)
+	slices.SortFunc(rows, func(x, y Row) int { return cmp.Compare(a.ID(x), a.ID(y)) })
+	rows = slices.CompactFunc(rows, func(x, y Row) bool { return a.ID(x) == a.ID(y) })
+	return slices.Values(rows)
+}
+
+// reflectMax reports whether the input names MaxResults.
+func reflectMax(in any) bool {
+	v := reflect.ValueOf(in).Elem()
+	f := fieldsOf(v.Type()).maxResults
+	return f != nil && !v.FieldByIndex(f).IsNil()
+}
+
+// page reads the paging members: size 0 means everything, after is the last
+// id of the page before.
+func (a Describe[In, Out, Row, Shape]) page(v reflect.Value, f *fields) (size int, after string, err error) {
+	least, most := a.Page.Min, a.Page.Max
+	if most == 0 {
+		least, most = 5, 1000
+	}
+	size = int(a.Page.Default)
+	if f.maxResults != nil {
+		if p := v.FieldByIndex(f.maxResults).Interface().(*int32); p != nil {
+			if *p < least {
+				return 0, "", fault.InvalidParameterValue.Say("Value ( %d ) for parameter maxResults is invalid. Expecting a value greater than %d.", *p, least)
+			}
+			if *p > most {
+				return 0, "", fault.InvalidParameterValue.Say("Value ( %d ) for parameter maxResults is invalid. Expecting a value smaller than %d.", *p, most)
+			}
+			size = int(*p)
+		}
+	}
+	if f.nextToken != nil {
+		// An empty token is as good as none.
+		if token := v.FieldByIndex(f.nextToken).String(); token != "" {
+			id, ok := parsePageToken(a.Name, token)
+			if !ok {
+				if a.Page.BadToken != nil {
+					return 0, "", a.Page.BadToken(token)
+				}
+				return 0, "", fault.InvalidParameterValue.Say("Value ( %s ) for parameter NextToken is invalid. The token is invalid.", token)
+			}
+			after = id
+		}
+	}
+	return size, after, nil
+}
+
+// A page token names the last row shown, so that rows that come and go
+// between two pages are neither skipped nor shown twice. A checksum over the
+// action's name keeps tokens of other actions and garbage out.
+func pageToken(action, id string) string {
+	sum := crc32.ChecksumIEEE([]byte(action + "\x00" + id))
+	b := append([]byte{byte(sum >> 24), byte(sum >> 16), byte(sum >> 8), byte(sum)}, id...)
+	return base64.URLEncoding.EncodeToString(b)
+}
+
+func parsePageToken(action, token string) (id string, ok bool) {
+	b, err := base64.URLEncoding.DecodeString(token)
+	if err != nil || len(b) < 5 {
+		return "", false
+	}
+	id = string(b[4:])
+	return id, pageToken(action, id) == token
+}
+
+// Paged gives the page of rows that are already in order, for actions that are
+// not a Describe: the same tokens and refusals.
+func Paged[Row any](name string, p Page, in any, rows []Row, id func(Row) string) (page []Row, next string, err error) {
+	d := Describe[struct{}, struct{}, Row, struct{}]{Name: name, Page: p}
+	v := reflect.ValueOf(in).Elem()
+	size, after, err := d.page(v, fieldsOf(v.Type()))
+	if err != nil {
+		return nil, "", err
+	}
+	for _, r := range rows {
+		if after != "" && id(r) <= after {
+			continue
+		}
+		if size > 0 && len(page) == size {
+			return page, pageToken(name, id(page[len(page)-1])), nil
+		}
+		page = append(page, r)
+	}
+	return page, "", nil
+}

@@ -1,0 +1,268 @@
+package state
+
+import (
+	"iter"
+
+	"github.com/tidwall/btree"
+
+	"moat/vpc"
+)
+
+// A Kind is a kind of record: how it is named, indexed, tagged and read back.
+// Its methods are the only way to the rows of a space.
+type Kind[K ~string, T any] struct {
+	n    kindNumber
+	name string // in keys of the store; never changed
+	key  func(*T) K
+
+	// resource is the type that tags and ARNs know, idPrefix what its ids
+	// begin with; both are empty for a kind without tags.
+	resource string
+	idPrefix string
+	tags     func(*T) *vpc.Tags
+
+	indexes []*Index[T]
+}
+
+// An Index finds rows by an attribute. A row may have the attribute several
+// times, or not at all.
+type Index[T any] struct {
+	n     int
+	attrs func(row *T, yield func(attr string))
+}
+
+// A Reader is something that rows can be read from: a Space or a Txn.
+type Reader interface{ space() *Space }
+
+type entry[T any] struct {
+	attr, id string
+	row      *T
+}
+
+func lessEntry[T any](a, b entry[T]) bool {
+	if a.attr != b.attr {
+		return a.attr < b.attr
+	}
+	return a.id < b.id
+}
+
+// A table holds the rows of one kind in one space. A table in a view is never
+// changed; a transaction copies it first, which costs the same for any size.
+type table[T any] struct {
+	rows    *btree.Map[string, *T]
+	indexes []*btree.BTreeG[entry[T]] // the kind's own, then one for tags
+}
+
+func (k *Kind[K, T]) newTable() any {
+	t := &table[T]{rows: new(btree.Map[string, *T])}
+	n := len(k.indexes)
+	if k.tags != nil {
+		n++
+	}
+	for range n {
+		t.indexes = append(t.indexes, btree.NewBTreeGOptions(lessEntry[T], btree.Options{NoLocks: true, Degree: 32}))
+	}
+	return t
+}
+
+func (k *Kind[K, T]) copyTable(a any) any {
+	t := a.(*table[T])
+	c := &table[T]{rows: t.rows.Copy(), indexes: make([]*btree.BTreeG[entry[T]], len(t.indexes))}
+	for i, x := range t.indexes {
+		c.indexes[i] = x.Copy()
+	}
+	return c
+}
+
+func (k *Kind[K, T]) in(r Reader) *table[T] {
+	if s := r.space(); s != nil && s.tables[k.n] != nil {
+		return s.tables[k.n].(*table[T])
+	}
+	return nil
+}
+
+// Name gives the kind's name in the store.
+func (k *Kind[K, T]) Name() string { return k.name }
+
+// ResourceType gives the type by which tags know the kind, "" for a kind
+// without tags.
+func (k *Kind[K, T]) ResourceType() string { return k.resource }
+
+// IDPrefix gives what ids of the kind begin with, without the dash.
+func (k *Kind[K, T]) IDPrefix() string { return k.idPrefix }
+
+// Get gives the row with an id, or nil.
+func (k *Kind[K, T]) Get(r Reader, id K) *T {
+	t := k.in(r)
+	if t == nil {
+		return nil
+	}
+	row, _ := t.rows.Get(string(id))
+	return row
+}
+
+// Len gives the number of rows.
+func (k *Kind[K, T]) Len(r Reader) int {
+	t := k.in(r)
+	if t == nil {
+		return 0
+	}
+	return t.rows.Len()
+}
+
+// All gives every row in the order of ids.
+func (k *Kind[K, T]) All(r Reader) iter.Seq[*T] { return k.From(r, "") }
+
+// From gives the rows whose ids are at or after id, in order.
+func (k *Kind[K, T]) From(r Reader, id K) iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		if t := k.in(r); t != nil {
+			t.rows.Ascend(string(id), func(_ string, row *T) bool { return yield(row) })
+		}
+	}
+}
+
+// By gives the rows that have the attribute in the index, in the order of ids.
+func (k *Kind[K, T]) By(r Reader, ix *Index[T], attr string) iter.Seq[*T] {
+	return k.walk(r, ix.n, attr)
+}
+
+// ByTag gives the rows that have the tag, in the order of ids.
+func (k *Kind[K, T]) ByTag(r Reader, key, value string) iter.Seq[*T] {
+	return k.walk(r, len(k.indexes), key+"\x00"+value)
+}
+
+func (k *Kind[K, T]) walk(r Reader, index int, attr string) iter.Seq[*T] {
+	return func(yield func(*T) bool) {
+		t := k.in(r)
+		if t == nil {
+			return
+		}
+		t.indexes[index].Ascend(entry[T]{attr: attr}, func(e entry[T]) bool {
+			return e.attr == attr && yield(e.row)
+		})
+	}
+}
+
+// Count gives how many rows have the attribute in the index, counting no
+// further than limit.
+func (k *Kind[K, T]) Count(r Reader, ix *Index[T], attr string, limit int) int {
+	n := 0
+	for range k.By(r, ix, attr) {
+		if n++; n >= limit {
+			break
+		}
+	}
+	return n
+}
+
+// Put stages a row, in place of one with the same id if there is one.
+func (k *Kind[K, T]) Put(tx *Txn, row *T) { k.set(tx, string(k.key(row)), row) }
+
+// Delete stages the removal of the row with an id; none is no error.
+func (k *Kind[K, T]) Delete(tx *Txn, id K) { k.set(tx, string(id), nil) }
+
+func (k *Kind[K, T]) set(tx *Txn, id string, row *T) {
+	t := tx.Space.own(k).(*table[T])
+	old := k.replace(t, id, row)
+	if old == nil && row == nil {
+		return
+	}
+	var o, n any
+	if old != nil {
+		o = old
+	}
+	if row != nil {
+		n = row
+	}
+	tx.record(k, id, o, n)
+}
+
+// replace sets (or with nil removes) a row of a table that nobody else sees.
+func (k *Kind[K, T]) replace(t *table[T], id string, row *T) (old *T) {
+	if row == nil {
+		old, _ = t.rows.Delete(id)
+	} else {
+		old, _ = t.rows.Set(id, row)
+	}
+	if old != nil {
+		k.eachAttr(old, func(i int, attr string) { t.indexes[i].Delete(entry[T]{attr: attr, id: id}) })
+	}
+	if row != nil {
+		k.eachAttr(row, func(i int, attr string) { t.indexes[i].Set(entry[T]{attr, id, row}) })
+	}
+	return old
+}
+
+func (k *Kind[K, T]) eachAttr(row *T, f func(index int, attr string)) {
+	for i, ix := range k.indexes {
+		ix.attrs(row, func(attr string) { f(i, attr) })
+	}
+	if k.tags != nil {
+		for _, tag := range *k.tags(row) {
+			f(len(k.indexes), tag.Key+"\x00"+tag.Value)
+		}
+	}
+}
+
+// TagsOf gives the tags of the row with an id; ok is false if there is none.
+func (k *Kind[K, T]) TagsOf(r Reader, id string) (tags vpc.Tags, ok bool) {
+	row := k.Get(r, K(id))
+	if row == nil || k.tags == nil {
+		return nil, false
+	}
+	return *k.tags(row), true
+}
+
+// SetTags stages new tags for the row with an id, which must be there.
+func (k *Kind[K, T]) SetTags(tx *Txn, id string, tags vpc.Tags) {
+	c := *k.Get(tx, K(id))
+	*k.tags(&c) = tags
+	k.Put(tx, &c)
+}
+
+// EachTagged gives id and tags of every row, in the order of ids.
+func (k *Kind[K, T]) EachTagged(r Reader) iter.Seq2[string, vpc.Tags] {
+	return func(yield func(string, vpc.Tags) bool) {
+		if k.tags == nil {
+			return
+		}
+		for row := range k.All(r) {
+			if !yield(string(k.key(row)), *k.tags(row)) {
+				return
+			}
+		}
+	}
+}
+
+// An AnyKind is a Kind without its types: what tags and the store see of it.
+type AnyKind interface {
+	Name() string
+	ResourceType() string
+	IDPrefix() string
+	TagsOf(r Reader, id string) (vpc.Tags, bool)
+	SetTags(tx *Txn, id string, tags vpc.Tags)
+	EachTagged(r Reader) iter.Seq2[string, vpc.Tags]
+
+	number() kindNumber
+	newTable() any
+	copyTable(any) any
+	decode(data []byte) (any, error)
+	apply(s *Space, id string, row any)
+}
+
+func (k *Kind[K, T]) number() kindNumber { return k.n }
+
+func (k *Kind[K, T]) decode(data []byte) (any, error) {
+	row := new(T)
+	if err := decodeRecord(data, row); err != nil {
+		return nil, err
+	}
+	return row, nil
+}
+
+// apply puts a decoded row, or removes the one with the id when row is nil.
+func (k *Kind[K, T]) apply(s *Space, id string, row any) {
+	r, _ := row.(*T)
+	k.replace(s.own(k).(*table[T]), id, r)
+}

@@ -1,0 +1,158 @@
+package state
+
+import (
+	"fmt"
+	"time"
+
+	"moat/iam"
+	"moat/vpc"
+)
+
+// A Stage collects the changes of calls on top of a view, one call after the
+// other, each whole or not at all.
+type Stage struct {
+	base   *View
+	rev    uint64
+	spaces map[Scope]*Space
+}
+
+// NewStage gives a stage on a view with nothing staged.
+func NewStage(v *View) *Stage {
+	return &Stage{base: v, rev: v.Rev, spaces: map[Scope]*Space{}}
+}
+
+// A Call is what a transaction must be told, since it reads no clock and draws
+// no number of its own.
+type Call struct {
+	Scope  Scope
+	Caller iam.Principal
+	Now    time.Time
+	Quotas *vpc.Quotas
+	// Random gives numbers for new ids.
+	Random func() uint64
+}
+
+// A Txn is the staging of one call: it reads what the calls before it left,
+// and its own changes.
+type Txn struct {
+	*Space
+	Caller iam.Principal
+	Now    time.Time
+	Quotas *vpc.Quotas
+
+	random  func() uint64
+	stage   *Stage
+	spaces  map[Scope]*Space
+	changes *[]Change
+}
+
+// A Change is a row before and after a call; nil where it did not exist.
+type Change struct {
+	Scope    Scope
+	Kind     AnyKind
+	ID       string
+	Old, New any
+}
+
+// Key gives the key of the changed row in the store.
+func (c *Change) Key() string { return Key(c.Scope, c.Kind, c.ID) }
+
+// Begin starts a call's transaction. It counts only once it is accepted.
+func (st *Stage) Begin(c Call) *Txn {
+	tx := &Txn{
+		Caller: c.Caller, Now: c.Now, Quotas: c.Quotas,
+		random: c.Random, stage: st, spaces: map[Scope]*Space{}, changes: new([]Change),
+	}
+	if tx.Quotas == nil {
+		tx.Quotas = vpc.DefaultQuotas()
+	}
+	return tx.In(c.Scope)
+}
+
+// In gives the same transaction in another scope.
+func (tx *Txn) In(s Scope) *Txn {
+	sp := tx.spaces[s]
+	if sp == nil {
+		if staged := tx.stage.spaces[s]; staged != nil {
+			sp = staged.clone()
+		} else {
+			sp = tx.stage.base.In(s).clone()
+		}
+		tx.spaces[s] = sp
+	}
+	c := *tx
+	c.Space = sp
+	return &c
+}
+
+func (tx *Txn) record(k AnyKind, id string, old, row any) {
+	for i := range *tx.changes {
+		c := &(*tx.changes)[i]
+		if c.Kind == k && c.ID == id && c.Scope == tx.Scope {
+			c.New = row
+			return
+		}
+	}
+	*tx.changes = append(*tx.changes, Change{tx.Scope, k, id, old, row})
+}
+
+// Changes gives what the transaction staged, each row once, in the order of
+// first touch. A row that came and went is left out.
+func (tx *Txn) Changes() []Change {
+	out := (*tx.changes)[:0:0]
+	for _, c := range *tx.changes {
+		if c.Old != nil || c.New != nil {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+// Accept makes the transaction's changes part of the stage, as its next
+// revision, which it gives.
+func (st *Stage) Accept(tx *Txn) uint64 {
+	for scope, s := range tx.spaces {
+		s.owned = [numKinds]bool{}
+		st.spaces[scope] = s
+	}
+	st.rev++
+	return st.rev
+}
+
+// View gives the view that the accepted transactions make.
+func (st *Stage) View() *View {
+	v := &View{Rev: st.rev, spaces: st.base.spaces.Copy()}
+	for scope, s := range st.spaces {
+		v.spaces.Set(scope.key(), s)
+	}
+	return v
+}
+
+// NewID gives a new id: prefix, a dash and 17 hexadecimal digits.
+func (tx *Txn) NewID(prefix string) string {
+	return fmt.Sprintf("%s-0%016x", prefix, tx.random())
+}
+
+// Random gives a random number, for addresses and the like.
+func (tx *Txn) Random() uint64 { return tx.random() }
+
+// ruleGroupDigits is how many digits of a group's id its rules' ids begin with.
+const ruleGroupDigits = 10
+
+// NewRuleID gives an id for a new rule of g that none of its rules has.
+func (tx *Txn) NewRuleID(g *vpc.SecurityGroup) vpc.RuleID {
+	digits := string(g.ID[3:])
+	if len(digits) < ruleGroupDigits {
+		digits += "0000000000"
+	}
+	for {
+		id := vpc.RuleID(fmt.Sprintf("sgr-%s%07x", digits[:ruleGroupDigits], tx.random()>>36))
+		taken := false
+		for i := range g.Rules {
+			taken = taken || g.Rules[i].ID == id
+		}
+		if !taken {
+			return id
+		}
+	}
+}

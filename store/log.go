@@ -1,0 +1,120 @@
+// Package store knows how the state becomes durable: calls are planned on a
+// view and committed to a log, several at once, all or nothing; views follow
+// the log. What the records mean is not its business.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"moat/state"
+)
+
+// A Log is where commits go. There are two: etcd, and memory for tests and
+// for servers that forget.
+type Log interface {
+	// Load gives every record at the head, in pages, and the head. It may call
+	// page from one goroutine only.
+	Load(ctx context.Context, page func([]state.Record) error) (Head, error)
+
+	// Append writes a batch after the given head, whole or not at all, and
+	// gives the new head once the batch is durable. When another server was
+	// faster it gives ErrBehind and nothing is written. Any other error means
+	// that the batch was not written and will not be, except that an error
+	// from ctx leaves it open.
+	Append(ctx context.Context, after Head, b *Batch) (Head, error)
+
+	// Head gives the head as it is at some moment after the call began.
+	Head(ctx context.Context) (Head, error)
+
+	// Watch gives every batch after the given head, in order, until ctx ends.
+	// An Update with Err ends it too: the view must be loaded again.
+	Watch(ctx context.Context, after Head) <-chan Update
+
+	// Scan gives up to limit entries of a book from a revision on, in order.
+	Scan(ctx context.Context, b Book, from uint64, limit int) ([]Entry, error)
+
+	// Trim removes the entries of a book before a revision.
+	Trim(ctx context.Context, b Book, before uint64) error
+
+	// Shared reports whether other servers may write to the log too.
+	Shared() bool
+
+	// Limits are those of one batch.
+	Limits() Limits
+
+	// Compact gives space back that removed entries took.
+	Compact(ctx context.Context) error
+
+	Close() error
+}
+
+// A Head is a place in the log: the revision, and the log's own mark for it,
+// which grows with every batch.
+type Head struct {
+	Rev  uint64
+	Mark int64
+}
+
+// A Batch is what some calls change together.
+type Batch struct {
+	Rev     uint64 // of the last call
+	Records []state.Record
+	Entries []BookEntry // one event and one past for each call
+}
+
+// A Book is a series of entries by revision beside the records.
+type Book string
+
+// The books: what was done by whom, and what was there before.
+const (
+	Audit Book = "audit"
+	Past  Book = "past"
+)
+
+// An Entry is a book's entry for a revision.
+type Entry struct {
+	Rev   uint64
+	Value []byte
+}
+
+// A BookEntry is an entry with its book.
+type BookEntry struct {
+	Book Book
+	Entry
+}
+
+// An Update is a batch that somebody wrote.
+type Update struct {
+	Head    Head
+	Records []state.Record
+	Err     error
+}
+
+// Limits bound a batch: the number of things written, and their bytes.
+type Limits struct{ Ops, Bytes int }
+
+// ErrBehind says that the log's head has moved on.
+var ErrBehind = errors.New("the log has moved on")
+
+// ErrTooBig says that a call changes more than one transaction can hold.
+var ErrTooBig = errors.New("the call changes more than one transaction of etcd can hold: raise --max-txn-ops and --max-request-bytes of the etcd cluster")
+
+// A NoSpaceError says that there is no room for further writes.
+type NoSpaceError struct{ Reason string }
+
+func (e *NoSpaceError) Error() string { return e.Reason }
+
+func (b *Batch) size() Limits {
+	l := Limits{Ops: 1 + len(b.Records) + len(b.Entries)}
+	for _, r := range b.Records {
+		l.Bytes += len(r.Key) + len(r.Value) + 64
+	}
+	for _, e := range b.Entries {
+		l.Bytes += len(e.Value) + 64
+	}
+	return l
+}
+
+func revKey(rev uint64) string { return fmt.Sprintf("%016x", rev) }

@@ -1,0 +1,484 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"moat/state"
+)
+
+// A Store keeps the view of a log and commits to it.
+type Store struct {
+	log  Log
+	opts Options
+
+	now atomic.Pointer[published]
+	// staging guards the making of views: their trees are copied on write,
+	// which marks the tree that is copied.
+	staging sync.Mutex
+
+	writes chan *write
+	reads  barriers
+
+	stop    context.CancelFunc
+	stopped sync.WaitGroup
+	done    chan struct{} // closed when the store takes no more writes
+	ended   chan struct{} // closed when the last write has its answer
+}
+
+// Options say how a store behaves.
+type Options struct {
+	// LocalReads answers reads from the view at hand, also when other servers
+	// write: faster, and possibly behind.
+	LocalReads bool
+	// NewEventID gives an id for an event.
+	NewEventID func() string
+	Logger     *slog.Logger
+	// OnCommit is told of each batch: the calls in it and how long the log took.
+	OnCommit func(calls int, took time.Duration)
+}
+
+// published is a view with its place in the log.
+type published struct {
+	view *state.View
+	head Head
+	next chan struct{} // closed when there is a newer one
+}
+
+// A Write is a call that changes something.
+type Write struct {
+	Call state.Call
+	// Plan stages the call. It may be called several times, on newer views.
+	Plan func(tx *state.Txn) (any, error)
+	// Event says who makes the call; the store adds id, revision and changes.
+	Event Event
+	// DryRun plans and drops.
+	DryRun bool
+}
+
+type write struct {
+	*Write
+	out    any
+	err    error
+	rev    uint64
+	answer chan struct{}
+}
+
+// ErrClosed says that the store is closed.
+var ErrClosed = errors.New("the store is closed")
+
+// Open loads the log's state and follows it.
+func Open(ctx context.Context, log Log, opts Options) (*Store, error) {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.OnCommit == nil {
+		opts.OnCommit = func(int, time.Duration) {}
+	}
+	s := &Store{log: log, opts: opts, writes: make(chan *write, 1024), done: make(chan struct{}), ended: make(chan struct{})}
+	v, head, err := s.load(ctx)
+	if err != nil {
+		return nil, err
+	}
+	s.now.Store(&published{v, head, make(chan struct{})})
+	run, stop := context.WithCancel(context.Background())
+	s.stop = stop
+	s.stopped.Go(func() { s.commitLoop(run) })
+	s.reads.kick = make(chan struct{}, 1)
+	if log.Shared() {
+		s.stopped.Go(func() { s.barrierLoop(run) })
+		s.stopped.Go(func() { s.follow(run) })
+	}
+	return s, nil
+}
+
+// Close stops taking writes, finishes those under way and closes the log.
+func (s *Store) Close() error {
+	close(s.done)
+	s.stop()
+	s.stopped.Wait()
+	return s.log.Close()
+}
+
+// load reads the whole state. Records are decoded on all cores.
+func (s *Store) load(ctx context.Context) (*state.View, Head, error) {
+	pages := make(chan []state.Record, 4)
+	decoded := make(chan []state.Decoded, 4)
+	var head Head
+	g, ctx := errgroup.WithContext(ctx)
+	g.Go(func() (err error) {
+		defer close(pages)
+		head, err = s.log.Load(ctx, func(p []state.Record) error {
+			select {
+			case pages <- p:
+				return nil
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		})
+		return err
+	})
+	workers, _ := errgroup.WithContext(ctx)
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() error {
+			for p := range pages {
+				out := make([]state.Decoded, len(p))
+				for i, r := range p {
+					d, err := state.Decode(r)
+					if err != nil {
+						// The loader must not wait for a reader that is gone.
+						go func() {
+							for range pages { //nolint:revive // drained
+							}
+						}()
+						return err
+					}
+					out[i] = d
+				}
+				decoded <- out
+			}
+			return nil
+		})
+	}
+	g.Go(func() error {
+		defer close(decoded)
+		return workers.Wait()
+	})
+	view := state.NewView().Apply(0, func(yield func(state.Decoded) bool) {
+		for p := range decoded {
+			for _, d := range p {
+				yield(d)
+			}
+		}
+	})
+	if err := g.Wait(); err != nil {
+		return nil, Head{}, fmt.Errorf("load the state: %w", err)
+	}
+	view.Rev = head.Rev
+	return view, head, nil
+}
+
+// Latest gives the view at hand, whatever other servers may have written.
+func (s *Store) Latest() *state.View { return s.now.Load().view }
+
+// View gives a view that has every write that was answered before the call,
+// by whichever server.
+func (s *Store) View(ctx context.Context) (*state.View, error) {
+	if !s.log.Shared() || s.opts.LocalReads {
+		return s.Latest(), nil
+	}
+	p, err := s.barrier(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.view, nil
+}
+
+// WaitRev gives a view at or after a revision.
+func (s *Store) WaitRev(ctx context.Context, rev uint64) (*state.View, error) {
+	p, err := s.wait(ctx, func(p *published) bool { return p.view.Rev >= rev })
+	if err != nil {
+		return nil, err
+	}
+	return p.view, nil
+}
+
+func (s *Store) wait(ctx context.Context, ok func(*published) bool) (*published, error) {
+	for {
+		p := s.now.Load()
+		if ok(p) {
+			return p, nil
+		}
+		select {
+		case <-p.next:
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-s.done:
+			return nil, ErrClosed
+		}
+	}
+}
+
+// publish makes a view the current one, unless a newer one already is. The
+// caller holds staging.
+func (s *Store) publish(v *state.View, head Head) {
+	old := s.now.Load()
+	if head.Mark <= old.head.Mark {
+		return
+	}
+	s.now.Store(&published{v, head, make(chan struct{})})
+	close(old.next)
+}
+
+// Write commits a call, waiting until it is durable, and gives its output
+// and revision. A call that changes nothing commits nothing; its revision is
+// that of the view it was judged on. The error is the plan's own, or says why
+// nothing was committed.
+func (s *Store) Write(ctx context.Context, w *Write) (out any, rev uint64, err error) {
+	t := &write{Write: w, answer: make(chan struct{})}
+	select {
+	case <-s.done:
+		return nil, 0, ErrClosed
+	default:
+	}
+	select {
+	case s.writes <- t:
+	case <-ctx.Done():
+		return nil, 0, ctx.Err()
+	case <-s.done:
+		return nil, 0, ErrClosed
+	}
+	// Once it is with the committer a call is never abandoned: its answer
+	// tells the truth, however long it takes.
+	select {
+	case <-t.answer:
+	case <-s.ended:
+		select {
+		case <-t.answer:
+		default:
+			return nil, 0, ErrClosed
+		}
+	}
+	return t.out, t.rev, t.err
+}
+
+// commitLoop takes the writes that wait, plans each on what the one before
+// left, and commits them together.
+func (s *Store) commitLoop(ctx context.Context) {
+	defer close(s.ended)
+	var waiting []*write
+	for {
+		if len(waiting) == 0 {
+			select {
+			case t := <-s.writes:
+				waiting = append(waiting, t)
+			case <-ctx.Done():
+				return
+			}
+		}
+	more:
+		for len(waiting) < maxBatch {
+			select {
+			case t := <-s.writes:
+				waiting = append(waiting, t)
+			default:
+				break more
+			}
+		}
+		n := s.commit(waiting)
+		waiting = append(waiting[:0:0], waiting[n:]...)
+	}
+}
+
+// maxBatch bounds how many calls wait for one disk sync.
+const maxBatch = 512
+
+// commit answers the first calls of waiting, as many as fit into one
+// transaction, and gives their number.
+func (s *Store) commit(waiting []*write) int {
+	// A commit is not bound to any caller's patience; it ends with the store.
+	ctx, cancel := context.WithTimeout(context.Background(), commitPatience)
+	defer cancel()
+	if s.log.Shared() {
+		// A refusal, or a call that changes nothing, is not checked by the
+		// guard: it must be judged on a view that is not behind.
+		if _, err := s.barrier(ctx); err != nil {
+			return fail(waiting, err)
+		}
+	}
+	for {
+		p := s.now.Load()
+		n, stage, batch := s.plan(p, waiting)
+		if batch.Rev == p.view.Rev {
+			answer(waiting[:n])
+			return n
+		}
+		began := time.Now()
+		head, err := s.log.Append(ctx, p.head, batch)
+		if errors.Is(err, ErrBehind) {
+			// Somebody was faster: wait for what they wrote, plan again.
+			if _, err := s.barrier(ctx); err != nil {
+				return fail(waiting[:n], err)
+			}
+			continue
+		}
+		if err != nil {
+			if n > 1 && errors.Is(err, ErrTooBig) {
+				// One call alone may fit.
+				waiting = waiting[:1]
+				continue
+			}
+			return fail(waiting[:n], err)
+		}
+		s.staging.Lock()
+		s.publish(stage.View(), head)
+		s.staging.Unlock()
+		s.opts.OnCommit(n, time.Since(began))
+		answer(waiting[:n])
+		return n
+	}
+}
+
+// commitPatience is how long a batch may wait for a cluster that does not
+// answer before its callers are told that the outcome is not known.
+const commitPatience = 30 * time.Second
+
+func fail(ws []*write, err error) int {
+	for _, t := range ws {
+		t.out, t.rev, t.err = nil, 0, err
+	}
+	answer(ws)
+	return len(ws)
+}
+
+func answer(ws []*write) {
+	for _, t := range ws {
+		close(t.answer)
+	}
+}
+
+// plan stages calls on a view, as many as fit into a batch, and leaves each
+// call's answer in it.
+func (s *Store) plan(p *published, waiting []*write) (n int, stage *state.Stage, batch *Batch) {
+	s.staging.Lock()
+	defer s.staging.Unlock()
+	stage = state.NewStage(p.view)
+	batch = &Batch{Rev: p.view.Rev}
+	limits := s.log.Limits()
+	size := batch.size()
+	records := map[string]int{} // key → place in batch.Records
+	for _, t := range waiting {
+		t.out, t.err, t.rev = nil, nil, batch.Rev
+		tx := stage.Begin(t.Call)
+		out, err := planSafely(t.Plan, tx)
+		if err != nil || t.DryRun {
+			t.out, t.err = out, err
+			n++
+			continue
+		}
+		changes := tx.Changes()
+		if len(changes) == 0 {
+			t.out = out
+			n++
+			continue
+		}
+		ev := t.Event
+		ev.ID, ev.Rev, ev.Time = s.opts.NewEventID(), batch.Rev+1, t.Call.Now
+		ev.Region, ev.Account = t.Call.Scope.Region, t.Call.Scope.Account
+		add := Batch{Entries: []BookEntry{
+			{Past, Entry{ev.Rev, encodeEntry(before(ev.Time, changes))}},
+		}}
+		for i := range changes {
+			r := state.Record{Key: changes[i].Key()}
+			if changes[i].New != nil {
+				r.Value = state.Encode(changes[i].New)
+			}
+			ev.Changed = append(ev.Changed, r.Key)
+			add.Records = append(add.Records, r)
+		}
+		add.Entries = append(add.Entries, BookEntry{Audit, Entry{ev.Rev, encodeEntry(&ev)}})
+		grown := add.size()
+		if n > 0 && (size.Ops+grown.Ops > limits.Ops || size.Bytes+grown.Bytes > limits.Bytes) {
+			break // the rest waits for the next batch
+		}
+		size.Ops, size.Bytes = size.Ops+grown.Ops, size.Bytes+grown.Bytes
+		for _, r := range add.Records {
+			if i, ok := records[r.Key]; ok {
+				batch.Records[i] = r
+			} else {
+				records[r.Key] = len(batch.Records)
+				batch.Records = append(batch.Records, r)
+			}
+		}
+		batch.Entries = append(batch.Entries, add.Entries...)
+		batch.Rev = stage.Accept(tx)
+		t.out, t.rev = out, batch.Rev
+		n++
+	}
+	return n, stage, batch
+}
+
+// planSafely turns a panic of a plan, an error of our own code, into an error
+// of that one call: the other calls of the batch are not its victims.
+func planSafely(plan func(*state.Txn) (any, error), tx *state.Txn) (out any, err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			buf := make([]byte, 8<<10)
+			out, err = nil, fmt.Errorf("planning panicked: %v\n%s", r, buf[:runtime.Stack(buf, false)])
+		}
+	}()
+	return plan(tx)
+}
+
+// follow applies what other servers write.
+func (s *Store) follow(ctx context.Context) {
+	for ctx.Err() == nil {
+		for u := range s.log.Watch(ctx, s.now.Load().head) {
+			if u.Err == nil {
+				u.Err = s.apply(u)
+			}
+			if u.Err != nil {
+				s.opts.Logger.Warn("the state is loaded again", "err", u.Err)
+				break
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		v, head, err := s.load(ctx)
+		if err != nil {
+			s.opts.Logger.Error("the state cannot be loaded; reads and writes wait", "err", err)
+			select {
+			case <-time.After(time.Second):
+			case <-ctx.Done():
+			}
+			continue
+		}
+		s.staging.Lock()
+		s.publish(v, head)
+		s.staging.Unlock()
+	}
+}
+
+func (s *Store) apply(u Update) error {
+	s.staging.Lock()
+	defer s.staging.Unlock()
+	p := s.now.Load()
+	if u.Head.Mark <= p.head.Mark {
+		return nil // our own, or loaded already
+	}
+	rows := make([]state.Decoded, len(u.Records))
+	for i, r := range u.Records {
+		d, err := state.Decode(r)
+		if err != nil {
+			return err
+		}
+		rows[i] = d
+	}
+	s.publish(p.view.Apply(u.Head.Rev, seqOf(rows)), u.Head)
+	return nil
+}
+
+func seqOf[T any](s []T) iter.Seq[T] {
+	return func(yield func(T) bool) {
+		for _, v := range s {
+			if !yield(v) {
+				return
+			}
+		}
+	}
+}
+
+// Scan reads a book.
+func (s *Store) Scan(ctx context.Context, b Book, from uint64, limit int) ([]Entry, error) {
+	return s.log.Scan(ctx, b, from, limit)
+}

@@ -1,0 +1,43 @@
+package vpc
+
+// Quotas are the limits that EC2 puts on an account in a region.
+type Quotas struct {
+	GroupsPerRegion       int `yaml:"security-groups-per-region"`
+	RulesPerGroup         int `yaml:"rules-per-security-group"`
+	GroupsPerInterface    int `yaml:"security-groups-per-network-interface"`
+	RulesTimesGroups      int `yaml:"rules-times-groups"`
+	PrefixListsPerRegion  int `yaml:"prefix-lists-per-region"`
+	PrefixListEntries     int `yaml:"entries-per-prefix-list"`
+	PrefixListVersions    int `yaml:"versions-per-prefix-list"`
+	VPCsPerRegion         int `yaml:"vpcs-per-region"`
+	CIDRsPerVPC           int `yaml:"ipv4-cidrs-per-vpc"`
+	IPv6CIDRsPerVPC       int `yaml:"ipv6-cidrs-per-vpc"`
+	SubnetsPerVPC         int `yaml:"subnets-per-vpc"`
+	InterfacesPerRegion   int `yaml:"network-interfaces-per-region"`
+	AddressesPerInterface int `yaml:"addresses-per-network-interface"`
+	TagsPerResource       int `yaml:"tags-per-resource"`
+}
+
+// DefaultQuotas gives the quotas of a new AWS account: VPC user guide,
+// "Amazon VPC quotas".
+func DefaultQuotas() *Quotas {
+	return &Quotas{
+		GroupsPerRegion: 2500, RulesPerGroup: 60, GroupsPerInterface: 5, RulesTimesGroups: 1000,
+		PrefixListsPerRegion: 100, PrefixListEntries: 1000, PrefixListVersions: 1000,
+		VPCsPerRegion: 5, CIDRsPerVPC: 5, IPv6CIDRsPerVPC: 5, SubnetsPerVPC: 200,
+		InterfacesPerRegion: 5000, AddressesPerInterface: 50, TagsPerResource: 50,
+	}
+}
+
+// NoQuotas gives limits that nothing reaches. The kept versions of a prefix
+// list and the tags of a resource stay bounded as on AWS: they are not quotas
+// that an account could have raised.
+func NoQuotas() *Quotas {
+	const no = 1 << 30
+	return &Quotas{
+		GroupsPerRegion: no, RulesPerGroup: no, GroupsPerInterface: no, RulesTimesGroups: no,
+		PrefixListsPerRegion: no, PrefixListEntries: 1000, PrefixListVersions: 1000,
+		VPCsPerRegion: no, CIDRsPerVPC: no, IPv6CIDRsPerVPC: no, SubnetsPerVPC: no,
+		InterfacesPerRegion: no, AddressesPerInterface: no, TagsPerResource: 50,
+	}
+}

@@ -127,6 +127,12 @@ func TestAppendResponse(t *testing.T) {
 		t.Errorf("read back %+v, %v, want %+v", back, err, out)
 	}
 
+	// What stands beside the Result is no member.
+	var who struct{ Arn string }
+	if err := DecodeResponse([]byte("<XResponse><XResult><Arn>a</Arn></XResult><ResponseMetadata><Arn>b</Arn></ResponseMetadata></XResponse>"), &who); err != nil || who.Arn != "a" {
+		t.Errorf("got %+v, %v", who, err)
+	}
+
 	const none = head + `<DeleteUserResponse xmlns="https://iam.amazonaws.com/doc/2010-05-08/">` +
 		`<ResponseMetadata><RequestId>id</RequestId></ResponseMetadata></DeleteUserResponse>`
 	for _, nothing := range []any{nil, struct{}{}, &struct{}{}} {

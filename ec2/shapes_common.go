@@ -33,7 +33,7 @@ type TagDescription struct {
 	Key          string
 	ResourceId   string
 	ResourceType string
-	Value        string
+	Value        *string
 }
 
 // TagSpecification: in a request.

@@ -52,9 +52,6 @@ func (d *Dialect) decodeValue(p *plan, name string, v reflect.Value, pairs []Pai
 		return nil
 
 	case Struct:
-		if len(pairs[0].Key) == end { // the struct itself has no value
-			return fault.UnknownParameter.With(pairs[0].Key)
-		}
 		return d.decodeStruct(p, v, pairs, end+1)
 
 	case List:
@@ -87,7 +84,7 @@ func (d *Dialect) decodeList(p *plan, name string, v reflect.Value, pairs []Pair
 	}
 	if d.RequestItem != "" {
 		for _, pair := range pairs {
-			if componentAt(pair.Key, end+1) != d.RequestItem || len(pair.Key) == end+1+len(d.RequestItem) {
+			if componentAt(pair.Key, end+1) != d.RequestItem {
 				return fault.UnknownParameter.With(pair.Key)
 			}
 		}
@@ -114,7 +111,8 @@ func (d *Dialect) decodeList(p *plan, name string, v reflect.Value, pairs []Pair
 	return nil
 }
 
-// componentAt gives the component of a key that begins at offset at, or "".
+// componentAt gives the component of a key that begins at offset at, or "" if
+// the key ends before, which is the name of no member and the number of no item.
 func componentAt(key string, at int) string {
 	if at > len(key) {
 		return ""

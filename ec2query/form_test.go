@@ -75,7 +75,7 @@ func TestParseForm(t *testing.T) {
 }
 
 func TestParseFormRefuses(t *testing.T) {
-	small := Limits{Bytes: 60, Pairs: 3, Key: 20, Index: 50, Depth: 4}
+	small := Limits{Bytes: 60, Pairs: 3, Key: 22, Index: 50, Depth: 4}
 	for _, c := range []struct {
 		name, body, want string
 	}{
@@ -96,12 +96,13 @@ func TestParseFormRefuses(t *testing.T) {
 		{"61 bytes", "A=" + strings.Repeat("a", 59), "RequestEntityTooLarge: Request size exceeded the limit of 60 bytes"},
 		{"3 pairs", "A=1&B=1&C=1", ""},
 		{"4 pairs", "A=1&B=1&C=1&D=1", "MalformedQueryString: The request contains more than 3 parameters"},
-		{"a key of 20 bytes", strings.Repeat("k", 20), ""},
-		{"a key of 21 bytes", strings.Repeat("k", 21), "MalformedQueryString: The request contains a parameter name longer than 20 bytes"},
+		{"a key of 22 bytes", strings.Repeat("k", 22), ""},
+		{"a key of 23 bytes", strings.Repeat("k", 23), "MalformedQueryString: The request contains a parameter name longer than 22 bytes"},
 		{"4 levels", "a.1.b.2=1", ""},
 		{"5 levels", "a.1.b.2.c=1", "MalformedQueryString: The parameter a.1.b.2.c is nested deeper than 4 levels"},
 		{"number 50", "a.50=1", ""},
 		{"number 51", "a.51=1", "MalformedQueryString: The parameter a.51 has a number greater than 50"},
+		{"a number that would overflow to 1", "a.18446744073709551617=1", "MalformedQueryString: The parameter a.18446744073709551617 has a number greater than 50"},
 		{"number too long for any integer", "a.99999999999999999=1", "MalformedQueryString: The parameter a.99999999999999999 has a number greater than 50"},
 	} {
 		_, err := ParseForm("", []byte(c.body), small)
@@ -337,18 +338,6 @@ func TestDecodeIsBounded(t *testing.T) {
 	}
 	if n > 10 {
 		t.Errorf("%v allocations", n)
-	}
-
-	var b strings.Builder
-	for i := range 20_000 {
-		fmt.Fprintf(&b, "A.%d.B.%d.C=&", i, 20_000-i)
-	}
-	start := time.Now()
-	if _, err := ParseForm("", []byte(b.String()), Limits{}); err != nil {
-		t.Fatal(err)
-	}
-	if d := time.Since(start); d > 2*time.Second {
-		t.Errorf("20,000 pairs took %v", d)
 	}
 }
 

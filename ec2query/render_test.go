@@ -224,7 +224,7 @@ func TestDecodeResponse(t *testing.T) {
             <value/>
         </item>
     </tagSet>
-    <count>3</count>
+    <count>3<new>4</new></count>
 </XResponse>
 `
 	var out struct {

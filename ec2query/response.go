@@ -38,10 +38,11 @@ func DecodeError(doc []byte) (f *fault.Error, requestID string, err error) {
 	if err := xml.Unmarshal(doc, &d); err != nil {
 		return nil, "", fmt.Errorf("read error response: %w", err)
 	}
-	for _, e := range append(d.EC2, d.IAM...) {
-		return &fault.Error{Code: e.Code, Message: e.Message}, d.RequestID + d.RequestID2, nil
+	errs := append(d.EC2, d.IAM...)
+	if len(errs) == 0 {
+		return nil, "", errors.New("read error response: no Error element")
 	}
-	return nil, "", errors.New("read error response: no Error element")
+	return &fault.Error{Code: errs[0].Code, Message: errs[0].Message}, d.RequestID + d.RequestID2, nil
 }
 
 // A reader fills values from the tokens of a document.

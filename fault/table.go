@@ -20,6 +20,7 @@ var (
 	UnknownParameter            = Kind{"UnknownParameter", 400, "The parameter %s is not recognized"}
 	InvalidParameterValue       = Kind{"InvalidParameterValue", 400, "Value (%s) for parameter %s is invalid. %s"}
 	InvalidParameterCombination = Kind{"InvalidParameterCombination", 400, "The parameter %s cannot be used with the parameter %s"}
+	InvalidParameterDependency  = Kind{"InvalidParameterDependency", 400, "The parameter [%s] requires the parameter %s to be set."}
 	InvalidParameter            = Kind{"InvalidParameter", 400, "%s"}
 	InvalidRequest              = Kind{"InvalidRequest", 400, "The request received was invalid."}
 	InvalidID                   = Kind{"InvalidID", 400, "The ID '%s' is not valid"}
@@ -77,6 +78,10 @@ var (
 	InvalidSubnetRange           = Kind{"InvalidSubnet.Range", 400, "The CIDR '%s' is invalid."}
 	InvalidSubnetConflict        = Kind{"InvalidSubnet.Conflict", 400, "The CIDR '%s' conflicts with another subnet"}
 	SubnetLimitExceeded          = Kind{"SubnetLimitExceeded", 400, "The maximum number of subnets has been reached."}
+	InvalidCidrBlockInUse        = Kind{"InvalidCidrBlock.InUse", 400, "%s"}
+	InvalidSubnetCidrMalformed   = Kind{"InvalidSubnetCidrBlockAssociationId.Malformed", 400, "The subnet CIDR block with association ID %s is malformed"}
+	InvalidIpamPoolNotFound      = Kind{"InvalidIpamPoolId.NotFound", 400, "The ipam-pool ID '%s' does not exist"}
+	InvalidPoolNotFound          = Kind{"InvalidPoolID.NotFound", 400, "The pool ID '%s' does not exist"}
 	DefaultSubnetAlreadyExists   = Kind{"DefaultSubnetAlreadyExistsInAvailabilityZone", 400, "'%s' is already the default subnet in %s."}
 
 	// Network interfaces.
@@ -85,6 +90,10 @@ var (
 	InvalidIPAddressInUse            = Kind{"InvalidIPAddress.InUse", 400, "Address %s is in use."}
 	InsufficientFreeAddresses        = Kind{"InsufficientFreeAddressesInSubnet", 400, "The specified subnet does not have enough free addresses to satisfy the request."}
 	PrivateIpAddressLimitExceeded    = Kind{"PrivateIpAddressLimitExceeded", 400, "Number of private addresses will exceed limit."}
+	InsufficientCidrBlocks           = Kind{"InsufficientCidrBlocks", 400, "The specified subnet does not have enough free cidr blocks to satisfy the request"}
+	NetworkInterfaceLimitExceeded    = Kind{"NetworkInterfaceLimitExceeded", 400, "The maximum number of network interfaces has been reached."}
+	InvalidAttachmentMalformed       = Kind{"InvalidNetworkInterfaceAttachmentId.Malformed", 400, "Invalid id: \"%s\" (expecting \"eni-attach-...\")"}
+	InvalidAttachmentNotFound        = Kind{"InvalidAttachmentID.NotFound", 400, "The network interface attachment ID '%s' does not exist"}
 
 	// Tags.
 	TagLimitExceeded = Kind{"TagLimitExceeded", 400, "The maximum number of Tags for a resource has been reached."}

@@ -221,13 +221,14 @@ func (k *Kind[K, T]) SetTags(tx *Txn, id string, tags vpc.Tags) {
 	k.Put(tx, &c)
 }
 
-// EachTagged gives id and tags of every row, in the order of ids.
-func (k *Kind[K, T]) EachTagged(r Reader) iter.Seq2[string, vpc.Tags] {
+// EachTagged gives id and tags of the rows whose ids are at or after from, in
+// the order of ids.
+func (k *Kind[K, T]) EachTagged(r Reader, from string) iter.Seq2[string, vpc.Tags] {
 	return func(yield func(string, vpc.Tags) bool) {
 		if k.tags == nil {
 			return
 		}
-		for row := range k.All(r) {
+		for row := range k.From(r, K(from)) {
 			if !yield(string(k.key(row)), *k.tags(row)) {
 				return
 			}
@@ -242,7 +243,7 @@ type AnyKind interface {
 	IDPrefix() string
 	TagsOf(r Reader, id string) (vpc.Tags, bool)
 	SetTags(tx *Txn, id string, tags vpc.Tags)
-	EachTagged(r Reader) iter.Seq2[string, vpc.Tags]
+	EachTagged(r Reader, from string) iter.Seq2[string, vpc.Tags]
 
 	number() kindNumber
 	newTable() any

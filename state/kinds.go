@@ -33,7 +33,7 @@ var (
 	VPCs = &Kind[vpc.VPCID, vpc.VPC]{
 		n: vpcs, name: "vpc", key: func(v *vpc.VPC) vpc.VPCID { return v.ID },
 		resource: "vpc", idPrefix: vpc.VPCPrefix, tags: func(v *vpc.VPC) *vpc.Tags { return &v.Tags },
-		indexes: []*Index[vpc.VPC]{VPCsByDefault, VPCsByAssociation},
+		indexes: []*Index[vpc.VPC]{VPCsByDefault, VPCsByAssociation, VPCsByBlock},
 	}
 	// VPCsByDefault has the default VPC under "true".
 	VPCsByDefault = &Index[vpc.VPC]{0, func(v *vpc.VPC, yield func(string)) {
@@ -45,6 +45,12 @@ var (
 	VPCsByAssociation = &Index[vpc.VPC]{1, func(v *vpc.VPC, yield func(string)) {
 		for _, b := range v.Blocks {
 			yield(string(b.Association))
+		}
+	}}
+	// VPCsByBlock has every block's text.
+	VPCsByBlock = &Index[vpc.VPC]{2, func(v *vpc.VPC, yield func(string)) {
+		for _, b := range v.Blocks {
+			yield(b.CIDR.String())
 		}
 	}}
 
@@ -63,7 +69,7 @@ var (
 	Groups = &Kind[vpc.GroupID, vpc.SecurityGroup]{
 		n: groups, name: "sg", key: func(g *vpc.SecurityGroup) vpc.GroupID { return g.ID },
 		resource: "security-group", idPrefix: vpc.GroupPrefix, tags: func(g *vpc.SecurityGroup) *vpc.Tags { return &g.Tags },
-		indexes: []*Index[vpc.SecurityGroup]{GroupsByVPC, GroupsByName, GroupsByRef},
+		indexes: []*Index[vpc.SecurityGroup]{GroupsByVPC, GroupsByName, GroupsByRef, GroupsByRuleTag, GroupsByForeign},
 	}
 	GroupsByVPC = &Index[vpc.SecurityGroup]{0, func(g *vpc.SecurityGroup, yield func(string)) { yield(string(g.VPC)) }}
 	// GroupsByName has the names in lower case, since names are unique in a
@@ -78,11 +84,31 @@ var (
 			}
 		}
 	}}
+	// GroupsByRuleTag finds the groups with a rule that has a tag, by TagKey.
+	GroupsByRuleTag = &Index[vpc.SecurityGroup]{3, func(g *vpc.SecurityGroup, yield func(string)) {
+		for i := range g.Rules {
+			for _, t := range g.Rules[i].Tags {
+				yield(TagKey(t.Key, t.Value))
+			}
+		}
+	}}
+	// GroupsByForeign finds the groups of a VPC with a rule that refers to a
+	// group of another VPC.
+	GroupsByForeign = &Index[vpc.SecurityGroup]{4, func(g *vpc.SecurityGroup, yield func(string)) {
+		for i := range g.Rules {
+			if g.Rules[i].Foreign != nil {
+				yield(string(g.VPC))
+				return
+			}
+		}
+	}}
 
 	Interfaces = &Kind[vpc.InterfaceID, vpc.Interface]{
 		n: interfaces, name: "eni", key: func(i *vpc.Interface) vpc.InterfaceID { return i.ID },
 		resource: "network-interface", idPrefix: vpc.InterfacePrefix, tags: func(i *vpc.Interface) *vpc.Tags { return &i.Tags },
-		indexes: []*Index[vpc.Interface]{InterfacesByVPC, InterfacesBySubnet, InterfacesByGroup, InterfacesByAddress},
+		indexes: []*Index[vpc.Interface]{
+			InterfacesByVPC, InterfacesBySubnet, InterfacesByGroup, InterfacesByAddress, InterfacesByMAC, InterfacesByAttachment,
+		},
 	}
 	InterfacesByVPC    = &Index[vpc.Interface]{0, func(i *vpc.Interface, yield func(string)) { yield(string(i.VPC)) }}
 	InterfacesBySubnet = &Index[vpc.Interface]{1, func(i *vpc.Interface, yield func(string)) { yield(string(i.Subnet)) }}
@@ -91,20 +117,43 @@ var (
 			yield(string(g))
 		}
 	}}
-	// InterfacesByAddress has every address under AddressKey.
+	// InterfacesByAddress has every address under AddressKey, every delegated
+	// block under BlockKey, and the block that an IPv6 address is in under
+	// TouchedKey: it has too many addresses to ask for each.
 	InterfacesByAddress = &Index[vpc.Interface]{3, func(i *vpc.Interface, yield func(string)) {
 		for _, a := range i.Addresses {
 			yield(AddressKey(i.Subnet, a))
 		}
 		for _, a := range i.IPv6 {
 			yield(AddressKey(i.Subnet, a))
+			yield(TouchedKey(i.Subnet, vpc.BlockOf(a)))
+		}
+		for _, b := range i.IPv4Prefixes {
+			yield(BlockKey(i.Subnet, b))
+		}
+		for _, b := range i.IPv6Prefixes {
+			yield(BlockKey(i.Subnet, b))
+		}
+	}}
+	InterfacesByMAC = &Index[vpc.Interface]{4, func(i *vpc.Interface, yield func(string)) { yield(i.MAC) }}
+	// InterfacesByAttachment has an attached interface under the id of its
+	// attachment and under that of its instance.
+	InterfacesByAttachment = &Index[vpc.Interface]{5, func(i *vpc.Interface, yield func(string)) {
+		if i.Attachment == nil {
+			return
+		}
+		yield(i.Attachment.ID)
+		if i.Attachment.Instance != "" {
+			yield(i.Attachment.Instance)
 		}
 	}}
 
 	PrefixLists = &Kind[vpc.PrefixListID, vpc.PrefixList]{
 		n: prefixLists, name: "pl", key: func(l *vpc.PrefixList) vpc.PrefixListID { return l.ID },
 		resource: "prefix-list", idPrefix: vpc.PrefixListPrefix, tags: func(l *vpc.PrefixList) *vpc.Tags { return &l.Tags },
+		indexes: []*Index[vpc.PrefixList]{PrefixListsByName},
 	}
+	PrefixListsByName = &Index[vpc.PrefixList]{0, func(l *vpc.PrefixList, yield func(string)) { yield(l.Name) }}
 
 	// PrefixListVersions holds the versions of lists before their current one.
 	PrefixListVersions = &Kind[string, vpc.PrefixListVersion]{

@@ -144,6 +144,20 @@ func AddressKey(subnet vpc.SubnetID, a netip.Addr) string {
 	return string(subnet) + "/" + a.String()
 }
 
+// BlockKey gives a delegated block's key in InterfacesByAddress.
+func BlockKey(subnet vpc.SubnetID, b netip.Prefix) string {
+	return string(subnet) + "/" + b.String()
+}
+
+// TouchedKey gives the key in InterfacesByAddress of the interfaces that have
+// single addresses in an IPv6 block.
+func TouchedKey(subnet vpc.SubnetID, b netip.Prefix) string {
+	return string(subnet) + "~" + b.String()
+}
+
+// TagKey gives a tag's key in an index of tags.
+func TagKey(key, value string) string { return key + "\x00" + value }
+
 // PrefixListVersionKey gives the id of a kept version; ids sort by number.
 func PrefixListVersionKey(l vpc.PrefixListID, number int64) string {
 	return fmt.Sprintf("%s.%012d", l, number)

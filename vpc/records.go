@@ -196,6 +196,8 @@ type Attachment struct {
 	CardIndex           int32     `cbor:"5,keyasint,omitempty"`
 	DeleteOnTermination bool      `cbor:"6,keyasint,omitempty"`
 	Attached            time.Time `cbor:"7,keyasint"`
+	// ENAQueues is a count of queues other than the default, or 0.
+	ENAQueues int32 `cbor:"8,keyasint,omitempty"`
 }
 
 // A PrefixList is a managed prefix list with the versions that are kept.

@@ -1,0 +1,42 @@
+// Package cli is the command line: it turns flags, environment and files into
+// settings, and wires servers from them.
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+)
+
+// Main runs a command line and gives the exit status.
+func Main(args []string) int {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	root := &cobra.Command{
+		Use:           "moat",
+		Short:         "Amazon EC2 security groups that you run yourself",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(serveCommand(), envCommand(), versionCommand())
+	root.SetArgs(args)
+	if err := root.ExecuteContext(ctx); err != nil {
+		var code exitCode
+		if errors.As(err, &code) {
+			return int(code)
+		}
+		fmt.Fprintln(os.Stderr, "moat:", err)
+		return 1
+	}
+	return 0
+}
+
+// exitCode ends the process with a status and no further word.
+type exitCode int
+
+func (c exitCode) Error() string { return fmt.Sprintf("exit status %d", int(c)) }

@@ -1,0 +1,127 @@
+package cli
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"golang.org/x/sys/unix"
+)
+
+// defaultDataDir is /var/lib/moat for root, and for others the state
+// directory of the XDG base directory specification.
+func defaultDataDir() string {
+	if os.Geteuid() == 0 {
+		return "/var/lib/moat"
+	}
+	if d := os.Getenv("XDG_STATE_HOME"); filepath.IsAbs(d) {
+		return filepath.Join(d, "moat")
+	}
+	if home, err := os.UserHomeDir(); err == nil {
+		return filepath.Join(home, ".local", "state", "moat")
+	}
+	return "moat-data"
+}
+
+// lockDataDir makes a data directory and locks it for this process. The lock
+// ends with the process, however it ends.
+func lockDataDir(dir string) (unlock func(), err error) {
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("the data directory cannot be made: %w: choose another with --data-dir", err)
+	}
+	if err := os.Chmod(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("the data directory cannot be made private: %w: choose another with --data-dir", err)
+	}
+	name := filepath.Join(dir, "lock")
+	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("the data directory cannot be written to: %w: mount it writable, or choose another with --data-dir", err)
+	}
+	if err := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB); err != nil {
+		holder, _ := os.ReadFile(name)
+		f.Close()
+		if errors.Is(err, unix.EWOULDBLOCK) {
+			return nil, fmt.Errorf("the data directory %s is in use by process %s: stop it, or choose another with --data-dir", dir, strings.TrimSpace(string(holder)))
+		}
+		return nil, fmt.Errorf("lock %s: %w", name, err)
+	}
+	if err := f.Truncate(0); err == nil {
+		_, err = fmt.Fprintf(f, "%d (%s)\n", os.Getpid(), filepath.Base(os.Args[0]))
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("the data directory cannot be written to: %w", err)
+	}
+	return func() { f.Close() }, nil
+}
+
+// An endpoint is what a data directory tells of its server: where it listens
+// and the root key that it made.
+type endpoint struct {
+	URL             string `json:"url"`
+	Region          string `json:"region"`
+	Account         string `json:"account"`
+	AccessKeyID     string `json:"access_key_id"`
+	SecretAccessKey string `json:"secret_access_key"`
+	CABundle        string `json:"ca_bundle,omitempty"`
+}
+
+const endpointFile = "endpoint.json"
+
+// writeEndpoint replaces the file at once, readable by its owner alone.
+func writeEndpoint(dir string, e endpoint) error {
+	b, err := json.MarshalIndent(e, "", "  ")
+	if err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(dir, endpointFile+".*") // mode 0600
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(append(b, '\n'))
+	if err == nil {
+		err = f.Sync()
+	}
+	if e := f.Close(); err == nil {
+		err = e
+	}
+	if err == nil {
+		err = os.Rename(f.Name(), filepath.Join(dir, endpointFile))
+	}
+	if err != nil {
+		os.Remove(f.Name())
+	}
+	return err
+}
+
+func readEndpoint(dir string) (endpoint, error) {
+	var e endpoint
+	b, err := os.ReadFile(filepath.Join(dir, endpointFile))
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return e, fmt.Errorf("no server has been started with the data directory %s: run `moat serve`, or name another with --data-dir%s", dir, sudoHint())
+	case errors.Is(err, fs.ErrPermission):
+		return e, fmt.Errorf("the data directory %s belongs to another user: use `sudo moat env`, or name your own with --data-dir", dir)
+	case err != nil:
+		return e, err
+	}
+	if err := json.Unmarshal(b, &e); err != nil {
+		return e, fmt.Errorf("%s is damaged: %w: restart the server, which writes it anew", filepath.Join(dir, endpointFile), err)
+	}
+	return e, nil
+}
+
+// sudoHint tells a user who is not root where root's server would be.
+func sudoHint() string {
+	if os.Geteuid() == 0 {
+		return ""
+	}
+	if _, err := os.Stat("/var/lib/moat"); err == nil {
+		return " (root has one: `sudo moat env`)"
+	}
+	return ""
+}

@@ -1,0 +1,252 @@
+package cli
+
+import (
+	"context"
+	"crypto/rand"
+	"crypto/tls"
+	"encoding/base32"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/spf13/cobra"
+
+	"moat/iam"
+	"moat/server"
+	"moat/state"
+	"moat/store"
+	"moat/vpc"
+)
+
+func serveCommand() *cobra.Command {
+	s := &settings{}
+	c := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the API",
+		Args:  cobra.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			if err := s.complete(c.Flags()); err != nil {
+				return err
+			}
+			return serve(c.Context(), s)
+		},
+	}
+	s.flags(c.Flags())
+	return c
+}
+
+// serve runs a server until ctx ends.
+func serve(ctx context.Context, s *settings) error {
+	logger, err := s.logger()
+	if err != nil {
+		return err
+	}
+	unlock, err := lockDataDir(s.dataDir)
+	if err != nil {
+		return err
+	}
+	defer unlock()
+	l, err := net.Listen("tcp", s.listen)
+	if err != nil {
+		return fmt.Errorf("listen: %w: choose another address with --listen", err)
+	}
+	defer l.Close()
+
+	metrics := server.NewMetrics()
+	log, err := openLog(ctx, s, logger)
+	if err != nil {
+		return err
+	}
+	st, err := store.Open(ctx, log, store.Options{
+		LocalReads: s.reads == "local", NewEventID: uuid.NewString, Logger: logger, OnCommit: metrics.Committed,
+	})
+	if err != nil {
+		log.Close()
+		return err
+	}
+	defer func() {
+		if err := st.Close(); err != nil {
+			logger.Error("the store did not close cleanly", "err", err)
+		}
+	}()
+	metrics.Gauge("moat_revision", "The revision of the state.", func() float64 { return float64(st.Latest().Rev) })
+
+	api := server.New(st, server.Config{
+		Region: s.region, Account: vpc.AccountID(s.account), Regions: s.regions, AnyAuth: s.auth == "any",
+		Quotas: s.quotaTable, TrustedProxies: s.proxies, Logger: logger, Metrics: metrics,
+	})
+	key, err := rootKey(ctx, st, s)
+	if err != nil {
+		return fmt.Errorf("make the root key: %w", err)
+	}
+	if err := api.Furnish(ctx, state.Scope{Region: s.region, Account: vpc.AccountID(s.account)}); err != nil {
+		return fmt.Errorf("make the default VPC: %w", err)
+	}
+
+	scheme := "http"
+	if s.tlsCert != "" {
+		cert, err := tls.LoadX509KeyPair(s.tlsCert, s.tlsKey)
+		if err != nil {
+			return fmt.Errorf("load --tls-cert and --tls-key: %w", err)
+		}
+		scheme = "https"
+		l = tls.NewListener(server.CorkedListener(l), &tls.Config{
+			Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
+		})
+	} else {
+		l = server.CorkedListener(l)
+	}
+	e := endpoint{
+		URL: scheme + "://" + reachable(l.Addr()), Region: s.region, Account: s.account,
+		AccessKeyID: key.ID, SecretAccessKey: key.Secret,
+	}
+	if s.tlsCA != "" {
+		if e.CABundle, err = filepath.Abs(s.tlsCA); err != nil {
+			return err
+		}
+	}
+	if err := writeEndpoint(s.dataDir, e); err != nil {
+		return fmt.Errorf("write to the data directory: %w", err)
+	}
+
+	failed := make(chan error, 2)
+	hs := server.NewHTTPServer(api)
+	hs.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelDebug)
+	go func() { failed <- hs.Serve(l) }()
+	if s.metricsListen != "" {
+		ml, err := net.Listen("tcp", s.metricsListen)
+		if err != nil {
+			return fmt.Errorf("listen for metrics: %w: choose another address with --metrics-listen", err)
+		}
+		mux := http.NewServeMux()
+		mux.Handle("/metrics", metrics.Handler())
+		ms := server.NewHTTPServer(mux)
+		go func() { failed <- ms.Serve(ml) }()
+		defer ms.Close()
+	}
+	housekeeping, stopHousekeeping := context.WithCancel(ctx)
+	defer stopHousekeeping()
+	go keepHouse(housekeeping, st, s, logger)
+
+	logger.Info("ready", "url", e.URL, "region", s.region, "account", s.account, "revision", st.Latest().Rev, "version", Version())
+	fmt.Printf("moat is ready on %s (region %s, account %s). Next, in another terminal:\n\n    eval \"$(%s)\"\n    aws ec2 describe-security-groups\n\n",
+		e.URL, s.region, s.account, envCommandLine(s.dataDir))
+
+	select {
+	case <-ctx.Done():
+	case err := <-failed:
+		return fmt.Errorf("serve: %w", err)
+	}
+	logger.Info("stopping")
+	grace, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := hs.Shutdown(grace); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+		return err
+	}
+	return nil
+}
+
+// openLog opens the etcd that the settings name.
+func openLog(ctx context.Context, s *settings, logger *slog.Logger) (store.Log, error) {
+	if len(s.etcd) == 0 {
+		return store.OpenEmbedded(ctx, s.dataDir, logger, func(reason string) {
+			fmt.Fprintf(os.Stderr, "moat: the database cannot go on: %s\nmoat: nothing that was answered is lost; see that the disk of %s has room and is writable, then start again\n", reason, s.dataDir)
+			os.Exit(1)
+		})
+	}
+	tlsConfig, err := s.etcdTLS()
+	if err != nil {
+		return nil, err
+	}
+	return store.OpenCluster(ctx, store.Cluster{
+		Endpoints: s.etcd, TLS: tlsConfig, Username: s.etcdUser, Password: s.etcdPassword,
+		Limits: store.Limits{Ops: s.etcdMaxTxnOps, Bytes: s.etcdMaxRequestBytes},
+	}, logger)
+}
+
+// rootKey gives the root access key of the default account, made when there
+// is none.
+func rootKey(ctx context.Context, st *store.Store, s *settings) (*iam.AccessKey, error) {
+	now := time.Now()
+	fresh := newAccessKey(vpc.AccountID(s.account), now)
+	out, _, err := st.Write(ctx, &store.Write{
+		Call: state.Call{Now: now, Caller: iam.Root(vpc.AccountID(s.account), vpc.Partition(s.region), "")},
+		Plan: func(tx *state.Txn) (any, error) {
+			for k := range state.AccessKeys.All(tx) {
+				if string(k.Account) == s.account && k.User == "" {
+					return k, nil
+				}
+			}
+			state.AccessKeys.Put(tx, fresh)
+			return fresh, nil
+		},
+		Event: store.Event{Service: "moat", Action: "CreateRootKey", Principal: iam.Root(vpc.AccountID(s.account), vpc.Partition(s.region), "").ARN},
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out.(*iam.AccessKey), nil
+}
+
+func newAccessKey(account vpc.AccountID, now time.Time) *iam.AccessKey {
+	var id [10]byte
+	var secret [30]byte
+	rand.Read(id[:])
+	rand.Read(secret[:])
+	return &iam.AccessKey{
+		ID:      "AKIA" + base32.StdEncoding.EncodeToString(id[:]),
+		Secret:  base64.StdEncoding.EncodeToString(secret[:]),
+		Account: account, Created: now,
+	}
+}
+
+// keepHouse removes what is past its retention.
+func keepHouse(ctx context.Context, st *store.Store, s *settings, logger *slog.Logger) {
+	tick := time.NewTicker(10 * time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := st.Retain(ctx, time.Now(), s.retention()); err != nil && ctx.Err() == nil {
+			logger.Warn("old history could not be removed; it is tried again", "err", err)
+		}
+	}
+}
+
+// reachable gives an address at which this machine reaches a listener.
+func reachable(a net.Addr) string {
+	t, ok := a.(*net.TCPAddr)
+	if !ok {
+		return a.String()
+	}
+	ip := t.IP
+	if ip.IsUnspecified() {
+		if ip.To4() != nil {
+			ip = net.IPv4(127, 0, 0, 1)
+		} else {
+			ip = net.IPv6loopback
+		}
+	}
+	return net.JoinHostPort(ip.String(), fmt.Sprint(t.Port))
+}
+
+func envCommandLine(dir string) string {
+	line := "moat env"
+	if os.Geteuid() == 0 && os.Getenv("SUDO_USER") != "" {
+		line = "sudo moat env"
+	}
+	if dir != defaultDataDir() {
+		line += " --data-dir " + shellQuote(dir)
+	}
+	return line
+}

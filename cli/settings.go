@@ -1,0 +1,310 @@
+package cli
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"net"
+	"net/netip"
+	"os"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/spf13/pflag"
+	"go.yaml.in/yaml/v3"
+
+	"moat/store"
+	"moat/vpc"
+)
+
+// settings are those of `moat serve`. Each is a flag; what no flag says comes
+// from the environment (--data-dir: MOAT_DATA_DIR), then from the
+// configuration file (data-dir:), then from its default.
+type settings struct {
+	config                             string
+	listen                             string
+	insecure                           bool
+	dataDir                            string
+	region                             string
+	regions                            []string
+	account                            string
+	auth                               string
+	quotas                             string
+	reads                              string
+	etcd                               []string
+	etcdCA                             string
+	etcdCert                           string
+	etcdKey                            string
+	etcdUser                           string
+	etcdPassword                       string
+	etcdMaxTxnOps, etcdMaxRequestBytes int
+	tlsCert, tlsKey, tlsCA             string
+	trustedProxies                     []string
+	metricsListen                      string
+	history, audit                     days
+	historyRevisions                   uint64
+	logLevel, logFormat                string
+
+	proxies    []netip.Prefix
+	quotaTable *vpc.Quotas
+}
+
+func (s *settings) flags(f *pflag.FlagSet) {
+	s.history, s.audit = 30*24*days(time.Hour), 400*24*days(time.Hour)
+	f.StringVar(&s.config, "config", "", "configuration file (YAML, keys named as these flags)")
+	f.StringVar(&s.listen, "listen", "127.0.0.1:4599", "`HOST:PORT` of the API; port 0 takes a free one")
+	f.BoolVar(&s.insecure, "insecure-listen", false, "allow --listen beyond loopback without TLS")
+	f.StringVar(&s.dataDir, "data-dir", defaultDataDir(), "directory of the database, the lock and the root key")
+	f.StringVar(&s.region, "region", "us-east-1", "default region")
+	f.StringSliceVar(&s.regions, "regions", nil, "regions to serve (default: every region of AWS, and --region)")
+	f.StringVar(&s.account, "account", "123456789012", "default account, 12 digits")
+	f.StringVar(&s.auth, "auth", "verify", "verify signatures, or take `any` credentials (loopback only; a key of 12 digits chooses the account)")
+	f.StringVar(&s.quotas, "quotas", "aws", "aws, off, or a YAML `FILE` of quotas")
+	f.StringVar(&s.reads, "reads", "linearizable", "linearizable, or local: faster with several servers, and possibly behind")
+	f.StringSliceVar(&s.etcd, "etcd", nil, "`URLS` of an external etcd cluster (default: an etcd inside this process)")
+	f.StringVar(&s.etcdCA, "etcd-cacert", "", "`FILE` of the certificate authority of the etcd cluster")
+	f.StringVar(&s.etcdCert, "etcd-cert", "", "`FILE` of the client certificate for the etcd cluster")
+	f.StringVar(&s.etcdKey, "etcd-key", "", "`FILE` of its key")
+	f.StringVar(&s.etcdUser, "etcd-user", "", "user of the etcd cluster; its password is MOAT_ETCD_PASSWORD in the environment")
+	f.IntVar(&s.etcdMaxTxnOps, "etcd-max-txn-ops", 128, "the cluster's --max-txn-ops")
+	f.IntVar(&s.etcdMaxRequestBytes, "etcd-max-request-bytes", 1<<20+1<<19, "the cluster's --max-request-bytes")
+	f.StringVar(&s.tlsCert, "tls-cert", "", "`FILE` of the certificate of the API, PEM")
+	f.StringVar(&s.tlsKey, "tls-key", "", "`FILE` of its key, PEM")
+	f.StringVar(&s.tlsCA, "tls-ca", "", "`FILE` of the authority that signed --tls-cert, handed on by `moat env`")
+	f.StringSliceVar(&s.trustedProxies, "trusted-proxies", nil, "`CIDRS` of proxies whose X-Forwarded-For is believed")
+	f.StringVar(&s.metricsListen, "metrics-listen", "", "`HOST:PORT` of the Prometheus metrics (default: off)")
+	f.Var(&s.history, "history", "how long earlier states are kept")
+	f.Uint64Var(&s.historyRevisions, "history-revisions", 10_000, "how many revisions of history are kept at least")
+	f.Var(&s.audit, "audit-retention", "how long audit events are kept")
+	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
+	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
+}
+
+// complete fills in what no flag says, and checks everything.
+func (s *settings) complete(f *pflag.FlagSet) error {
+	if err := fromEnvironmentAndFile(f); err != nil {
+		return err
+	}
+	s.etcdPassword = os.Getenv("MOAT_ETCD_PASSWORD")
+	host, _, err := net.SplitHostPort(s.listen)
+	if err != nil {
+		return fmt.Errorf("--listen %q: want HOST:PORT: %w", s.listen, err)
+	}
+	if (s.tlsCert == "") != (s.tlsKey == "") {
+		return errors.New("--tls-cert and --tls-key go together")
+	}
+	if !isLoopback(host) {
+		if s.auth == "any" {
+			return fmt.Errorf("--auth any takes every credential: --listen %s must be a loopback address", s.listen)
+		}
+		if s.tlsCert == "" && !s.insecure {
+			return fmt.Errorf("--listen %s is reachable from outside: give --tls-cert and --tls-key, or --insecure-listen to go without", s.listen)
+		}
+	}
+	if s.metricsListen != "" {
+		if h, _, err := net.SplitHostPort(s.metricsListen); err != nil || !isLoopback(h) && !s.insecure {
+			return fmt.Errorf("--metrics-listen %q: want HOST:PORT on loopback (metrics have no authentication), or --insecure-listen", s.metricsListen)
+		}
+	}
+	if !regexp.MustCompile(`^[0-9]{12}$`).MatchString(s.account) {
+		return fmt.Errorf("--account %q: want 12 digits", s.account)
+	}
+	for _, r := range append([]string{s.region}, s.regions...) {
+		if !regexp.MustCompile(`^[a-z0-9][a-z0-9-]{0,62}$`).MatchString(r) {
+			return fmt.Errorf("region %q: want lower-case letters, digits and dashes", r)
+		}
+	}
+	for _, e := range []struct {
+		flag, value string
+		words       []string
+	}{
+		{"auth", s.auth, []string{"verify", "any"}},
+		{"reads", s.reads, []string{"linearizable", "local"}},
+		{"log-format", s.logFormat, []string{"text", "json"}},
+	} {
+		ok := false
+		for _, w := range e.words {
+			ok = ok || w == e.value
+		}
+		if !ok {
+			return fmt.Errorf("--%s %q: want %s", e.flag, e.value, strings.Join(e.words, " or "))
+		}
+	}
+	for _, p := range s.trustedProxies {
+		prefix, err := netip.ParsePrefix(p)
+		if err != nil {
+			a, e := netip.ParseAddr(p)
+			if e != nil {
+				return fmt.Errorf("--trusted-proxies %q: %w", p, err)
+			}
+			prefix = netip.PrefixFrom(a, a.BitLen())
+		}
+		s.proxies = append(s.proxies, prefix.Masked())
+	}
+	s.quotaTable, err = readQuotas(s.quotas)
+	return err
+}
+
+// fromEnvironmentAndFile sets the flags that the command line leaves out.
+func fromEnvironmentAndFile(f *pflag.FlagSet) error {
+	given := map[string]bool{}
+	f.Visit(func(g *pflag.Flag) { given[g.Name] = true })
+	var err error
+	set := func(g *pflag.Flag, value, source string) {
+		if e := f.Set(g.Name, value); e != nil && err == nil {
+			err = fmt.Errorf("%s: %w", source, e)
+		}
+		given[g.Name] = true
+	}
+	f.VisitAll(func(g *pflag.Flag) {
+		name := "MOAT_" + strings.ToUpper(strings.ReplaceAll(g.Name, "-", "_"))
+		if v, ok := os.LookupEnv(name); ok && !given[g.Name] && g.Name != "help" {
+			set(g, v, name)
+		}
+	})
+	file := f.Lookup("config").Value.String()
+	if err != nil || file == "" {
+		return err
+	}
+	b, err := os.ReadFile(file)
+	if err != nil {
+		return fmt.Errorf("read --config: %w", err)
+	}
+	var values map[string]any
+	if err := yaml.Unmarshal(b, &values); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	for k, v := range values {
+		g := f.Lookup(k)
+		if g == nil || k == "config" || k == "help" {
+			return fmt.Errorf("%s: there is no setting %q", file, k)
+		}
+		if given[k] {
+			continue
+		}
+		text := fmt.Sprint(v)
+		if list, ok := v.([]any); ok {
+			words := make([]string, len(list))
+			for i, w := range list {
+				words[i] = fmt.Sprint(w)
+			}
+			text = strings.Join(words, ",")
+		}
+		set(g, text, file+": "+k)
+	}
+	return err
+}
+
+func isLoopback(host string) bool {
+	if host == "localhost" {
+		return true
+	}
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Unmap().IsLoopback()
+}
+
+// readQuotas gives the quotas that a word or a file names. A file changes
+// AWS's defaults; what it leaves out stays.
+func readQuotas(name string) (*vpc.Quotas, error) {
+	switch name {
+	case "aws":
+		return vpc.DefaultQuotas(), nil
+	case "off":
+		return vpc.NoQuotas(), nil
+	}
+	f, err := os.Open(name)
+	if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, fmt.Errorf("--quotas %q: want aws, off, or a file that exists", name)
+		}
+		return nil, fmt.Errorf("--quotas: %w", err)
+	}
+	defer f.Close()
+	q := vpc.DefaultQuotas()
+	d := yaml.NewDecoder(f)
+	d.KnownFields(true)
+	if err := d.Decode(q); err != nil {
+		return nil, fmt.Errorf("--quotas %s: %w", name, err)
+	}
+	return q, nil
+}
+
+func (s *settings) retention() store.Retention {
+	return store.Retention{History: time.Duration(s.history), HistoryRevisions: s.historyRevisions, Audit: time.Duration(s.audit)}
+}
+
+func (s *settings) logger() (*slog.Logger, error) {
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(s.logLevel)); err != nil {
+		return nil, fmt.Errorf("--log-level %q: want debug, info, warn or error", s.logLevel)
+	}
+	o := &slog.HandlerOptions{Level: level}
+	if s.logFormat == "json" {
+		return slog.New(slog.NewJSONHandler(os.Stderr, o)), nil
+	}
+	return slog.New(slog.NewTextHandler(os.Stderr, o)), nil
+}
+
+func (s *settings) etcdTLS() (*tls.Config, error) {
+	if s.etcdCA == "" && s.etcdCert == "" {
+		return nil, nil // https URLs use the system's authorities
+	}
+	c := &tls.Config{MinVersion: tls.VersionTLS12}
+	if s.etcdCA != "" {
+		pem, err := os.ReadFile(s.etcdCA)
+		if err != nil {
+			return nil, fmt.Errorf("--etcd-cacert: %w", err)
+		}
+		c.RootCAs = x509.NewCertPool()
+		if !c.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("--etcd-cacert %s: no certificate in PEM form", s.etcdCA)
+		}
+	}
+	if s.etcdCert != "" {
+		cert, err := tls.LoadX509KeyPair(s.etcdCert, s.etcdKey)
+		if err != nil {
+			return nil, fmt.Errorf("--etcd-cert and --etcd-key: %w", err)
+		}
+		c.Certificates = []tls.Certificate{cert}
+	}
+	return c, nil
+}
+
+// days is a duration that may be given in days: 30d.
+type days time.Duration
+
+func (d *days) String() string {
+	if h := time.Duration(*d); h > 0 && h%(24*time.Hour) == 0 {
+		return strconv.Itoa(int(h/(24*time.Hour))) + "d"
+	}
+	return time.Duration(*d).String()
+}
+
+func (d *days) Set(v string) error {
+	if n, ok := strings.CutSuffix(v, "d"); ok {
+		if i, err := strconv.Atoi(n); err == nil && i >= 0 && i < 36500 {
+			*d = days(time.Duration(i) * 24 * time.Hour)
+			return nil
+		}
+	}
+	p, err := time.ParseDuration(v)
+	if err != nil || p < 0 {
+		return fmt.Errorf("%q is no duration such as 30d or 12h", v)
+	}
+	*d = days(p)
+	return nil
+}
+
+func (d *days) Type() string { return "duration" }
+
+func envOr(name, value string) string {
+	if v := os.Getenv(name); v != "" {
+		return v
+	}
+	return value
+}

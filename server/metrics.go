@@ -1,0 +1,72 @@
+package server
+
+import (
+	"net/http"
+	"strconv"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+)
+
+// Metrics are what a server counts, in Prometheus's form.
+type Metrics struct {
+	registry *prometheus.Registry
+	requests *prometheus.CounterVec
+	seconds  *prometheus.HistogramVec
+	commits  prometheus.Histogram
+	batch    prometheus.Histogram
+}
+
+// NewMetrics gives metrics that have counted nothing.
+func NewMetrics() *Metrics {
+	m := &Metrics{
+		registry: prometheus.NewRegistry(),
+		requests: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "moat_requests_total", Help: "API requests by service, action and error code (empty for success).",
+		}, []string{"service", "action", "code"}),
+		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "moat_request_seconds", Help: "Time from receiving a request to sending its reply.",
+			Buckets: []float64{.00005, .0001, .00025, .0005, .001, .0025, .005, .01, .05, .25, 1, 5},
+		}, []string{"service", "ok"}),
+		commits: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "moat_commit_seconds", Help: "Time of one etcd transaction.",
+			Buckets: []float64{.0001, .00025, .0005, .001, .0025, .005, .01, .05, .25, 1, 5},
+		}),
+		batch: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "moat_commit_calls", Help: "Calls committed together in one etcd transaction.",
+			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
+		}),
+	}
+	m.registry.MustRegister(m.requests, m.seconds, m.commits, m.batch,
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	return m
+}
+
+// Committed counts a batch; it is the store's OnCommit.
+func (m *Metrics) Committed(calls int, took time.Duration) {
+	m.commits.Observe(took.Seconds())
+	m.batch.Observe(float64(calls))
+}
+
+// Gauge adds a value that is asked for when metrics are.
+func (m *Metrics) Gauge(name, help string, value func() float64) {
+	m.registry.MustRegister(prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: name, Help: help}, value))
+}
+
+// Handler serves the metrics.
+func (m *Metrics) Handler() http.Handler {
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
+}
+
+// served counts a request. Only names of actions that exist become labels, so
+// that no caller can make metrics grow.
+func (m *Metrics) served(r *request, code string, took time.Duration) {
+	name := r.action
+	if !r.known {
+		name = "other"
+	}
+	m.requests.WithLabelValues(string(r.service), name, code).Inc()
+	m.seconds.WithLabelValues(string(r.service), strconv.FormatBool(code == "")).Observe(took.Seconds())
+}

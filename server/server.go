@@ -1,0 +1,424 @@
+// Package server wires the API: HTTP in front, the store behind, and between
+// them the way of a request: receive, authenticate, decode, authorise, plan,
+// commit, render. What an action does is told by its own package.
+package server
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/netip"
+	"net/url"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"moat/action"
+	"moat/ec2"
+	"moat/ec2query"
+	"moat/fault"
+	"moat/iam"
+	"moat/sigv4"
+	"moat/state"
+	"moat/store"
+	"moat/sts"
+	"moat/vpc"
+)
+
+// Config says how a server answers.
+type Config struct {
+	// Region and Account are the default ones: of the root key, and of
+	// requests that name none.
+	Region  string
+	Account vpc.AccountID
+	// Regions are those that are served; nil for every one that AWS has.
+	Regions []string
+	// AnyAuth accepts any credentials; a key of 12 digits chooses the account.
+	AnyAuth bool
+	Quotas  *vpc.Quotas
+	// TrustedProxies may say by X-Forwarded-For whom they speak for.
+	TrustedProxies []netip.Prefix
+	Logger         *slog.Logger
+	Metrics        *Metrics
+	// Now is the clock; nil for the real one.
+	Now func() time.Time
+}
+
+// A Server answers the API on a store.
+type Server struct {
+	cfg     Config
+	store   *store.Store
+	actions map[service]map[string]action.Action
+	cache   action.Cache
+	keys    keyCache
+}
+
+// New gives a server.
+func New(st *store.Store, cfg Config) *Server {
+	if cfg.Now == nil {
+		cfg.Now = time.Now
+	}
+	if cfg.Logger == nil {
+		cfg.Logger = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Metrics == nil {
+		cfg.Metrics = NewMetrics()
+	}
+	if cfg.Quotas == nil {
+		cfg.Quotas = vpc.DefaultQuotas()
+	}
+	return &Server{
+		cfg: cfg, store: st, cache: newRenderCache(),
+		actions: map[service]map[string]action.Action{
+			serviceEC2: byName(ec2.Actions), serviceSTS: byName(sts.Actions), serviceIAM: {},
+		},
+		keys: keyCache{derived: map[derivation][32]byte{}},
+	}
+}
+
+func byName(actions []action.Action) map[string]action.Action {
+	m := make(map[string]action.Action, len(actions))
+	for _, a := range actions {
+		m[a.Info().Name] = a
+	}
+	return m
+}
+
+// A request is what is known of one call on its way.
+type request struct {
+	*http.Request
+	id      string
+	began   time.Time
+	source  netip.Addr
+	body    []byte
+	hash    [32]byte
+	service service
+	form    *ec2query.Form
+	action  string
+	known   bool // the action is one that is served
+	caller  iam.Principal
+	scope   state.Scope
+	rev     uint64
+}
+
+// maxBody is the largest body that is read. The form's own limit is the same.
+const maxBody = 1 << 20
+
+var bodies = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b }}
+
+// ServeHTTP answers one request.
+func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
+	r := &request{Request: hr, id: newRequestID(), began: s.cfg.Now(), service: serviceEC2}
+	r.source = s.sourceOf(hr)
+	if s.serveAside(w, r) {
+		return
+	}
+	pooled := bodies.Get().(*[]byte)
+	defer bodies.Put(pooled)
+	var err error
+	if r.body, err = readBody(hr, (*pooled)[:0]); err == nil {
+		*pooled = r.body[:0]
+		r.hash = sha256.Sum256(r.body)
+		err = s.answer(w, r)
+	}
+	if err != nil {
+		s.refuse(w, r, err)
+	}
+}
+
+func readBody(r *http.Request, buf []byte) ([]byte, error) {
+	if r.ContentLength > maxBody {
+		return nil, fault.RequestEntityTooLarge.With(maxBody)
+	}
+	if r.Body == nil || r.Body == http.NoBody {
+		return buf, nil
+	}
+	for {
+		if len(buf) == cap(buf) {
+			buf = append(buf, 0)[:len(buf)]
+		}
+		n, err := r.Body.Read(buf[len(buf):cap(buf)])
+		buf = buf[:len(buf)+n]
+		if len(buf) > maxBody {
+			return nil, fault.RequestEntityTooLarge.With(maxBody)
+		}
+		if err != nil {
+			if errors.Is(err, io.EOF) {
+				return buf, nil
+			}
+			return nil, fault.MalformedQueryString.Say("The request's body could not be read")
+		}
+	}
+}
+
+// answer takes a request all the way to its reply. The error is what the
+// caller is told.
+func (s *Server) answer(w http.ResponseWriter, r *request) error {
+	formErr := s.receive(r)
+	if err := s.authenticate(r); err != nil {
+		return err
+	}
+	if formErr != nil {
+		return formErr
+	}
+	a, err := s.find(r)
+	if err != nil {
+		return err
+	}
+	in := a.NewInput()
+	if err := r.service.decode(r.form, in); err != nil {
+		return err
+	}
+	if err := s.furnish(r); err != nil {
+		return err
+	}
+	// The root of an account may do everything; others come with policies.
+	switch a := a.(type) {
+	case action.Planner:
+		out, rev, err := s.store.Write(r.Context(), &store.Write{
+			Call:   s.call(r),
+			Plan:   func(tx *state.Txn) (any, error) { return a.Stage(tx, in) },
+			Event:  s.event(r),
+			DryRun: action.IsDryRun(in),
+		})
+		r.rev = rev
+		if err != nil {
+			return err
+		}
+		if action.IsDryRun(in) {
+			return fault.DryRunOperation.With()
+		}
+		s.reply(w, r, &action.Reply{Out: out})
+	case action.Answerer:
+		view, err := s.store.View(r.Context())
+		if err != nil {
+			return err
+		}
+		r.rev = view.Rev
+		reply, err := a.Answer(&action.Call{
+			Space: view.In(r.scope), View: view, Caller: r.caller, Now: r.began, Quotas: s.cfg.Quotas, Cache: s.cache,
+		}, in)
+		if err != nil {
+			return err
+		}
+		if action.IsDryRun(in) {
+			return fault.DryRunOperation.With()
+		}
+		s.reply(w, r, reply)
+	}
+	return nil
+}
+
+// receive reads the form, and from it and the credential scope which service
+// is meant, so that even a refusal has the right form.
+func (s *Server) receive(r *request) error {
+	var err error
+	body := r.body
+	if ct := r.Header.Get("Content-Type"); ct != "" && len(body) > 0 && !isForm(ct) {
+		err = fault.MalformedQueryString.Say("The request's Content-Type %q is not application/x-www-form-urlencoded", ct)
+	} else {
+		r.form, err = ec2query.ParseForm(r.URL.RawQuery, body, ec2query.Limits{Bytes: maxBody + 16<<10})
+	}
+	if err != nil {
+		r.form = nil
+		return err
+	}
+	r.action = r.form.Get("Action")
+	r.service = serviceOfVersion(r.form.Get("Version"), r.action)
+	return nil
+}
+
+func isForm(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded")
+}
+
+// find gives the action that the request names.
+func (s *Server) find(r *request) (action.Action, error) {
+	if r.action == "" {
+		return nil, fault.MissingAction.With()
+	}
+	version := r.form.Get("Version")
+	if err := r.service.checkVersion(version, r.action); err != nil {
+		return nil, err
+	}
+	a, ok := s.actions[r.service][r.action]
+	if !ok {
+		return nil, r.service.unknownAction(r.action, version)
+	}
+	r.known = true
+	return a, nil
+}
+
+// furnish makes the space of a request when it is first used.
+func (s *Server) furnish(r *request) error {
+	if r.service != serviceEC2 || s.store.Latest().Used(r.scope) {
+		return nil
+	}
+	event := s.event(r)
+	event.Action, event.Request, event.Service = "Furnish", "", "moat"
+	return s.furnishAs(r.Context(), s.call(r), event)
+}
+
+// Furnish makes a space with what every account begins with, if it was never
+// used.
+func (s *Server) Furnish(ctx context.Context, scope state.Scope) error {
+	root := iam.Root(scope.Account, vpc.Partition(scope.Region), "")
+	return s.furnishAs(ctx, state.Call{Scope: scope, Caller: root, Now: s.cfg.Now(), Random: rand.Uint64},
+		store.Event{Service: "moat", Action: "Furnish", Principal: root.ARN})
+}
+
+func (s *Server) furnishAs(ctx context.Context, call state.Call, event store.Event) error {
+	// What a space begins with is not held against a quota.
+	call.Quotas = vpc.NoQuotas()
+	_, _, err := s.store.Write(ctx, &store.Write{
+		Call:  call,
+		Plan:  func(tx *state.Txn) (any, error) { return nil, ec2.Furnish(tx) },
+		Event: event,
+	})
+	return err
+}
+
+func (s *Server) call(r *request) state.Call {
+	return state.Call{Scope: r.scope, Caller: r.caller, Now: r.began, Quotas: s.cfg.Quotas, Random: rand.Uint64}
+}
+
+func (s *Server) event(r *request) store.Event {
+	return store.Event{
+		Principal: r.caller.ARN, AccessKey: r.caller.AccessKeyID, Source: r.source.String(),
+		UserAgent: r.UserAgent(), RequestID: r.id, Service: string(r.service), Action: r.action,
+		Request: paramsOf(r.form),
+	}
+}
+
+// paramsOf gives the parameters of a request as a form, for the audit trail.
+func paramsOf(f *ec2query.Form) string {
+	var b strings.Builder
+	for k, v := range f.Params() {
+		if b.Len() > 0 {
+			b.WriteByte('&')
+		}
+		b.WriteString(k)
+		b.WriteByte('=')
+		b.WriteString(url.QueryEscape(v))
+	}
+	return b.String()
+}
+
+// newRequestID gives a random UUID.
+func newRequestID() string {
+	var u uuid.UUID
+	a, b := rand.Uint64(), rand.Uint64()
+	for i := range 8 {
+		u[i], u[8+i] = byte(a>>(8*i)), byte(b>>(8*i))
+	}
+	u[6], u[8] = u[6]&0x0f|0x40, u[8]&0x3f|0x80
+	return u.String()
+}
+
+// fault gives what the caller of a request is told of an error, and logs what
+// only the operator should know.
+func (s *Server) fault(r *request, err error) *fault.Error {
+	var f *fault.Error
+	if errors.As(err, &f) {
+		return f
+	}
+	var room *store.NoSpaceError
+	switch {
+	case errors.As(err, &room):
+		s.cfg.Logger.Error("a write is refused", "request", r.id, "action", r.action, "err", err)
+		return fault.InsufficientStorage.With(room.Reason)
+	case errors.Is(err, store.ErrTooBig):
+		return fault.InvalidRequest.Say("%v", err)
+	case errors.Is(err, store.ErrClosed):
+		return fault.Unavailable.Say("The server is stopping.")
+	case errors.Is(err, context.Canceled):
+		return fault.Unavailable.Say("The caller went away.")
+	case errors.Is(err, context.DeadlineExceeded):
+		s.cfg.Logger.Error("etcd does not answer", "request", r.id, "action", r.action, "err", err)
+		return fault.Unavailable.Say("The database does not answer; whether the request was carried out is not known.")
+	}
+	s.cfg.Logger.Error("a request failed", "request", r.id, "action", r.action, "principal", r.caller.ARN, "err", err)
+	return fault.InternalError.With()
+}
+
+// sourceOf gives the address of the caller: the peer's, or what a trusted
+// proxy says of it.
+func (s *Server) sourceOf(r *http.Request) netip.Addr {
+	peer := peerOf(r)
+	if len(s.cfg.TrustedProxies) == 0 || !s.trusted(peer) {
+		return peer
+	}
+	// From the right: each hop was added by the one after it, so the first
+	// that is not a trusted proxy is the caller.
+	hops := strings.Split(strings.Join(r.Header.Values("X-Forwarded-For"), ","), ",")
+	for i := len(hops) - 1; i >= 0; i-- {
+		a, err := netip.ParseAddr(strings.TrimSpace(hops[i]))
+		if err != nil {
+			break
+		}
+		if peer = a.Unmap(); !s.trusted(peer) {
+			break
+		}
+	}
+	return peer
+}
+
+func (s *Server) trusted(a netip.Addr) bool {
+	for _, p := range s.cfg.TrustedProxies {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+func peerOf(r *http.Request) netip.Addr {
+	host, _, err := net.SplitHostPort(r.RemoteAddr)
+	if err != nil {
+		return netip.Addr{}
+	}
+	a, err := netip.ParseAddr(host)
+	if err != nil {
+		return netip.Addr{}
+	}
+	return a.Unmap().WithZone("")
+}
+
+// derivation is what a signing key depends on.
+type derivation struct {
+	sigv4.Credential
+	secret string
+}
+
+// keyCache keeps derived signing keys: deriving one costs four hashes more
+// than checking a signature with it.
+type keyCache struct {
+	mu      sync.RWMutex
+	derived map[derivation][32]byte
+}
+
+func (c *keyCache) get(cred sigv4.Credential, secret string) [32]byte {
+	d := derivation{cred, secret}
+	c.mu.RLock()
+	k, ok := c.derived[d]
+	c.mu.RUnlock()
+	if ok {
+		return k
+	}
+	k = sigv4.DeriveKey(secret, cred.Date, cred.Region, cred.Service)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.derived) >= 4096 {
+		clear(c.derived) // dates pass; what is in use comes back at once
+	}
+	c.derived[d] = k
+	return k
+}

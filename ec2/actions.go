@@ -12,17 +12,44 @@ import (
 // Actions lists every action.
 var Actions = slices.Concat(groupActions, prefixListActions, tagActions, vpcActions, subnetActions, placeActions, interfaceActions)
 
-var groupActions = []action.Action{}
+var groupActions = []action.Action{
+	CreateSecurityGroup,
+	DeleteSecurityGroup,
+	DescribeSecurityGroups,
+	AuthorizeSecurityGroupIngress,
+	AuthorizeSecurityGroupEgress,
+	RevokeSecurityGroupIngress,
+	RevokeSecurityGroupEgress,
+	DescribeSecurityGroupRules,
+	ModifySecurityGroupRules,
+	UpdateSecurityGroupRuleDescriptionsIngress,
+	UpdateSecurityGroupRuleDescriptionsEgress,
+	DescribeSecurityGroupReferences,
+	DescribeStaleSecurityGroups,
+	GetSecurityGroupsForVpc,
+	AssociateSecurityGroupVpc,
+	DisassociateSecurityGroupVpc,
+	DescribeSecurityGroupVpcAssociations,
+}
 
-var prefixListActions = []action.Action{}
+var prefixListActions = []action.Action{
+	CreateManagedPrefixList, ModifyManagedPrefixList, DeleteManagedPrefixList, RestoreManagedPrefixListVersion,
+	DescribeManagedPrefixLists, GetManagedPrefixListEntries, GetManagedPrefixListAssociations, DescribePrefixLists,
+}
 
-var tagActions = []action.Action{}
+var tagActions = []action.Action{CreateTags, DeleteTags, DescribeTags}
 
-var vpcActions = []action.Action{}
+var vpcActions = []action.Action{
+	CreateVpc, CreateDefaultVpc, DescribeVpcs, DeleteVpc, DescribeVpcAttribute, ModifyVpcAttribute,
+	AssociateVpcCidrBlock, DisassociateVpcCidrBlock,
+}
 
-var subnetActions = []action.Action{}
+var subnetActions = []action.Action{
+	CreateSubnet, CreateDefaultSubnet, DescribeSubnets, DeleteSubnet, ModifySubnetAttribute,
+	AssociateSubnetCidrBlock, DisassociateSubnetCidrBlock,
+}
 
 // placeActions tell where things can be: regions, zones, and the account.
-var placeActions = []action.Action{}
+var placeActions = []action.Action{DescribeAvailabilityZones, DescribeRegions, DescribeAccountAttributes}
 
 var interfaceActions = []action.Action{}

@@ -1,5 +1,65 @@
 package ec2
 
+import (
+	"moat/action"
+	"moat/fault"
+	"moat/state"
+	"moat/vpc"
+)
+
+// CreateVpc makes a VPC with its default security group.
+var CreateVpc = action.Write[CreateVpcInput, CreateVpcOutput]{
+	Name: "CreateVpc",
+	Doc:  `Creates a VPC with an IPv4 block, on request also an IPv6 block, and its default security group.`,
+	Plan: func(tx *state.Txn, in *CreateVpcInput) (*CreateVpcOutput, error) {
+		ipv6 := in.AmazonProvidedIpv6CidrBlock != nil && *in.AmazonProvidedIpv6CidrBlock
+		if err := noPools(in.Ipv4IpamPoolId, in.Ipv4NetmaskLength, in.Ipv6IpamPoolId, in.Ipv6NetmaskLength); err != nil {
+			return nil, err
+		}
+		if in.CidrBlock == "" {
+			return nil, fault.MissingParameter.Say("Either 'cidrBlock' or 'ipv4IpamPoolId' should be provided.")
+		}
+		if err := noIPv6Pool(ipv6, in.Ipv6Pool, in.Ipv6CidrBlock); err != nil {
+			return nil, err
+		}
+		border, err := borderGroup(tx, ipv6, in.Ipv6CidrBlockNetworkBorderGroup)
+		if err != nil {
+			return nil, err
+		}
+		tenancy := in.InstanceTenancy
+		switch tenancy {
+		case "":
+			tenancy = "default"
+		case "default", "dedicated":
+		default:
+			return nil, fault.InvalidParameterValue.With(tenancy, "instanceTenancy", "Use default or dedicated.")
+		}
+		if in.VpcEncryptionControl != nil {
+			// Traffic that Moat does not encrypt must not be reported as encrypted.
+			return nil, fault.UnsupportedOperation.With("VPC Encryption Control is not supported in this Region.")
+		}
+		block, err := vpc.PrimaryBlock(in.CidrBlock)
+		if err != nil {
+			return nil, err
+		}
+		tags, err := taggedWith(tx, in.TagSpecifications, "vpc")
+		if err != nil {
+			return nil, err
+		}
+		if state.VPCs.Len(tx) >= tx.Quotas.VPCsPerRegion {
+			return nil, fault.VpcLimitExceeded.With()
+		}
+		v := newVPC(tx, block)
+		v.Tenancy, v.Tags = tenancy, tags
+		if ipv6 {
+			v.Blocks = append(v.Blocks, newIPv6Block(tx, border))
+		}
+		state.VPCs.Put(tx, v)
+		newDefaultGroup(tx, v)
+		return &CreateVpcOutput{Vpc: newVPCShape(v)}, nil
+	},
+}
+
 // CreateVpcInput is what CreateVpc takes.
 type CreateVpcInput struct {
 	CidrBlock                       string

@@ -1,5 +1,7 @@
 package ec2
 
+// Members stand in the order in which EC2 writes them.
+
 // IpPermission: in a request and in a reply.
 type IpPermission struct {
 	IpProtocol       string
@@ -13,29 +15,29 @@ type IpPermission struct {
 
 // IpRange: in a request and in a reply.
 type IpRange struct {
-	Description string
 	CidrIp      string
+	Description string
 }
 
 // Ipv6Range: in a request and in a reply.
 type Ipv6Range struct {
-	Description string
 	CidrIpv6    string
+	Description string
 }
 
 // PrefixListId: in a request and in a reply.
 type PrefixListId struct {
-	Description  string
 	PrefixListId string
+	Description  string
 }
 
 // ReferencedSecurityGroup: in a reply.
 type ReferencedSecurityGroup struct {
 	GroupId                string
-	PeeringStatus          string
 	UserId                 string
 	VpcId                  string
 	VpcPeeringConnectionId string
+	PeeringStatus          string
 }
 
 // RevokedSecurityGroupRule: in a reply.
@@ -55,15 +57,15 @@ type RevokedSecurityGroupRule struct {
 
 // SecurityGroup: in a reply.
 type SecurityGroup struct {
-	GroupId             string
-	IpPermissionsEgress []IpPermission
-	Tags                []Tag `out:"tagSet"`
-	VpcId               string
-	SecurityGroupArn    string
 	OwnerId             string
+	GroupId             string
 	GroupName           string
 	Description         string `out:"groupDescription"`
+	VpcId               string
 	IpPermissions       []IpPermission
+	IpPermissionsEgress []IpPermission
+	Tags                []Tag `out:"tagSet"`
+	SecurityGroupArn    string
 }
 
 // SecurityGroupForVpc: in a reply.
@@ -138,12 +140,12 @@ type SecurityGroupVpcAssociation struct {
 
 // StaleIpPermission: in a reply.
 type StaleIpPermission struct {
-	FromPort         *int32
 	IpProtocol       string
-	IpRanges         []string
-	PrefixListIds    []string
+	FromPort         *int32
 	ToPort           *int32
 	UserIdGroupPairs []UserIdGroupPair `out:"groups"`
+	IpRanges         []string
+	PrefixListIds    []string
 }
 
 // StaleSecurityGroup: in a reply.
@@ -158,11 +160,11 @@ type StaleSecurityGroup struct {
 
 // UserIdGroupPair: in a request and in a reply.
 type UserIdGroupPair struct {
-	Description            string
 	UserId                 string
-	GroupName              string
 	GroupId                string
+	GroupName              string
 	VpcId                  string
 	VpcPeeringConnectionId string
 	PeeringStatus          string
+	Description            string
 }

@@ -19,7 +19,7 @@ type ManagedPrefixList struct {
 	Tags                              []Tag `out:"tagSet"`
 	OwnerId                           string
 	IpamPrefixListResolverTargetId    string
-	IpamPrefixListResolverSyncEnabled bool
+	IpamPrefixListResolverSyncEnabled *bool
 }
 
 // PrefixList: in a reply.

@@ -1,5 +1,123 @@
 package ec2
 
+import (
+	"moat/state"
+	"moat/vpc"
+)
+
+// tagsIfAny gives tags as VPCs and subnets show them: none leaves the element
+// out.
+func tagsIfAny(tags vpc.Tags) []Tag {
+	if len(tags) == 0 {
+		return nil
+	}
+	return tagShapes(tags)
+}
+
+// vpcShape gives a VPC as it is described.
+func vpcShape(v *vpc.VPC) *Vpc {
+	shape := &Vpc{
+		OwnerId: string(v.Owner), InstanceTenancy: v.Tenancy, IsDefault: v.Default, Tags: tagsIfAny(v.Tags),
+		BlockPublicAccessStates: publicAccess(), VpcId: string(v.ID), State: "available",
+		CidrBlock: v.CIDR().String(), DhcpOptionsId: v.DHCPOptions,
+	}
+	for _, b := range v.Blocks {
+		if b.CIDR.Addr().Is6() {
+			shape.Ipv6CidrBlockAssociationSet = append(shape.Ipv6CidrBlockAssociationSet, *vpcIPv6Shape(b, "associated"))
+		} else {
+			shape.CidrBlockAssociationSet = append(shape.CidrBlockAssociationSet, *vpcIPv4Shape(b, "associated"))
+		}
+	}
+	return shape
+}
+
+// newVPCShape gives a VPC as the call that makes it shows it: EC2 answers
+// before it is done, and clients wait for the state that they then describe.
+func newVPCShape(v *vpc.VPC) *Vpc {
+	shape := vpcShape(v)
+	shape.State = "pending"
+	shape.BlockPublicAccessStates = nil
+	for i := range shape.Ipv6CidrBlockAssociationSet {
+		shape.Ipv6CidrBlockAssociationSet[i].Ipv6CidrBlockState.State = "associating"
+	}
+	if shape.Ipv6CidrBlockAssociationSet == nil {
+		shape.Ipv6CidrBlockAssociationSet = []VpcIpv6CidrBlockAssociation{}
+	}
+	return shape
+}
+
+func vpcIPv4Shape(b vpc.Block, state string) *VpcCidrBlockAssociation {
+	return &VpcCidrBlockAssociation{
+		AssociationId: string(b.Association), CidrBlock: b.CIDR.String(),
+		CidrBlockState: &VpcCidrBlockState{State: state},
+	}
+}
+
+func vpcIPv6Shape(b vpc.Block, state string) *VpcIpv6CidrBlockAssociation {
+	return &VpcIpv6CidrBlockAssociation{
+		AssociationId: string(b.Association), Ipv6CidrBlock: b.CIDR.String(),
+		Ipv6CidrBlockState: &VpcCidrBlockState{State: state},
+		NetworkBorderGroup: b.BorderGroup, Ipv6Pool: b.Pool, Ipv6AddressAttribute: "public", IpSource: "amazon",
+	}
+}
+
+// publicAccess tells that nothing blocks public access: Moat has no internet
+// gateways of which it could.
+func publicAccess() *BlockPublicAccessStates {
+	return &BlockPublicAccessStates{InternetGatewayBlockMode: "off"}
+}
+
+// subnetShape gives a subnet as it is described.
+func subnetShape(r state.Reader, at state.Scope, s *vpc.Subnet) *Subnet {
+	shape := newSubnetShape(r, at, s)
+	shape.BlockPublicAccessStates = publicAccess()
+	for i := range shape.Ipv6CidrBlockAssociationSet {
+		shape.Ipv6CidrBlockAssociationSet[i].Ipv6CidrBlockState.State = "associated"
+	}
+	return shape
+}
+
+// newSubnetShape gives a subnet as the call that makes it shows it.
+func newSubnetShape(r state.Reader, at state.Scope, s *vpc.Subnet) *Subnet {
+	shape := &Subnet{
+		AvailabilityZoneId: zoneID(at, s), MapCustomerOwnedIpOnLaunch: s.MapCustomerOwnedIP,
+		CustomerOwnedIpv4Pool: s.CustomerOwnedIPPool, OwnerId: string(s.Owner), AssignIpv6AddressOnCreation: s.AssignIPv6,
+		Ipv6CidrBlockAssociationSet: []SubnetIpv6CidrBlockAssociation{}, Tags: tagsIfAny(s.Tags),
+		SubnetArn: subnetARN(at, s), OutpostArn: s.OutpostARN, EnableDns64: s.EnableDNS64, Ipv6Native: s.IPv6Native,
+		PrivateDnsNameOptionsOnLaunch: &PrivateDnsNameOptionsOnLaunch{s.HostnameType, s.DNSARecord, s.DNSAAAA},
+		SubnetId:                      string(s.ID), State: "available", VpcId: string(s.VPC),
+		AvailableIpAddressCount: ptr(int32(freeAddresses(r, s))), AvailabilityZone: s.AvailabilityZone,
+		DefaultForAz: s.DefaultForAZ, MapPublicIpOnLaunch: s.MapPublicIP,
+	}
+	if s.LNIDeviceIndex > 0 {
+		shape.EnableLniAtDeviceIndex = ptr(s.LNIDeviceIndex)
+	}
+	if s.CIDR.IsValid() {
+		shape.CidrBlock = s.CIDR.String()
+	}
+	for _, b := range s.IPv6 {
+		shape.Ipv6CidrBlockAssociationSet = append(shape.Ipv6CidrBlockAssociationSet, *subnetIPv6Shape(b, "associating"))
+	}
+	return shape
+}
+
+func subnetIPv6Shape(b vpc.Block, state string) *SubnetIpv6CidrBlockAssociation {
+	return &SubnetIpv6CidrBlockAssociation{
+		AssociationId: string(b.Association), Ipv6CidrBlock: b.CIDR.String(),
+		Ipv6CidrBlockState: &SubnetCidrBlockState{State: state}, Ipv6AddressAttribute: "public", IpSource: "amazon",
+	}
+}
+
+func subnetARN(at state.Scope, s *vpc.Subnet) string {
+	return vpc.ARN(at.Region, s.Owner, "subnet", string(s.ID))
+}
+
+// zoneID gives the id of a subnet's zone.
+func zoneID(at state.Scope, s *vpc.Subnet) string {
+	z, _ := vpc.ZoneNamed(at.Region, s.AvailabilityZone)
+	return z.ID
+}
+
 // AccountAttribute: in a reply.
 type AccountAttribute struct {
 	AttributeName   string

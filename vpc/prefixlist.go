@@ -55,7 +55,7 @@ func PrefixListWeight(l *PrefixList) int {
 }
 
 // CheckPrefixListName refuses a name that a customer's list cannot have.
-func CheckPrefixListName(name string) *fault.Error {
+func CheckPrefixListName(name string) error {
 	switch {
 	case utf8.RuneCountInString(name) > 255:
 		return fault.InvalidParameterValue.With(name, "PrefixListName", "The name must have at most 255 characters.")
@@ -66,7 +66,7 @@ func CheckPrefixListName(name string) *fault.Error {
 }
 
 // CheckPrefixListSize refuses a maximum of entries that is not from 1 to most.
-func CheckPrefixListSize(size int32, most int) *fault.Error {
+func CheckPrefixListSize(size int32, most int) error {
 	switch {
 	case size < 1:
 		return fault.InvalidParameterValue.With(fmt.Sprint(size), "MaxEntries", "The value must be greater than 0.")
@@ -78,7 +78,10 @@ func CheckPrefixListSize(size int32, most int) *fault.Error {
 
 // ParsePrefixListCIDR reads a range of a list of one family, in canonical form:
 // without host bits.
-func ParsePrefixListCIDR(family, cidr string) (netip.Prefix, *fault.Error) {
+func ParsePrefixListCIDR(family, cidr string) (netip.Prefix, error) {
+	if cidr == "" {
+		return netip.Prefix{}, fault.MissingParameter.With("Cidr")
+	}
 	p, err := netip.ParsePrefix(cidr)
 	if err != nil {
 		return netip.Prefix{}, fault.InvalidParameterValue.With(cidr, "Cidr", "This is not a valid CIDR block.")
@@ -90,7 +93,7 @@ func ParsePrefixListCIDR(family, cidr string) (netip.Prefix, *fault.Error) {
 }
 
 // ParsePrefixListEntry reads an entry of a list of one family.
-func ParsePrefixListEntry(family, cidr, description string) (PrefixListEntry, *fault.Error) {
+func ParsePrefixListEntry(family, cidr, description string) (PrefixListEntry, error) {
 	p, err := ParsePrefixListCIDR(family, cidr)
 	if err != nil {
 		return PrefixListEntry{}, err
@@ -104,7 +107,7 @@ func ParsePrefixListEntry(family, cidr, description string) (PrefixListEntry, *f
 // ChangeEntries gives the entries of a list after one call: what it removes is
 // there, what it adds is not, and no range is in the call twice. The result is
 // sorted by range.
-func ChangeEntries(old, add []PrefixListEntry, remove []netip.Prefix) ([]PrefixListEntry, *fault.Error) {
+func ChangeEntries(old, add []PrefixListEntry, remove []netip.Prefix) ([]PrefixListEntry, error) {
 	gone := make(map[netip.Prefix]bool, len(remove))
 	for _, p := range remove {
 		if gone[p] {

@@ -1,0 +1,80 @@
+// Package dataplane knows what putting a ruleset into force on one host means:
+// the contract that each data plane keeps. The kernel's is in package ebpf, a
+// simulated one in package sim, and package dataplanetest holds both to the
+// contract.
+package dataplane
+
+import (
+	"context"
+	"time"
+
+	"moat/flow"
+	"moat/ruleset"
+	"moat/vpc"
+)
+
+// A Dataplane is the firewall of one host.
+type Dataplane interface {
+	// Apply makes want the ruleset in force. Packets see the old ruleset or
+	// the new one, never a mixture. On error the old one is still in force.
+	// When Apply returns, the next packet obeys.
+	Apply(ctx context.Context, want *ruleset.Ruleset) error
+
+	// Actual reports the ruleset in force, read back.
+	Actual(ctx context.Context) (*ruleset.Ruleset, error)
+
+	// Bind puts an interface's filter on a device. A bound interface that no
+	// applied ruleset has passes nothing. Binding what is bound to the same
+	// device changes nothing.
+	Bind(ctx context.Context, b Binding) error
+	// Unbind takes the filter off: the device passes everything again.
+	Unbind(ctx context.Context, id vpc.InterfaceID) error
+	// Bindings reports what is bound, also by a process before this one.
+	Bindings(ctx context.Context) ([]Binding, error)
+
+	// Stats reports what was counted since the interface was bound.
+	Stats(ctx context.Context) (*Stats, error)
+
+	// Close lets go of the data plane. Enforcement goes on.
+	Close() error
+}
+
+// A Binding is an interface on a device.
+type Binding struct {
+	Interface vpc.InterfaceID
+	Device    string
+	Index     int
+	// Netns is the path of the device's network namespace; empty for the
+	// process's own.
+	Netns string
+	// Side tells whose end of the link the device is.
+	Side Side
+	// Observe judges and counts, and drops nothing.
+	Observe bool
+}
+
+// A Side is an end of a workload's link.
+type Side uint8
+
+// The sides. Host, the zero value, is the host's end of a veth or a tap: what
+// the workload sends comes in there. Workload is the device that carries the
+// interface's addresses itself.
+const (
+	Host Side = iota
+	Workload
+)
+
+// Stats are counters.
+type Stats struct {
+	Rules  map[vpc.RuleID]RuleStats
+	Drops  map[vpc.InterfaceID]map[string]uint64 // by reason
+	Exempt map[vpc.InterfaceID]uint64
+	Flows  map[vpc.InterfaceID]uint64 // tracked now
+}
+
+// RuleStats are a rule's.
+type RuleStats struct {
+	Packets, Bytes, Connections uint64
+	LastHit                     time.Time
+	Direction                   flow.Direction
+}

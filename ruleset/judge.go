@@ -1,0 +1,102 @@
+package ruleset
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+	"sort"
+	"strings"
+
+	"moat/flow"
+	"moat/vpc"
+)
+
+// Judge says what becomes of a flow's first packet at one interface. It is the
+// specification: plain loops, no index, nothing remembered. Later packets of
+// an allowed flow, and replies to it, pass without being judged again.
+func (rs *Ruleset) Judge(f Flow) Verdict {
+	i := rs.Interface(f.Interface)
+	if i == nil {
+		return Verdict{Reason: NoInterface}
+	}
+	remote := f.Remote.Unmap()
+	if slices.Contains(i.Exempt, remote) {
+		return Verdict{Allowed: true, Reason: Exempt}
+	}
+	p := i.In
+	if f.Direction == flow.Egress {
+		p = i.Out
+	}
+	for _, r := range rs.Policies[p].Rules {
+		if r.matchesPacket(f, remote) && rs.matchesRemote(i.VPC, r.Remote, remote) {
+			return Verdict{Allowed: true, Rule: r.ID, Reason: ByRule}
+		}
+	}
+	return Verdict{Reason: NoRule}
+}
+
+// matchesPacket looks at everything but the remote.
+func (r *Rule) matchesPacket(f Flow, remote netip.Addr) bool {
+	if r.Protocol == flow.AllProtocols {
+		return true
+	}
+	if r.Protocol != f.Protocol {
+		return false
+	}
+	switch r.Protocol {
+	case flow.TCP, flow.UDP:
+		return r.Ports.From <= int32(f.Port) && int32(f.Port) <= r.Ports.To
+	case flow.ICMP, flow.ICMPv6:
+		// ICMP rules are for IPv4 and ICMPv6 rules for IPv6, whatever range
+		// they name.
+		if remote.Is4() != (r.Protocol == flow.ICMP) {
+			return false
+		}
+		return (r.Ports.From == -1 || r.Ports.From == int32(f.Port)) &&
+			(r.Ports.To == -1 || r.Ports.To == int32(f.Code))
+	}
+	return true
+}
+
+func (rs *Ruleset) matchesRemote(v vpc.VPCID, want Remote, remote netip.Addr) bool {
+	if want.Group == "" {
+		return want.Prefix.Contains(remote) // false for the other family, and for the zero prefix
+	}
+	return slices.Contains(rs.GroupsOf(v, remote), want.Group)
+}
+
+// Interface gives the interface with an id, or nil.
+func (rs *Ruleset) Interface(id vpc.InterfaceID) *Interface {
+	i := sort.Search(len(rs.Interfaces), func(i int) bool { return rs.Interfaces[i].ID >= id })
+	if i < len(rs.Interfaces) && rs.Interfaces[i].ID == id {
+		return &rs.Interfaces[i]
+	}
+	return nil
+}
+
+// GroupsOf gives the groups that an address belongs to in a VPC.
+func (rs *Ruleset) GroupsOf(v vpc.VPCID, a netip.Addr) []vpc.GroupID {
+	want := Member{VPC: v, Addr: a}
+	i := sort.Search(len(rs.Members), func(i int) bool { return compareMembers(rs.Members[i], want) >= 0 })
+	if i < len(rs.Members) && compareMembers(rs.Members[i], want) == 0 {
+		return rs.Members[i].Groups
+	}
+	return nil
+}
+
+// Compare is the canonical order of rules: by protocol, ports, remote and id.
+func Compare(a, b Rule) int {
+	return cmp.Or(
+		cmp.Compare(a.Protocol, b.Protocol),
+		cmp.Compare(a.Ports.From, b.Ports.From),
+		cmp.Compare(a.Ports.To, b.Ports.To),
+		cmp.Compare(a.Remote.Group, b.Remote.Group),
+		a.Remote.Prefix.Addr().Compare(b.Remote.Prefix.Addr()),
+		cmp.Compare(a.Remote.Prefix.Bits(), b.Remote.Prefix.Bits()),
+		strings.Compare(string(a.ID), string(b.ID)),
+	)
+}
+
+func compareMembers(a, b Member) int {
+	return cmp.Or(cmp.Compare(a.VPC, b.VPC), a.Addr.Compare(b.Addr))
+}

@@ -34,11 +34,14 @@ var layers = []struct {
 	{name: "ec2", imports: "flow fault vpc iam state action", pure: true},
 	{name: "sts", imports: "fault vpc iam state action", pure: true},
 	{name: "ec2/ec2test", imports: "fault vpc iam ec2query state action ec2", pure: true, std: "testing"},
+	{name: "ruleset", imports: "flow vpc state", pure: true},
 	// ———
+	{name: "dataplane", imports: "flow vpc ruleset"},
 	{name: "store", imports: "vpc iam state"},
 	{name: "server", imports: "flow fault vpc iam sigv4 ec2query awsquery state action ec2 sts store"},
 	{name: "cli", imports: "flow fault vpc iam sigv4 ec2query awsquery state action ec2 sts store server"},
 	{name: "cmd/moat", imports: "cli"},
+	{name: "test/moattest"}, // knows the command line only
 }
 
 // impure are the packages of the standard library that reach outside.
@@ -48,6 +51,9 @@ var impure = map[string]string{
 	"log": "logs", "log/slog": "logs", "testing": "is a test",
 	"crypto/rand": "draws random numbers", "math/rand": "draws random numbers", "math/rand/v2": "draws random numbers",
 }
+
+// libraries are the packages of others that a pure package may import.
+var libraries = []string{"github.com/tidwall/btree", "github.com/fxamacker/cbor/v2"}
 
 // clock are the functions of package time that read the clock or wait for it.
 var clock = []string{"Now", "Since", "Until", "Sleep", "After", "AfterFunc", "Tick", "NewTimer", "NewTicker"}
@@ -93,7 +99,7 @@ func TestImportRulesSeeTheirBreach(t *testing.T) {
 		{"imports net/http, which opens", `import "net/http"; var _ http.Header`},
 		{"imports math/rand/v2, which draws random numbers", `import "math/rand/v2"; func f() int { return rand.Int() }`},
 		{"imports log/slog, which logs", `import "log/slog"; func f() { slog.Info("") }`},
-		{"imports github.com/aws/aws-sdk-go-v2/aws: the product needs no AWS SDK", `import _ "github.com/aws/aws-sdk-go-v2/aws"`},
+		{"imports github.com/google/uuid, which is no library of pure packages", `import _ "github.com/google/uuid"`},
 		{"uses time.Now", `import "time"; func f() time.Time { return time.Now() }`},
 		{"uses time.Since", `import clock "time"; var f = clock.Since`},
 		{"starts a goroutine", `func f() { go f() }`},
@@ -105,6 +111,10 @@ func TestImportRulesSeeTheirBreach(t *testing.T) {
 	fine := `import ("time"; "net/netip"; "moat/state"); type T struct { time.Time; netip.Addr; *state.View }; func (t T) After(u time.Time) bool { return t.Time.After(u) }`
 	if got := misuses(parse(t, fine), []string{"state"}, true, nil); got != nil {
 		t.Errorf("a pure file: got %q, want nothing", got)
+	}
+	sdk := "imports github.com/aws/aws-sdk-go-v2/aws: the product needs no AWS SDK"
+	if got := misuses(parse(t, `import _ "github.com/aws/aws-sdk-go-v2/aws"`), nil, false, nil); !slices.Equal(got, []string{sdk}) {
+		t.Errorf("the SDK: got %q, want %q", got, sdk)
 	}
 	if got := misuses(parse(t, `import "time"; func f() { go f(); time.Now() }`), nil, false, nil); got != nil {
 		t.Errorf("a package with effects: got %q, want nothing", got)
@@ -136,6 +146,9 @@ func misuses(f *ast.File, may []string, pure bool, std []string) (wrong []string
 		}
 		if what := impure[path]; pure && what != "" && !slices.Contains(std, path) {
 			wrong = append(wrong, "imports "+path+", which "+what)
+		}
+		if first, _, _ := strings.Cut(path, "/"); pure && strings.Contains(first, ".") && !slices.Contains(libraries, path) {
+			wrong = append(wrong, "imports "+path+", which is no library of pure packages")
 		}
 		if path == "time" {
 			timeName = "time"

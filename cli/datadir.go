@@ -36,7 +36,7 @@ func lockDataDir(dir string) (unlock func(), err error) {
 	if err := os.Chmod(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("the data directory cannot be made private: %w: choose another with --data-dir", err)
 	}
-	name := filepath.Join(dir, "lock")
+	name := filepath.Join(dir, lockFile)
 	f, err := os.OpenFile(name, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("the data directory cannot be written to: %w: mount it writable, or choose another with --data-dir", err)
@@ -45,7 +45,7 @@ func lockDataDir(dir string) (unlock func(), err error) {
 		holder, _ := os.ReadFile(name)
 		f.Close()
 		if errors.Is(err, unix.EWOULDBLOCK) {
-			return nil, fmt.Errorf("the data directory %s is in use by process %s: stop it, or choose another with --data-dir", dir, strings.TrimSpace(string(holder)))
+			return nil, &inUseError{dir, strings.TrimSpace(string(holder))}
 		}
 		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}
@@ -57,6 +57,15 @@ func lockDataDir(dir string) (unlock func(), err error) {
 		return nil, fmt.Errorf("the data directory cannot be written to: %w", err)
 	}
 	return func() { f.Close() }, nil
+}
+
+const lockFile = "lock"
+
+// An inUseError says that another process holds a data directory.
+type inUseError struct{ dir, holder string }
+
+func (e *inUseError) Error() string {
+	return fmt.Sprintf("the data directory %s is in use by process %s: stop it, or choose another with --data-dir", e.dir, e.holder)
 }
 
 // An endpoint is what a data directory tells of its server: where it listens

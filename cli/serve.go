@@ -60,7 +60,7 @@ func serve(ctx context.Context, s *settings) error {
 	defer l.Close()
 
 	metrics := server.NewMetrics()
-	log, err := openLog(ctx, s, logger)
+	log, err := openEtcd(ctx, s, logger)
 	if err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func serve(ctx context.Context, s *settings) error {
 
 	api := server.New(st, server.Config{
 		Region: s.region, Account: vpc.AccountID(s.account), Regions: s.regions, AnyAuth: s.auth == "any",
-		Quotas: s.quotaTable, TrustedProxies: s.proxies, Logger: logger, Metrics: metrics,
+		Quotas: s.quotaTable, TrustedProxies: s.proxies, Logger: logger, Metrics: metrics, Version: Version(),
 	})
 	key, err := rootKey(ctx, st, s)
 	if err != nil {
@@ -153,8 +153,8 @@ func serve(ctx context.Context, s *settings) error {
 	return nil
 }
 
-// openLog opens the etcd that the settings name.
-func openLog(ctx context.Context, s *settings, logger *slog.Logger) (store.Log, error) {
+// openEtcd opens the etcd that the settings name.
+func openEtcd(ctx context.Context, s *settings, logger *slog.Logger) (*store.Etcd, error) {
 	if len(s.etcd) == 0 {
 		return store.OpenEmbedded(ctx, s.dataDir, logger, func(reason string) {
 			fmt.Fprintf(os.Stderr, "moat: the database cannot go on: %s\nmoat: nothing that was answered is lost; see that the disk of %s has room and is writable, then start again\n", reason, s.dataDir)

@@ -56,23 +56,16 @@ type settings struct {
 
 func (s *settings) flags(f *pflag.FlagSet) {
 	s.history, s.audit = 30*24*days(time.Hour), 400*24*days(time.Hour)
-	f.StringVar(&s.config, "config", "", "configuration file (YAML, keys named as these flags)")
+	s.placeFlags(f)
 	f.StringVar(&s.listen, "listen", "127.0.0.1:4599", "`HOST:PORT` of the API; port 0 takes a free one")
 	f.BoolVar(&s.insecure, "insecure-listen", false, "allow --listen beyond loopback without TLS")
-	f.StringVar(&s.dataDir, "data-dir", defaultDataDir(), "directory of the database, the lock and the root key")
 	f.StringVar(&s.region, "region", "us-east-1", "default region")
 	f.StringSliceVar(&s.regions, "regions", nil, "regions to serve (default: every region of AWS, and --region)")
 	f.StringVar(&s.account, "account", "123456789012", "default account, 12 digits")
 	f.StringVar(&s.auth, "auth", "verify", "verify signatures, or take `any` credentials (loopback only; a key of 12 digits chooses the account)")
 	f.StringVar(&s.quotas, "quotas", "aws", "aws, off, or a YAML `FILE` of quotas")
 	f.StringVar(&s.reads, "reads", "linearizable", "linearizable, or local: faster with several servers, and possibly behind")
-	f.StringSliceVar(&s.etcd, "etcd", nil, "`URLS` of an external etcd cluster (default: an etcd inside this process)")
-	f.StringVar(&s.etcdCA, "etcd-cacert", "", "`FILE` of the certificate authority of the etcd cluster")
-	f.StringVar(&s.etcdCert, "etcd-cert", "", "`FILE` of the client certificate for the etcd cluster")
-	f.StringVar(&s.etcdKey, "etcd-key", "", "`FILE` of its key")
-	f.StringVar(&s.etcdUser, "etcd-user", "", "user of the etcd cluster; its password is MOAT_ETCD_PASSWORD in the environment")
-	f.IntVar(&s.etcdMaxTxnOps, "etcd-max-txn-ops", 128, "the cluster's --max-txn-ops")
-	f.IntVar(&s.etcdMaxRequestBytes, "etcd-max-request-bytes", 1<<20+1<<19, "the cluster's --max-request-bytes")
+	s.etcdFlags(f)
 	f.StringVar(&s.tlsCert, "tls-cert", "", "`FILE` of the certificate of the API, PEM")
 	f.StringVar(&s.tlsKey, "tls-key", "", "`FILE` of its key, PEM")
 	f.StringVar(&s.tlsCA, "tls-ca", "", "`FILE` of the authority that signed --tls-cert, handed on by `moat env`")
@@ -81,16 +74,31 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.Var(&s.history, "history", "how long earlier states are kept")
 	f.Uint64Var(&s.historyRevisions, "history-revisions", 10_000, "how many revisions of history are kept at least")
 	f.Var(&s.audit, "audit-retention", "how long audit events are kept")
+}
+
+// placeFlags are those by which every command finds the data.
+func (s *settings) placeFlags(f *pflag.FlagSet) {
+	f.StringVar(&s.config, "config", "", "configuration `FILE` (YAML, keys named as the flags of serve)")
+	f.StringVar(&s.dataDir, "data-dir", defaultDataDir(), "directory of the database, the lock and the root key")
 	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
 	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
 }
 
+func (s *settings) etcdFlags(f *pflag.FlagSet) {
+	f.StringSliceVar(&s.etcd, "etcd", nil, "`URLS` of an external etcd cluster (default: an etcd inside this process)")
+	f.StringVar(&s.etcdCA, "etcd-cacert", "", "`FILE` of the certificate authority of the etcd cluster")
+	f.StringVar(&s.etcdCert, "etcd-cert", "", "`FILE` of the client certificate for the etcd cluster")
+	f.StringVar(&s.etcdKey, "etcd-key", "", "`FILE` of its key")
+	f.StringVar(&s.etcdUser, "etcd-user", "", "user of the etcd cluster; its password is MOAT_ETCD_PASSWORD in the environment")
+	f.IntVar(&s.etcdMaxTxnOps, "etcd-max-txn-ops", 128, "the cluster's --max-txn-ops")
+	f.IntVar(&s.etcdMaxRequestBytes, "etcd-max-request-bytes", 1<<20+1<<19, "the cluster's --max-request-bytes")
+}
+
 // complete fills in what no flag says, and checks everything.
 func (s *settings) complete(f *pflag.FlagSet) error {
-	if err := fromEnvironmentAndFile(f); err != nil {
+	if err := s.find(f); err != nil {
 		return err
 	}
-	s.etcdPassword = os.Getenv("MOAT_ETCD_PASSWORD")
 	host, _, err := net.SplitHostPort(s.listen)
 	if err != nil {
 		return fmt.Errorf("--listen %q: want HOST:PORT: %w", s.listen, err)
@@ -150,6 +158,12 @@ func (s *settings) complete(f *pflag.FlagSet) error {
 	return err
 }
 
+// find fills in what no flag says.
+func (s *settings) find(f *pflag.FlagSet) error {
+	s.etcdPassword = os.Getenv("MOAT_ETCD_PASSWORD")
+	return fromEnvironmentAndFile(f)
+}
+
 // fromEnvironmentAndFile sets the flags that the command line leaves out.
 func fromEnvironmentAndFile(f *pflag.FlagSet) error {
 	given := map[string]bool{}
@@ -179,13 +193,15 @@ func fromEnvironmentAndFile(f *pflag.FlagSet) error {
 	if err := yaml.Unmarshal(b, &values); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
+	all := pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	new(settings).flags(all)
 	for k, v := range values {
-		g := f.Lookup(k)
-		if g == nil || k == "config" || k == "help" {
+		if all.Lookup(k) == nil || k == "config" {
 			return fmt.Errorf("%s: there is no setting %q", file, k)
 		}
-		if given[k] {
-			continue
+		g := f.Lookup(k)
+		if g == nil || given[k] {
+			continue // g is nil for what only serve has a use for
 		}
 		text := fmt.Sprint(v)
 		if list, ok := v.([]any); ok {

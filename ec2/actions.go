@@ -52,4 +52,8 @@ var subnetActions = []action.Action{
 // placeActions tell where things can be: regions, zones, and the account.
 var placeActions = []action.Action{DescribeAvailabilityZones, DescribeRegions, DescribeAccountAttributes}
 
-var interfaceActions = []action.Action{}
+var interfaceActions = []action.Action{
+	CreateNetworkInterface, DescribeNetworkInterfaces, DeleteNetworkInterface,
+	DescribeNetworkInterfaceAttribute, ModifyNetworkInterfaceAttribute, ResetNetworkInterfaceAttribute,
+	AssignPrivateIpAddresses, UnassignPrivateIpAddresses, AssignIpv6Addresses, UnassignIpv6Addresses,
+}

@@ -1,5 +1,44 @@
 package ec2
 
+import (
+	"moat/action"
+	"moat/fault"
+)
+
+var DescribeNetworkInterfaceAttribute = action.Read[DescribeNetworkInterfaceAttributeInput, DescribeNetworkInterfaceAttributeOutput]{
+	Name: "DescribeNetworkInterfaceAttribute",
+	Doc:  "Shows one attribute of a network interface.",
+
+	Read: func(c *action.Call, in *DescribeNetworkInterfaceAttributeInput) (*DescribeNetworkInterfaceAttributeOutput, error) {
+		if err := needInterfaceID(in.NetworkInterfaceId); err != nil {
+			return nil, err
+		}
+		if in.Attribute == "" {
+			return nil, fault.MissingParameter.With("attribute")
+		}
+		out := &DescribeNetworkInterfaceAttributeOutput{NetworkInterfaceId: in.NetworkInterfaceId}
+		i, err := interfaceOf(c, in.NetworkInterfaceId)
+		if err != nil {
+			return nil, err
+		}
+		switch in.Attribute {
+		case "description":
+			out.Description = &AttributeValue{&i.Description}
+		case "groupSet":
+			out.Groups = groupIdentifiers(c, i.Groups)
+		case "sourceDestCheck":
+			out.SourceDestCheck = &AttributeBooleanValue{&i.SourceDestCheck}
+		case "attachment":
+			out.Attachment = attachmentShape(i)
+		case "associatePublicIpAddress":
+			out.AssociatePublicIpAddress = &i.PublicIPOnAttach
+		default:
+			return nil, fault.InvalidParameterValue.With(in.Attribute, "attribute", "Unknown network interface attribute.")
+		}
+		return out, nil
+	},
+}
+
 // DescribeNetworkInterfaceAttributeInput is what DescribeNetworkInterfaceAttribute takes.
 type DescribeNetworkInterfaceAttributeInput struct {
 	DryRun             bool
@@ -14,5 +53,5 @@ type DescribeNetworkInterfaceAttributeOutput struct {
 	Groups                   []GroupIdentifier `out:"groupSet"`
 	NetworkInterfaceId       string
 	SourceDestCheck          *AttributeBooleanValue
-	AssociatePublicIpAddress bool
+	AssociatePublicIpAddress *bool
 }

@@ -27,7 +27,7 @@ var DescribeTags = action.Describe[DescribeTagsInput, DescribeTagsOutput, tagRow
 		action.OnEach("value", func(t tagRow, yield func(string)) { yield(t.tag.Value) }),
 	},
 	// tag:KEY asks for the tag's own key and value.
-	Tags: &action.Tags[tagRow]{Of: func(t tagRow) vpc.Tags { return vpc.Tags{t.tag} }},
+	Tags: &action.Tags[tagRow]{Of: func(t tagRow) vpc.Tags { return vpc.Tags{t.tag} }, Find: tagsWith},
 
 	Shape: func(_ *action.Call, t tagRow) TagDescription {
 		return TagDescription{Key: t.tag.Key, ResourceId: t.resource, ResourceType: t.kind, Value: &t.tag.Value}

@@ -1,6 +1,11 @@
 package ec2
 
-import "time"
+import (
+	"time"
+
+	"moat/state"
+	"moat/vpc"
+)
 
 // AssignedPrivateIpAddress: in a reply.
 type AssignedPrivateIpAddress struct {
@@ -75,16 +80,17 @@ type Ipv6PrefixSpecificationRequest struct {
 	Ipv6Prefix string
 }
 
-// NetworkInterface: in a reply.
+// NetworkInterface: in a reply. Real replies have the lists of addresses,
+// groups and tags, and the description, also when they are empty.
 type NetworkInterface struct {
 	Association                     *NetworkInterfaceAssociation
 	Attachment                      *NetworkInterfaceAttachment
 	AvailabilityZone                string
 	ConnectionTrackingConfiguration *ConnectionTrackingConfiguration
-	Description                     string
-	Groups                          []GroupIdentifier `out:"groupSet"`
+	Description                     string            `out:"description,always"`
+	Groups                          []GroupIdentifier `out:"groupSet,always"`
 	InterfaceType                   string
-	Ipv6Addresses                   []NetworkInterfaceIpv6Address `out:"ipv6AddressesSet"`
+	Ipv6Addresses                   []NetworkInterfaceIpv6Address `out:"ipv6AddressesSet,always"`
 	MacAddress                      string
 	NetworkInterfaceId              string
 	OutpostArn                      string
@@ -93,7 +99,7 @@ type NetworkInterface struct {
 	PublicDnsName                   string
 	PublicIpDnsNameOptions          *PublicIpDnsNameOptions
 	PrivateIpAddress                string
-	PrivateIpAddresses              []NetworkInterfacePrivateIpAddress `out:"privateIpAddressesSet"`
+	PrivateIpAddresses              []NetworkInterfacePrivateIpAddress `out:"privateIpAddressesSet,always"`
 	Ipv4Prefixes                    []Ipv4PrefixSpecification          `out:"ipv4PrefixSet"`
 	Ipv6Prefixes                    []Ipv6PrefixSpecification          `out:"ipv6PrefixSet"`
 	RequesterId                     string
@@ -103,12 +109,115 @@ type NetworkInterface struct {
 	SubnetId                        string
 	TagSet                          []Tag
 	VpcId                           string
-	DenyAllIgwTraffic               bool
-	Ipv6Native                      bool
+	DenyAllIgwTraffic               bool `out:"denyAllIgwTraffic,omitzero"`
+	Ipv6Native                      bool `out:"ipv6Native,omitzero"`
 	Ipv6Address                     string
 	Operator                        *OperatorResponse
 	AssociatedSubnets               []string `out:"associatedSubnetSet"`
 	AvailabilityZoneId              string
+}
+
+// interfaceShape gives an interface as replies show it. It depends on nothing
+// but the interface: a group's name never changes, nor a zone's id.
+func interfaceShape(r state.Reader, region string, i *vpc.Interface) NetworkInterface {
+	zone, _ := vpc.ZoneNamed(region, i.AvailabilityZone)
+	s := NetworkInterface{
+		Attachment:         attachmentShape(i),
+		AvailabilityZone:   i.AvailabilityZone,
+		AvailabilityZoneId: zone.ID,
+		Description:        i.Description,
+		Groups:             groupIdentifiers(r, i.Groups),
+		InterfaceType:      i.Type,
+		MacAddress:         i.MAC,
+		NetworkInterfaceId: string(i.ID),
+		OwnerId:            string(i.Owner),
+		RequesterId:        i.Requester,
+		SourceDestCheck:    i.SourceDestCheck,
+		Status:             interfaceStatus(i),
+		SubnetId:           string(i.Subnet),
+		TagSet:             tagShapes(i.Tags),
+		VpcId:              string(i.VPC),
+		Ipv6Native:         len(i.Addresses) == 0 && len(i.IPv6) > 0,
+		Operator:           &OperatorResponse{},
+	}
+	if t := i.Tracking; t != nil {
+		s.ConnectionTrackingConfiguration = &ConnectionTrackingConfiguration{
+			TcpEstablishedTimeout: nonZero(t.TCPEstablished), UdpStreamTimeout: nonZero(t.UDPStream), UdpTimeout: nonZero(t.UDP),
+		}
+	}
+	for n, a := range i.Addresses {
+		s.PrivateIpAddresses = append(s.PrivateIpAddresses, NetworkInterfacePrivateIpAddress{
+			Primary: n == 0, PrivateDnsName: vpc.PrivateDNSName(region, a), PrivateIpAddress: a.String(),
+		})
+	}
+	if len(i.Addresses) > 0 {
+		s.PrivateIpAddress, s.PrivateDnsName = s.PrivateIpAddresses[0].PrivateIpAddress, s.PrivateIpAddresses[0].PrivateDnsName
+	}
+	for n, a := range i.IPv6 {
+		s.Ipv6Addresses = append(s.Ipv6Addresses, NetworkInterfaceIpv6Address{
+			Ipv6Address: a.String(), IsPrimaryIpv6: n == 0 && i.PrimaryIPv6,
+		})
+	}
+	if len(i.IPv6) > 0 {
+		s.Ipv6Address = i.IPv6[0].String()
+	}
+	for _, b := range i.IPv4Prefixes {
+		s.Ipv4Prefixes = append(s.Ipv4Prefixes, Ipv4PrefixSpecification{b.String()})
+	}
+	for _, b := range i.IPv6Prefixes {
+		s.Ipv6Prefixes = append(s.Ipv6Prefixes, Ipv6PrefixSpecification{b.String()})
+	}
+	return s
+}
+
+// interfaceStatus gives the status that follows from the attachment.
+func interfaceStatus(i *vpc.Interface) string {
+	if i.Attachment != nil {
+		return "in-use"
+	}
+	return "available"
+}
+
+// attachmentShape gives an interface's attachment, or nil.
+func attachmentShape(i *vpc.Interface) *NetworkInterfaceAttachment {
+	a := i.Attachment
+	if a == nil {
+		return nil
+	}
+	s := &NetworkInterfaceAttachment{
+		AttachTime:          a.Attached,
+		AttachmentId:        a.ID,
+		DeleteOnTermination: a.DeleteOnTermination,
+		DeviceIndex:         &a.DeviceIndex,
+		NetworkCardIndex:    &a.CardIndex,
+		InstanceId:          a.Instance,
+		InstanceOwnerId:     string(a.InstanceOwner),
+		Status:              "attached",
+		EnaQueueCount:       nonZero(a.ENAQueues),
+	}
+	if i.ENASrd {
+		s.EnaSrdSpecification = &AttachmentEnaSrdSpecification{
+			EnaSrdEnabled: true, EnaSrdUdpSpecification: &AttachmentEnaSrdUdpSpecification{i.ENASrdUDP},
+		}
+	}
+	return s
+}
+
+// groupIdentifiers gives ids and names of groups, all of which must exist.
+func groupIdentifiers(r state.Reader, ids []vpc.GroupID) []GroupIdentifier {
+	out := make([]GroupIdentifier, 0, len(ids))
+	for _, id := range ids {
+		out = append(out, GroupIdentifier{string(id), state.Groups.Get(r, id).Name})
+	}
+	return out
+}
+
+// nonZero gives a number that is left out when it is 0.
+func nonZero(n int32) *int32 {
+	if n == 0 {
+		return nil
+	}
+	return &n
 }
 
 // NetworkInterfaceAssociation: in a reply.

@@ -29,18 +29,9 @@ var idRefusals = map[string]struct {
 	vpc.VPCPrefix:        {checkVPCID, fault.InvalidVpcIDNotFound},
 	vpc.SubnetPrefix:     {checkSubnetID, fault.InvalidSubnetIDNotFound},
 	vpc.GroupPrefix:      {checkGroupID, fault.InvalidGroupNotFound},
-	vpc.RulePrefix:       {checkTaggedRuleID, fault.InvalidRuleNotFound},
+	vpc.RulePrefix:       {checkRuleID, fault.InvalidRuleNotFound},
 	vpc.InterfacePrefix:  {checkInterfaceID, fault.InvalidNetworkInterfaceNotFound},
 	vpc.PrefixListPrefix: {checkPrefixList, fault.InvalidPrefixListNotFound},
-}
-
-// checkTaggedRuleID refuses an id of a rule that is too long; all others are
-// only unknown, however short.
-func checkTaggedRuleID(id string) error {
-	if len(id) > len("sgr-")+17 {
-		return fault.InvalidRuleIdMalformed.With(id)
-	}
-	return nil
 }
 
 // A taggable is a resource with its tags.
@@ -167,14 +158,15 @@ func (t tagRow) id() string { return t.resource + "\x00" + t.tag.Key }
 type tagSource struct {
 	prefix, kind string // prefix with its dash
 	each         func(r state.Reader, from string) iter.Seq2[string, vpc.Tags]
+	with         func(r state.Reader, key, value string) iter.Seq[string]
 }
 
 // tagSources has every type in the order of ids.
 var tagSources = func() []tagSource {
-	out := []tagSource{{vpc.RulePrefix + "-", ruleType, eachTaggedRule}}
+	out := []tagSource{{vpc.RulePrefix + "-", ruleType, eachTaggedRule, ruleIDsByTag}}
 	for _, k := range state.Kinds {
 		if k.IDPrefix() != "" {
-			out = append(out, tagSource{k.IDPrefix() + "-", k.ResourceType(), k.EachTagged})
+			out = append(out, tagSource{k.IDPrefix() + "-", k.ResourceType(), k.EachTagged, k.IDsByTag})
 		}
 	}
 	slices.SortFunc(out, func(a, b tagSource) int { return cmp.Compare(a.prefix, b.prefix) })
@@ -206,6 +198,19 @@ func tagsFrom(r state.Reader, from string, wanted func(kind string) bool) seq[ta
 	}
 }
 
+// tagsWith gives one tag of every resource that has it, in order.
+func tagsWith(c *action.Call, key, value string) seq[tagRow] {
+	return func(yield func(tagRow) bool) {
+		for _, s := range tagSources {
+			for id := range s.with(c, key, value) {
+				if !yield(tagRow{id, s.kind, vpc.Tag{Key: key, Value: value}}) {
+					return
+				}
+			}
+		}
+	}
+}
+
 // tagsOf gives the tags of one resource.
 func tagsOf(c *action.Call, id string) seq[tagRow] {
 	return func(yield func(tagRow) bool) {
@@ -226,39 +231,31 @@ func tagsOf(c *action.Call, id string) seq[tagRow] {
 }
 
 // eachTaggedRule gives id and tags of the rules that have tags and whose ids
-// are at or after from, in the order of ids. An id begins with digits of the
-// group's id, so groups in order give their rules in order but for those of
-// groups that begin alike, which are sorted together.
+// are at or after from, in the order of ids.
 func eachTaggedRule(r state.Reader, from string) iter.Seq2[string, vpc.Tags] {
-	const shared = len("sgr-") + 10 // see state.RuleByID
+	tagged := func(yield func(*vpc.SecurityGroup) bool) {
+		for g := range state.Groups.From(r, vpc.GroupID(firstGroup(from))) {
+			if slices.ContainsFunc(g.Rules, func(rule vpc.Rule) bool { return len(rule.Tags) > 0 }) && !yield(g) {
+				return
+			}
+		}
+	}
 	return func(yield func(string, vpc.Tags) bool) {
-		start := ""
-		if digits := strings.TrimPrefix(from, "sgr-"); digits != "" {
-			start = "sg-" + digits[:min(8, len(digits))]
-		}
-		var alike []*vpc.Rule
-		flush := func() bool {
-			slices.SortFunc(alike, func(a, b *vpc.Rule) int { return cmp.Compare(a.ID, b.ID) })
-			for _, rule := range alike {
-				if !yield(string(rule.ID), rule.Tags) {
-					return false
-				}
-			}
-			alike = alike[:0]
-			return true
-		}
-		for g := range state.Groups.From(r, vpc.GroupID(start)) {
-			for i := range g.Rules {
-				rule := &g.Rules[i]
-				if len(rule.Tags) == 0 || string(rule.ID) < from {
-					continue
-				}
-				if len(alike) > 0 && !strings.HasPrefix(string(rule.ID), string(alike[0].ID[:min(shared, len(alike[0].ID))])) && !flush() {
-					return
-				}
-				alike = append(alike, rule)
+		for row := range rulesOf(tagged) {
+			if rule := row.rule(); len(rule.Tags) > 0 && string(rule.ID) >= from && !yield(string(rule.ID), rule.Tags) {
+				return
 			}
 		}
-		flush()
+	}
+}
+
+// ruleIDsByTag gives the ids of the rules that have a tag, in order.
+func ruleIDsByTag(r state.Reader, key, value string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for row := range rulesOf(state.Groups.By(r, state.GroupsByRuleTag, state.TagKey(key, value))) {
+			if rule := row.rule(); slices.Contains(rule.Tags, vpc.Tag{Key: key, Value: value}) && !yield(string(rule.ID)) {
+				return
+			}
+		}
 	}
 }

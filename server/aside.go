@@ -15,13 +15,16 @@ const (
 )
 
 // serveAside answers what stands beside the API on the same listener: health,
-// and the caller's address. It reports whether it did.
+// the caller's address, and backups. It reports whether it did.
 func (s *Server) serveAside(w http.ResponseWriter, r *request) bool {
 	switch r.URL.Path {
 	case "/healthz", "/readyz":
 		// The listener opens once the store is loaded: who is answered at all
 		// is answered by a server that is ready.
 		sendText(w, r, http.StatusOK, "text/plain; charset=utf-8", "ok\n")
+		return true
+	case BackupPath:
+		s.serveBackup(w, r)
 		return true
 	}
 	if s.isCheckIP(r) {

@@ -47,6 +47,8 @@ type Config struct {
 	TrustedProxies []netip.Prefix
 	Logger         *slog.Logger
 	Metrics        *Metrics
+	// Version is the program's, for the header of backups.
+	Version string
 	// Now is the clock; nil for the real one.
 	Now func() time.Time
 }

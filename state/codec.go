@@ -11,7 +11,8 @@ import (
 const recordVersion = 1
 
 var (
-	encMode = must(cbor.EncOptions{Time: cbor.TimeUnixMicro, Sort: cbor.SortNone}.EncMode())
+	// Times are texts: as a number of seconds they would come back changed.
+	encMode = must(cbor.EncOptions{Time: cbor.TimeRFC3339NanoUTC, Sort: cbor.SortNone}.EncMode())
 	decMode = must(cbor.DecOptions{MaxArrayElements: 1 << 24, MaxMapPairs: 1 << 24, DupMapKey: cbor.DupMapKeyQuiet}.DecMode())
 )
 

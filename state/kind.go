@@ -91,6 +91,9 @@ func (k *Kind[K, T]) ResourceType() string { return k.resource }
 // IDPrefix gives what ids of the kind begin with, without the dash.
 func (k *Kind[K, T]) IDPrefix() string { return k.idPrefix }
 
+// Key gives a row's id.
+func (k *Kind[K, T]) Key(row *T) K { return k.key(row) }
+
 // Get gives the row with an id, or nil.
 func (k *Kind[K, T]) Get(r Reader, id K) *T {
 	t := k.in(r)
@@ -236,6 +239,20 @@ func (k *Kind[K, T]) EachTagged(r Reader, from string) iter.Seq2[string, vpc.Tag
 	}
 }
 
+// IDsByTag gives the ids of the rows that have the tag, in order.
+func (k *Kind[K, T]) IDsByTag(r Reader, key, value string) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		if k.tags == nil {
+			return
+		}
+		for row := range k.ByTag(r, key, value) {
+			if !yield(string(k.key(row))) {
+				return
+			}
+		}
+	}
+}
+
 // An AnyKind is a Kind without its types: what tags and the store see of it.
 type AnyKind interface {
 	Name() string
@@ -244,6 +261,7 @@ type AnyKind interface {
 	TagsOf(r Reader, id string) (vpc.Tags, bool)
 	SetTags(tx *Txn, id string, tags vpc.Tags)
 	EachTagged(r Reader, from string) iter.Seq2[string, vpc.Tags]
+	IDsByTag(r Reader, key, value string) iter.Seq[string]
 
 	number() kindNumber
 	newTable() any

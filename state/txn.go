@@ -112,6 +112,9 @@ func (tx *Txn) Changes() []Change {
 // revision, which it gives.
 func (st *Stage) Accept(tx *Txn) uint64 {
 	for scope, s := range tx.spaces {
+		if s.owned == [numKinds]bool{} {
+			continue // only looked into
+		}
 		s.owned = [numKinds]bool{}
 		st.spaces[scope] = s
 	}

@@ -8,8 +8,10 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
 	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
@@ -21,6 +23,9 @@ import (
 
 // etcdPrefix is where Moat's keys are, in its own etcd and in a shared one.
 const etcdPrefix = "/moat/"
+
+// EmbeddedDir is the directory of the embedded etcd in the data directory.
+const EmbeddedDir = "etcd"
 
 // minFree is the room that must be left on the disk for a write to be tried:
 // etcd reserves its log in segments before it uses them, and ends the process
@@ -49,7 +54,7 @@ func OpenEmbedded(ctx context.Context, dir string, logger *slog.Logger, fatal fu
 	cfg := embed.NewConfig()
 	cfg.Name = "moat"
 	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
-	cfg.Dir = filepath.Join(dir, "etcd")
+	cfg.Dir = filepath.Join(dir, EmbeddedDir)
 	cfg.ListenClientUrls, cfg.ListenPeerUrls, cfg.ListenMetricsUrls = nil, nil, nil
 	// One member: elections need no patience.
 	cfg.TickMs, cfg.ElectionMs = 10, 100
@@ -85,7 +90,8 @@ func OpenEmbedded(ctx context.Context, dir string, logger *slog.Logger, fatal fu
 			if err != nil {
 				return err
 			}
-			if _, err := client.Compact(ctx, resp.Header.Revision, clientv3.WithCompactPhysical()); err != nil {
+			_, err = client.Compact(ctx, resp.Header.Revision, clientv3.WithCompactPhysical())
+			if err != nil && !errors.Is(err, rpctypes.ErrCompacted) { // nothing was written since
 				return fmt.Errorf("compact etcd: %w", err)
 			}
 			b := e.Server.Backend()
@@ -169,11 +175,26 @@ func (c *slogCore) Check(e zapcore.Entry, ce *zapcore.CheckedEntry) *zapcore.Che
 
 func (c *slogCore) Write(e zapcore.Entry, f []zapcore.Field) error {
 	level := slog.LevelDebug // etcd's warnings are for its own operators
-	if e.Level >= zapcore.ErrorLevel {
+	if e.Level >= zapcore.ErrorLevel && !harmless(e.Message, f) {
 		level = slog.LevelError
 	}
 	c.logger.Log(context.Background(), level, e.Message, attrs(f)...)
 	return nil
+}
+
+// harmless tells the one error that every new database gives: etcd tells the
+// version of its storage by the term of what is stored, of which a new one has
+// none yet. It tries again every few seconds.
+func harmless(message string, fields []zapcore.Field) bool {
+	if message != "failed to update storage version" {
+		return false
+	}
+	for _, f := range fields {
+		if err, ok := f.Interface.(error); ok && strings.Contains(err.Error(), "missing term information") {
+			return true
+		}
+	}
+	return false
 }
 
 func attrs(fields []zapcore.Field) []any {

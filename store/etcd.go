@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
@@ -45,6 +46,9 @@ type Etcd struct {
 	room    func() error
 	compact func(ctx context.Context) error
 	close   func() error
+
+	// dumping keeps compaction away from the revision that a dump reads.
+	dumping sync.RWMutex
 }
 
 func (e *Etcd) key(parts ...string) string { return e.prefix + strings.Join(parts, "") }
@@ -58,47 +62,52 @@ func (e *Etcd) Load(ctx context.Context, page func([]state.Record) error) (Head,
 		return Head{}, fmt.Errorf("read the head: %w", err)
 	}
 	head, err := parseHead(resp.Kvs)
-	if err != nil || head.Mark == 0 {
-		return head, err
+	if err != nil {
+		return Head{}, err
 	}
-	at := resp.Header.Revision
-	// Keys are read in pages that grow, as long as a page stays small in bytes.
-	next, limit := e.key(recordKey), int64(256)
-	end := clientv3.GetPrefixRangeEnd(e.key(recordKey))
-	for {
-		resp, err := e.client.Get(ctx, next, clientv3.WithRange(end), clientv3.WithLimit(limit), clientv3.WithRev(at))
-		if err != nil {
-			return Head{}, fmt.Errorf("read records: %w", err)
+	if head.Mark == 0 {
+		return head, e.checkRestored(ctx)
+	}
+	from := e.key(recordKey)
+	err = e.pages(ctx, from, clientv3.GetPrefixRangeEnd(from), resp.Header.Revision, func(resp *clientv3.GetResponse) error {
+		if len(resp.Kvs) == 0 {
+			return nil
 		}
 		records := make([]state.Record, len(resp.Kvs))
 		for i, kv := range resp.Kvs {
-			records[i] = state.Record{Key: string(kv.Key[len(e.key(recordKey)):]), Value: kv.Value}
+			records[i] = state.Record{Key: string(kv.Key[len(from):]), Value: kv.Value}
 		}
-		if len(records) > 0 {
-			if err := page(records); err != nil {
-				return Head{}, err
-			}
-		}
-		if !resp.More {
-			return head, nil
-		}
-		next = string(resp.Kvs[len(resp.Kvs)-1].Key) + "\x00"
+		return page(records)
+	})
+	if err != nil {
+		return Head{}, fmt.Errorf("read records: %w", err)
 	}
+	return head, nil
 }
 
 func parseHead(kvs []*mvccpb.KeyValue) (Head, error) {
 	if len(kvs) == 0 {
 		return Head{}, nil
 	}
-	var h headValue
-	if err := cbor.Unmarshal(kvs[0].Value, &h); err != nil {
-		return Head{}, fmt.Errorf("the head cannot be read: %w", err)
-	}
-	if h.Format != storeFormat {
-		return Head{}, fmt.Errorf("the data has format %d, this moat knows %d: use the moat that wrote it, or a newer one", h.Format, storeFormat)
+	h, err := decodeHead(kvs[0].Value)
+	if err != nil {
+		return Head{}, err
 	}
 	return Head{h.Rev, kvs[0].ModRevision}, nil
 }
+
+func decodeHead(value []byte) (headValue, error) {
+	var h headValue
+	if err := cbor.Unmarshal(value, &h); err != nil {
+		return h, fmt.Errorf("the head cannot be read: %w", err)
+	}
+	if h.Format != storeFormat {
+		return h, fmt.Errorf("the data has format %d, this moat knows %d: use the moat that wrote it, or a newer one", h.Format, storeFormat)
+	}
+	return h, nil
+}
+
+func encodeHead(rev uint64) []byte { return encodeEntry(headValue{rev, storeFormat}) }
 
 // Append writes a batch in one transaction that is guarded by the head.
 func (e *Etcd) Append(ctx context.Context, after Head, b *Batch) (Head, error) {
@@ -110,12 +119,8 @@ func (e *Etcd) Append(ctx context.Context, after Head, b *Batch) (Head, error) {
 	if s := b.size(); s.Ops > e.limits.Ops || s.Bytes > e.limits.Bytes {
 		return Head{}, ErrTooBig
 	}
-	value, err := cbor.Marshal(headValue{b.Rev, storeFormat})
-	if err != nil {
-		return Head{}, err
-	}
 	ops := make([]clientv3.Op, 0, 1+len(b.Records)+len(b.Entries))
-	ops = append(ops, clientv3.OpPut(e.key(headKey), string(value)))
+	ops = append(ops, clientv3.OpPut(e.key(headKey), string(encodeHead(b.Rev))))
 	for _, r := range b.Records {
 		if r.Value == nil {
 			ops = append(ops, clientv3.OpDelete(e.key(recordKey, r.Key)))
@@ -270,9 +275,10 @@ func (e *Etcd) Limits() Limits { return e.limits }
 
 // Compact gives space back, where etcd is the process's own.
 func (e *Etcd) Compact(ctx context.Context) error {
-	if e.compact == nil {
-		return nil
+	if e.compact == nil || !e.dumping.TryLock() {
+		return nil // a dump is under way: it is compacted the next time
 	}
+	defer e.dumping.Unlock()
 	return e.compact(ctx)
 }
 

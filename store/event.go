@@ -44,7 +44,7 @@ type OldRow struct {
 }
 
 var bookMode = func() cbor.EncMode {
-	m, err := cbor.EncOptions{Time: cbor.TimeUnixMicro}.EncMode()
+	m, err := cbor.EncOptions{Time: cbor.TimeRFC3339NanoUTC}.EncMode()
 	if err != nil {
 		panic(err)
 	}

@@ -38,6 +38,11 @@ type Log interface {
 	// Trim removes the entries of a book before a revision.
 	Trim(ctx context.Context, b Book, before uint64) error
 
+	// Dump gives every key with its value as it was at one moment, the head
+	// first: records, books, whatever a later moat adds. A log that holds
+	// nothing gives a head without a mark.
+	Dump(ctx context.Context, visit func(key string, value []byte) error) (Head, error)
+
 	// Shared reports whether other servers may write to the log too.
 	Shared() bool
 

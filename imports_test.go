@@ -30,6 +30,7 @@ var layers = []struct {
 	{name: "ec2query", imports: "fault", pure: true},
 	{name: "awsquery", imports: "fault ec2query", pure: true},
 	{name: "state", imports: "vpc iam", pure: true},
+	{name: "state/statetest", imports: "flow vpc iam state", pure: true, std: "math/rand/v2"},
 	{name: "action", imports: "flow fault vpc iam ec2query state", pure: true},
 	{name: "ec2", imports: "flow fault vpc iam state action", pure: true},
 	{name: "sts", imports: "fault vpc iam state action", pure: true},

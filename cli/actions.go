@@ -81,8 +81,15 @@ func parameters(in reflect.Type) []string {
 	var names []string
 	for i := range in.NumField() {
 		f := in.Field(i)
+		if f.Anonymous {
+			names = append(names, parameters(f.Type)...)
+			continue
+		}
 		name, _, _ := strings.Cut(f.Tag.Get("in"), ",")
-		if name == "" {
+		switch name {
+		case "-":
+			continue
+		case "":
 			name = f.Name
 		}
 		if f.Type.Kind() == reflect.Slice && f.Type.Elem().Kind() != reflect.Uint8 {

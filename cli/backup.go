@@ -102,7 +102,7 @@ func (s *settings) backup(ctx context.Context, name string, named bool) error {
 	if err != nil {
 		return err
 	}
-	fmt.Fprintf(os.Stderr, "moat: backup of revision %d: %d keys, %s, sha256 %x\n", info.Rev, info.Keys, mebibytes(p.n), info.Sum)
+	fmt.Fprintf(os.Stderr, "moat: backup of revision %d: %d keys, %s, sha256 %x\n", info.Rev, info.Keys, size(p.n), info.Sum)
 	return nil
 }
 
@@ -229,7 +229,7 @@ func (s *settings) restore(ctx context.Context, name string, check bool) error {
 		return fmt.Errorf("%s: %w; nothing was written", name, err)
 	}
 	fmt.Fprintf(os.Stderr, "moat: %s is whole: revision %d, %d keys, %s, written by moat %s on %s\n",
-		name, info.Rev, info.Keys, mebibytes(p.n), info.Moat, info.Time.Format(time.RFC3339))
+		name, info.Rev, info.Keys, size(p.n), info.Moat, info.Time.Format(time.RFC3339))
 	if check {
 		return nil
 	}
@@ -343,7 +343,7 @@ func (p *progress) Write(b []byte) (int, error) {
 	p.n += int64(len(b))
 	if now := time.Now(); p.show && now.Sub(p.shown) > 200*time.Millisecond {
 		p.shown = now
-		fmt.Fprintf(os.Stderr, "\r%s: %s ", p.what, mebibytes(p.n))
+		fmt.Fprintf(os.Stderr, "\r%s: %s ", p.what, size(p.n))
 	}
 	return len(b), nil
 }
@@ -354,7 +354,12 @@ func (p *progress) end() {
 	}
 }
 
-func mebibytes(n int64) string { return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20)) }
+func size(n int64) string {
+	if n < 1<<20 {
+		return fmt.Sprintf("%.1f KiB", float64(n)/(1<<10))
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
 
 // isTerminal reports whether a file is a character device other than
 // /dev/null, which is what a terminal is as far as it matters here.

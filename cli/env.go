@@ -2,6 +2,7 @@ package cli
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -19,6 +20,10 @@ func envCommand() *cobra.Command {
 For a server that root runs: eval "$(sudo moat env)".`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			dir, err := filepath.Abs(dir)
+			if err != nil {
+				return err
+			}
 			e, err := readEndpoint(dir)
 			if err != nil {
 				return err

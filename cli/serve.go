@@ -133,7 +133,7 @@ func serve(ctx context.Context, s *settings) error {
 	}
 	housekeeping, stopHousekeeping := context.WithCancel(ctx)
 	defer stopHousekeeping()
-	go keepHouse(housekeeping, st, s, logger)
+	go keepHouse(housekeeping, st, api, s, logger)
 
 	logger.Info("ready", "url", e.URL, "region", s.region, "account", s.account, "revision", st.Latest().Rev, "version", Version())
 	fmt.Printf("moat is ready on %s (region %s, account %s). Next, in another terminal:\n\n    eval \"$(%s)\"\n    aws ec2 describe-security-groups\n\n",
@@ -208,7 +208,7 @@ func newAccessKey(account vpc.AccountID, now time.Time) *iam.AccessKey {
 }
 
 // keepHouse removes what is past its retention.
-func keepHouse(ctx context.Context, st *store.Store, s *settings, logger *slog.Logger) {
+func keepHouse(ctx context.Context, st *store.Store, api *server.Server, s *settings, logger *slog.Logger) {
 	tick := time.NewTicker(10 * time.Minute)
 	defer tick.Stop()
 	for {
@@ -216,6 +216,9 @@ func keepHouse(ctx context.Context, st *store.Store, s *settings, logger *slog.L
 		case <-ctx.Done():
 			return
 		case <-tick.C:
+		}
+		if err := api.KeepHouse(ctx); err != nil && ctx.Err() == nil {
+			logger.Warn("old client tokens could not be removed; it is tried again", "err", err)
 		}
 		if err := st.Retain(ctx, time.Now(), s.retention()); err != nil && ctx.Err() == nil {
 			logger.Warn("old history could not be removed; it is tried again", "err", err)

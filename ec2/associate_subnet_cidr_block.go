@@ -15,6 +15,9 @@ var AssociateSubnetCidrBlock = action.Write[AssociateSubnetCidrBlockInput, Assoc
 		if in.SubnetId == "" {
 			return nil, fault.MissingParameter.With("subnetId")
 		}
+		if err := checkSubnetID(in.SubnetId); err != nil {
+			return nil, err
+		}
 		if err := noPools("", nil, in.Ipv6IpamPoolId, in.Ipv6NetmaskLength); err != nil {
 			return nil, err
 		}

@@ -20,6 +20,9 @@ var AssociateVpcCidrBlock = action.Write[AssociateVpcCidrBlockInput, AssociateVp
 		if in.VpcId == "" {
 			return nil, fault.MissingParameter.With("vpcId")
 		}
+		if err := checkVPCID(in.VpcId); err != nil {
+			return nil, err
+		}
 		if err := noPools(in.Ipv4IpamPoolId, in.Ipv4NetmaskLength, in.Ipv6IpamPoolId, in.Ipv6NetmaskLength); err != nil {
 			return nil, err
 		}

@@ -27,6 +27,9 @@ var CreateSubnet = action.Write[CreateSubnetInput, CreateSubnetOutput]{
 		case !native && in.CidrBlock == "" && in.Ipv4IpamPoolId == "":
 			return nil, fault.MissingParameter.Say("Either 'cidrBlock' or 'ipv4IpamPoolId' should be provided.")
 		}
+		if err := checkVPCID(in.VpcId); err != nil {
+			return nil, err
+		}
 		if err := noPools(in.Ipv4IpamPoolId, in.Ipv4NetmaskLength, in.Ipv6IpamPoolId, in.Ipv6NetmaskLength); err != nil {
 			return nil, err
 		}

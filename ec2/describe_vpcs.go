@@ -1,8 +1,6 @@
 package ec2
 
 import (
-	"strconv"
-
 	"moat/action"
 	"moat/fault"
 	"moat/state"
@@ -37,7 +35,7 @@ var DescribeVpcs = action.Describe[DescribeVpcsInput, DescribeVpcsOutput, *vpc.V
 		action.On("dhcp-options-id", func(v *vpc.VPC) string { return v.DHCPOptions }).Also("dhcpOptionsId"),
 		action.OnBool("is-default", func(v *vpc.VPC) bool { return v.Default }).
 			Also("isDefault").Indexed(func(c *action.Call, value string) seq[*vpc.VPC] {
-			if isDefault, err := strconv.ParseBool(value); err == nil && isDefault {
+			if value == "true" {
 				return state.VPCs.By(c, state.VPCsByDefault, "true")
 			}
 			return state.VPCs.All(c)

@@ -113,7 +113,9 @@ func TestCreateTagsRefusals(t *testing.T) {
 		}
 		return out
 	}
-	with := func(key, value string) []string { return []string{"ResourceId.1", id, "Tag.1.Key", key, "Tag.1.Value", value} }
+	with := func(key, value string) []string {
+		return []string{"ResourceId.1", id, "Tag.1.Key", key, "Tag.1.Value", value}
+	}
 	many := make([]string, 1001)
 	for i := range many {
 		many[i] = id

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"encoding/json"
 	"net/http"
 	"strconv"
@@ -12,15 +13,25 @@ const (
 	readHeaderTimeout = 10 * time.Second
 	readTimeout       = 60 * time.Second
 	idleTimeout       = 120 * time.Second
+	readyPatience     = 2 * time.Second
 )
 
 // serveAside answers what stands beside the API on the same listener: health,
 // the caller's address, and backups. It reports whether it did.
 func (s *Server) serveAside(w http.ResponseWriter, r *request) bool {
 	switch r.URL.Path {
-	case "/healthz", "/readyz":
-		// The listener opens once the store is loaded: who is answered at all
-		// is answered by a server that is ready.
+	case "/healthz":
+		sendText(w, r, http.StatusOK, "text/plain; charset=utf-8", "ok\n")
+		return true
+	case "/readyz":
+		// The listener opens once the store is loaded, so what may be missing
+		// is an etcd cluster that answers.
+		ctx, cancel := context.WithTimeout(r.Context(), readyPatience)
+		defer cancel()
+		if _, err := s.store.View(ctx); err != nil {
+			sendText(w, r, http.StatusServiceUnavailable, "text/plain; charset=utf-8", "etcd does not answer\n")
+			return true
+		}
 		sendText(w, r, http.StatusOK, "text/plain; charset=utf-8", "ok\n")
 		return true
 	case BackupPath:

@@ -13,30 +13,34 @@ import (
 // Only the goroutine that answers a request touches it.
 type corkedConn struct {
 	net.Conn
-	held   bool
-	pieces net.Buffers
+	held bool
+	buf  []byte
 }
 
 func (c *corkedConn) cork() { c.held = true }
 
 func (c *corkedConn) uncork() error {
 	c.held = false
-	if len(c.pieces) == 0 {
+	if len(c.buf) == 0 {
 		return nil
 	}
-	pieces := c.pieces
-	_, err := pieces.WriteTo(c.Conn)
-	clear(c.pieces)
-	c.pieces = c.pieces[:0]
+	_, err := c.Conn.Write(c.buf)
+	if cap(c.buf) > maxHeld {
+		c.buf = nil
+	}
+	c.buf = c.buf[:0]
 	return err
 }
+
+// maxHeld is the largest buffer that an idle connection keeps.
+const maxHeld = 16 << 10
 
 // Write writes, or holds a copy back: the caller may use p again.
 func (c *corkedConn) Write(p []byte) (int, error) {
 	if !c.held {
 		return c.Conn.Write(p)
 	}
-	c.pieces = append(c.pieces, append([]byte(nil), p...))
+	c.buf = append(c.buf, p...)
 	return len(p), nil
 }
 

@@ -277,6 +277,26 @@ func (s *Server) Furnish(ctx context.Context, scope state.Scope) error {
 		store.Event{Service: "moat", Action: "Furnish", Principal: root.ARN})
 }
 
+// KeepHouse forgets what has passed its time in every space.
+func (s *Server) KeepHouse(ctx context.Context) error {
+	now := s.cfg.Now()
+	for sp := range s.store.Latest().Spaces() {
+		if !ec2.HasExpiredClientTokens(sp, now) {
+			continue
+		}
+		root := iam.Root(sp.Account, vpc.Partition(sp.Region), "")
+		_, _, err := s.store.Write(ctx, &store.Write{
+			Call:  state.Call{Scope: sp.Scope, Caller: root, Now: now, Random: rand.Uint64},
+			Plan:  func(tx *state.Txn) (any, error) { return nil, ec2.ExpireClientTokens(tx) },
+			Event: store.Event{Service: "moat", Action: "ExpireClientTokens", Principal: root.ARN},
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (s *Server) furnishAs(ctx context.Context, call state.Call, event store.Event) error {
 	// What a space begins with is not held against a quota.
 	call.Quotas = vpc.NoQuotas()
@@ -343,7 +363,7 @@ func (s *Server) fault(r *request, err error) *fault.Error {
 		return fault.Unavailable.Say("The server is stopping.")
 	case errors.Is(err, context.Canceled):
 		return fault.Unavailable.Say("The caller went away.")
-	case errors.Is(err, context.DeadlineExceeded):
+	case errors.Is(err, store.ErrNoAnswer), errors.Is(err, context.DeadlineExceeded):
 		s.cfg.Logger.Error("etcd does not answer", "request", r.id, "action", r.action, "err", err)
 		return fault.Unavailable.Say("The database does not answer; whether the request was carried out is not known.")
 	}

@@ -136,7 +136,9 @@ func TestRefusedSignatures(t *testing.T) {
 		{"no region is the default one", with(func(s *signer) { s.region = "" }), vpcs, 200, ""},
 		{"a service that is not here", with(func(s *signer) { s.service = "s3" }), vpcs, 401, "AuthFailure"},
 		{"a body changed on the way", with(func(s *signer) {
-			s.change = func(r *http.Request) { r.Body = io.NopCloser(strings.NewReader("Action=DescribeVpcs&Version=2016-11-16")) }
+			s.change = func(r *http.Request) {
+				r.Body = io.NopCloser(strings.NewReader("Action=DescribeVpcs&Version=2016-11-16"))
+			}
 		}), vpcs, 401, "AuthFailure"},
 
 		{"sts: a good signature", sts(nothing), who, 200, ""},
@@ -299,7 +301,9 @@ func TestLimitedRegions(t *testing.T) {
 
 func TestCheckIP(t *testing.T) {
 	ts, _ := newAPI(t, nil)
-	behind, _ := newAPI(t, func(c *server.Config) { c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")} })
+	behind, _ := newAPI(t, func(c *server.Config) {
+		c.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("10.0.0.0/8")}
+	})
 	for _, row := range []struct {
 		name, url, host, forwarded, want string
 	}{

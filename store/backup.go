@@ -231,7 +231,7 @@ func (b *backupReader) bytes(n, most uint64) ([]byte, error) {
 	}
 	// A length is believed as far as the file goes.
 	var buf bytes.Buffer
-	buf.Grow(int(min(n, 1<<20)))
+	buf.Grow(int(min(n, 16<<10)))
 	if _, err := io.CopyN(&buf, b.in, int64(n)); err != nil {
 		return nil, err
 	}

@@ -42,6 +42,7 @@ func open(t *testing.T, log store.Log) *store.Store {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() { s.Close() })
 	return s
 }
 
@@ -252,6 +253,32 @@ func TestRestoreOfAChangedFile(t *testing.T) {
 	}
 }
 
+// A cluster takes no more in a transaction than its settings say; the batches
+// of a restore keep to that.
+func TestRestoreIntoACluster(t *testing.T) {
+	m := store.NewMemory()
+	s := open(t, m)
+	for i := range 300 {
+		mustCreate(t, s, fmt.Sprintf("%04d%s", i, strings.Repeat("x", 10<<10)))
+	}
+	file, info := backupOf(t, m)
+	to := startEtcd(t).open().(*store.Etcd)
+	t.Cleanup(func() { to.Close() })
+	if err := to.Restore(t.Context(), bytes.NewReader(file), info); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := contents(t, to), contents(t, m); !maps.Equal(got, want) {
+		t.Errorf("restored %d keys, want the %d that were there", len(got), len(want))
+	}
+	var taken *store.NotEmptyError
+	if err := to.Restore(t.Context(), bytes.NewReader(file), info); !errors.As(err, &taken) {
+		t.Errorf("restoring twice: got %v, want a NotEmptyError", err)
+	}
+	if again, _ := backupOf(t, to); !bytes.Equal(again, file) {
+		t.Error("a backup of the cluster is not the one it was restored from")
+	}
+}
+
 // A server that is started while a restore is under way does not get in
 // between: the restore ends with an error and the server's data stand.
 func TestRestoreAndServerDoNotMix(t *testing.T) {
@@ -313,7 +340,11 @@ func TestBackupWhileWriting(t *testing.T) {
 			time.Sleep(time.Millisecond)
 		}
 		// Compaction must not take away what the backup reads.
-		go s.Retain(t.Context(), testTime, store.Retention{History: time.Hour, Audit: time.Hour})
+		writers.Go(func() {
+			if err := s.Retain(t.Context(), testTime, store.Retention{History: time.Hour, Audit: time.Hour}); err != nil {
+				t.Error(err)
+			}
+		})
 		var b bytes.Buffer
 		info, err := s.Backup(t.Context(), &b, "", testTime)
 		if err != nil {
@@ -344,7 +375,6 @@ func TestBackupWhileWriting(t *testing.T) {
 	}
 	close(stop)
 	writers.Wait()
-	s.Close()
 }
 
 func TestEmbeddedIsPrivate(t *testing.T) {

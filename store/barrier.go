@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"fmt"
 	"sync"
 )
 
@@ -43,7 +44,16 @@ func (s *Store) barrier(ctx context.Context) (*published, error) {
 	if b.err != nil {
 		return nil, b.err
 	}
-	return s.wait(ctx, func(p *published) bool { return p.head.Mark >= b.head.Mark })
+	if p := s.now.Load(); p.head.Mark >= b.head.Mark {
+		return p, nil
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, s.opts.Patience, ErrNoAnswer)
+	defer cancel()
+	p, err := s.wait(ctx, func(p *published) bool { return p.head.Mark >= b.head.Mark })
+	if err != nil && context.Cause(ctx) == ErrNoAnswer {
+		err = fmt.Errorf("the view does not follow the log: %w", ErrNoAnswer)
+	}
+	return p, err
 }
 
 func (s *Store) barrierLoop(ctx context.Context) {
@@ -60,7 +70,7 @@ func (s *Store) barrierLoop(ctx context.Context) {
 		if b == nil {
 			continue
 		}
-		ask, cancel := context.WithTimeout(ctx, commitPatience)
+		ask, cancel := context.WithTimeout(ctx, s.opts.Patience)
 		b.head, b.err = s.log.Head(ask)
 		cancel()
 		close(b.done)

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"time"
 
 	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
@@ -19,6 +20,8 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zapcore"
 	"golang.org/x/sys/unix"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 )
 
 // etcdPrefix is where Moat's keys are, in its own etcd and in a shared one.
@@ -101,14 +104,14 @@ func OpenEmbedded(ctx context.Context, dir string, logger *slog.Logger, fatal fu
 			}
 			return nil
 		},
-		close: func() error {
+		close: sync.OnceValue(func() error {
 			err := client.Close()
 			if errors.Is(err, context.Canceled) {
 				err = nil
 			}
 			e.Close()
 			return err
-		},
+		}),
 	}, nil
 }
 
@@ -139,6 +142,12 @@ func OpenCluster(ctx context.Context, c Cluster, logger *slog.Logger) (*Etcd, er
 		DialTimeout: 5 * time.Second, DialKeepAliveTime: 10 * time.Second, DialKeepAliveTimeout: 5 * time.Second,
 		MaxCallSendMsgSize: 64 << 20, MaxCallRecvMsgSize: 1 << 30,
 		Logger: zap.New(&slogCore{logger: logger.With("part", "etcd")}),
+		// By default a cluster that was away for minutes would be asked again
+		// after two minutes only.
+		DialOptions: []grpc.DialOption{grpc.WithConnectParams(grpc.ConnectParams{
+			Backoff:           backoff.Config{BaseDelay: 50 * time.Millisecond, Multiplier: 1.6, Jitter: 0.2, MaxDelay: 2 * time.Second},
+			MinConnectTimeout: 5 * time.Second,
+		})},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("connect to etcd at %v: %w", c.Endpoints, err)

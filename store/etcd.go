@@ -65,6 +65,7 @@ func (e *Etcd) Load(ctx context.Context, page func([]state.Record) error) (Head,
 	if err != nil {
 		return Head{}, err
 	}
+	head.Seen = resp.Header.Revision
 	if head.Mark == 0 {
 		return head, e.checkRestored(ctx)
 	}
@@ -93,7 +94,7 @@ func parseHead(kvs []*mvccpb.KeyValue) (Head, error) {
 	if err != nil {
 		return Head{}, err
 	}
-	return Head{h.Rev, kvs[0].ModRevision}, nil
+	return Head{Rev: h.Rev, Mark: kvs[0].ModRevision}, nil
 }
 
 func decodeHead(value []byte) (headValue, error) {
@@ -150,11 +151,11 @@ func (e *Etcd) Append(ctx context.Context, after Head, b *Batch) (Head, error) {
 			Commit()
 		switch {
 		case err == nil && resp.Succeeded:
-			return Head{b.Rev, resp.Header.Revision}, nil
+			return Head{Rev: b.Rev, Mark: resp.Header.Revision}, nil
 		case err == nil:
 			kvs := resp.Responses[0].GetResponseRange().Kvs
 			if len(kvs) == 1 && bytes.Equal(kvs[0].Value, witness.Value) {
-				return Head{b.Rev, kvs[0].ModRevision}, nil
+				return Head{Rev: b.Rev, Mark: kvs[0].ModRevision}, nil
 			}
 			return Head{}, ErrBehind
 		case errors.Is(err, rpctypes.ErrNoSpace):
@@ -166,7 +167,7 @@ func (e *Etcd) Append(ctx context.Context, after Head, b *Batch) (Head, error) {
 		}
 		select {
 		case <-ctx.Done():
-			return Head{}, fmt.Errorf("commit revision %d: %w", b.Rev, err)
+			return Head{}, fmt.Errorf("commit revision %d: %w: %w", b.Rev, ErrNoAnswer, err)
 		case <-time.After(wait):
 		}
 	}
@@ -176,7 +177,7 @@ func (e *Etcd) Append(ctx context.Context, after Head, b *Batch) (Head, error) {
 func (e *Etcd) Head(ctx context.Context) (Head, error) {
 	resp, err := e.client.Get(ctx, e.key(headKey))
 	if err != nil {
-		return Head{}, fmt.Errorf("read the head: %w", err)
+		return Head{}, fmt.Errorf("read the head: %w: %w", ErrNoAnswer, err)
 	}
 	return parseHead(resp.Kvs)
 }
@@ -195,7 +196,7 @@ func (e *Etcd) Watch(ctx context.Context, after Head) <-chan Update {
 	go func() {
 		defer close(out)
 		watch := e.client.Watch(clientv3.WithRequireLeader(ctx), e.key(headKey),
-			clientv3.WithPrefix(), clientv3.WithRev(after.Mark+1))
+			clientv3.WithPrefix(), clientv3.WithRev(max(after.Mark, after.Seen)+1))
 		for resp := range watch {
 			if err := resp.Err(); err != nil {
 				send(Update{Err: fmt.Errorf("watch: %w", err)})

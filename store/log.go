@@ -60,6 +60,9 @@ type Log interface {
 type Head struct {
 	Rev  uint64
 	Mark int64
+	// Seen is how far the log was read when it was loaded, in its own count: a
+	// watch goes on from there. 0 means up to the mark.
+	Seen int64
 }
 
 // A Batch is what some calls change together.
@@ -102,6 +105,10 @@ type Limits struct{ Ops, Bytes int }
 
 // ErrBehind says that the log's head has moved on.
 var ErrBehind = errors.New("the log has moved on")
+
+// ErrNoAnswer says that the log cannot be reached, or takes too long. What
+// became of a write is not known then.
+var ErrNoAnswer = errors.New("the log does not answer")
 
 // ErrTooBig says that a call changes more than one transaction can hold.
 var ErrTooBig = errors.New("the call changes more than one transaction of etcd can hold: raise --max-txn-ops and --max-request-bytes of the etcd cluster")

@@ -58,7 +58,7 @@ func (m *Memory) Append(_ context.Context, after Head, b *Batch) (Head, error) {
 	for _, e := range b.Entries {
 		m.books[e.Book] = append(m.books[e.Book], e.Entry)
 	}
-	m.head = Head{b.Rev, m.head.Mark + 1}
+	m.head = Head{Rev: b.Rev, Mark: m.head.Mark + 1}
 	m.batches = append(m.batches, Update{Head: m.head, Records: b.Records})
 	close(m.changed)
 	m.changed = make(chan struct{})

@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"go.etcd.io/etcd/api/v3/v3rpc/rpctypes"
 	"golang.org/x/sync/errgroup"
 
 	"moat/state"
@@ -45,6 +46,9 @@ type Options struct {
 	Logger     *slog.Logger
 	// OnCommit is told of each batch: the calls in it and how long the log took.
 	OnCommit func(calls int, took time.Duration)
+	// Patience is how long a call waits for a log that does not answer before
+	// its caller is told so; 0 for half a minute.
+	Patience time.Duration
 }
 
 // published is a view with its place in the log.
@@ -84,6 +88,9 @@ func Open(ctx context.Context, log Log, opts Options) (*Store, error) {
 	if opts.OnCommit == nil {
 		opts.OnCommit = func(int, time.Duration) {}
 	}
+	if opts.Patience == 0 {
+		opts.Patience = 30 * time.Second
+	}
 	s := &Store{log: log, opts: opts, writes: make(chan *write, 1024), done: make(chan struct{}), ended: make(chan struct{})}
 	v, head, err := s.load(ctx)
 	if err != nil {
@@ -109,8 +116,18 @@ func (s *Store) Close() error {
 	return s.log.Close()
 }
 
-// load reads the whole state. Records are decoded on all cores.
+// load reads the whole state, again if a cluster compacts what it is reading.
 func (s *Store) load(ctx context.Context) (*state.View, Head, error) {
+	for again := 3; ; again-- {
+		v, head, err := s.loadOnce(ctx)
+		if again == 0 || !errors.Is(err, rpctypes.ErrCompacted) {
+			return v, head, err
+		}
+	}
+}
+
+// loadOnce decodes records on all cores.
+func (s *Store) loadOnce(ctx context.Context) (*state.View, Head, error) {
 	pages := make(chan []state.Record, 4)
 	decoded := make(chan []state.Decoded, 4)
 	var head Head
@@ -212,7 +229,7 @@ func (s *Store) wait(ctx context.Context, ok func(*published) bool) (*published,
 // caller holds staging.
 func (s *Store) publish(v *state.View, head Head) {
 	old := s.now.Load()
-	if head.Mark <= old.head.Mark {
+	if head.Mark < old.head.Mark || head.Mark == old.head.Mark && head.Seen <= old.head.Seen {
 		return
 	}
 	s.now.Store(&published{v, head, make(chan struct{})})
@@ -286,13 +303,13 @@ const maxBatch = 512
 // transaction, and gives their number.
 func (s *Store) commit(waiting []*write) int {
 	// A commit is not bound to any caller's patience; it ends with the store.
-	ctx, cancel := context.WithTimeout(context.Background(), commitPatience)
+	ctx, cancel := context.WithTimeout(context.Background(), s.opts.Patience)
 	defer cancel()
 	if s.log.Shared() {
 		// A refusal, or a call that changes nothing, is not checked by the
 		// guard: it must be judged on a view that is not behind.
 		if _, err := s.barrier(ctx); err != nil {
-			return fail(waiting, err)
+			return fail(waiting, noAnswer(ctx, err))
 		}
 	}
 	for {
@@ -307,7 +324,7 @@ func (s *Store) commit(waiting []*write) int {
 		if errors.Is(err, ErrBehind) {
 			// Somebody was faster: wait for what they wrote, plan again.
 			if _, err := s.barrier(ctx); err != nil {
-				return fail(waiting[:n], err)
+				return fail(waiting[:n], noAnswer(ctx, err))
 			}
 			continue
 		}
@@ -328,9 +345,13 @@ func (s *Store) commit(waiting []*write) int {
 	}
 }
 
-// commitPatience is how long a batch may wait for a cluster that does not
-// answer before its callers are told that the outcome is not known.
-const commitPatience = 30 * time.Second
+// noAnswer tells an error for want of time from others.
+func noAnswer(ctx context.Context, err error) error {
+	if ctx.Err() != nil && !errors.Is(err, ErrNoAnswer) {
+		return fmt.Errorf("%w: %w", ErrNoAnswer, err)
+	}
+	return err
+}
 
 func fail(ws []*write, err error) int {
 	for _, t := range ws {
@@ -421,32 +442,45 @@ func planSafely(plan func(*state.Txn) (any, error), tx *state.Txn) (out any, err
 
 // follow applies what other servers write.
 func (s *Store) follow(ctx context.Context) {
-	for ctx.Err() == nil {
-		for u := range s.log.Watch(ctx, s.now.Load().head) {
-			if u.Err == nil {
-				u.Err = s.apply(u)
-			}
-			if u.Err != nil {
-				s.opts.Logger.Warn("the state is loaded again", "err", u.Err)
-				break
-			}
-		}
+	from := s.now.Load().head
+	for {
+		err := s.applyFrom(ctx, from)
 		if ctx.Err() != nil {
 			return
 		}
-		v, head, err := s.load(ctx)
-		if err != nil {
+		s.opts.Logger.Warn("the state is loaded again", "err", err)
+		for {
+			v, head, err := s.load(ctx)
+			if err == nil {
+				s.staging.Lock()
+				s.publish(v, head)
+				s.staging.Unlock()
+				from = head
+				break
+			}
 			s.opts.Logger.Error("the state cannot be loaded; reads and writes wait", "err", err)
 			select {
 			case <-time.After(time.Second):
 			case <-ctx.Done():
+				return
 			}
-			continue
 		}
-		s.staging.Lock()
-		s.publish(v, head)
-		s.staging.Unlock()
 	}
+}
+
+// applyFrom applies updates until one cannot be had or applied.
+func (s *Store) applyFrom(ctx context.Context, from Head) error {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	for u := range s.log.Watch(ctx, from) {
+		if u.Err != nil {
+			return u.Err
+		}
+		if err := s.apply(u); err != nil {
+			return err
+		}
+	}
+	return errors.New("the watch ended")
 }
 
 func (s *Store) apply(u Update) error {

@@ -47,13 +47,17 @@ var promised = strings.Fields(`
 // onlyOurs are members that we write and the model does not have, by path,
 // each with its reason.
 var onlyOurs = map[string]string{
-	"CreateSecurityGroupOutput.Return":   returned,
-	"CreateTagsOutput.Return":            returned,
-	"DeleteTagsOutput.Return":            returned,
-	"DeleteVpcOutput.Return":             returned,
-	"ModifyVpcAttributeOutput.Return":    returned,
-	"DeleteSubnetOutput.Return":          returned,
-	"ModifySubnetAttributeOutput.Return": returned,
+	"CreateSecurityGroupOutput.Return":             returned,
+	"CreateTagsOutput.Return":                      returned,
+	"DeleteTagsOutput.Return":                      returned,
+	"DeleteVpcOutput.Return":                       returned,
+	"ModifyVpcAttributeOutput.Return":              returned,
+	"DeleteSubnetOutput.Return":                    returned,
+	"ModifySubnetAttributeOutput.Return":           returned,
+	"DeleteNetworkInterfaceOutput.Return":          returned,
+	"ModifyNetworkInterfaceAttributeOutput.Return": returned,
+	"ResetNetworkInterfaceAttributeOutput.Return":  returned,
+	"UnassignPrivateIpAddressesOutput.Return":      returned,
 }
 
 const returned = "the sample response of the API reference has <return>true</return>, which the model leaves out"

@@ -250,19 +250,22 @@ func (s service) theirTree(v reflect.Value, path string) any {
 	})
 }
 
-// ourTree gives a value of ours likewise, without what only we have.
+// ourTree gives a value of ours likewise, without what only we have, and
+// without flags that a reply shows only when they are set.
 func (s service) ourTree(v reflect.Value, dir ec2query.Direction, path string) any {
 	return tree(v, path, func(v reflect.Value, path string, put func(string, reflect.Value)) {
 		for _, f := range s.fields(v.Type(), dir) {
-			if onlyOurs[path+"."+f.Name] == "" {
-				put(f.Name, v.FieldByIndex(f.Index))
+			at := v.FieldByIndex(f.Index)
+			unset := dir == ec2query.Out && at.IsZero() && strings.HasSuffix(f.Tag.Get("out"), ",omitzero")
+			if onlyOurs[path+"."+f.Name] == "" && !unset {
+				put(f.Name, at)
 			}
 		}
 	})
 }
 
 func tree(v reflect.Value, path string, each func(v reflect.Value, path string, put func(string, reflect.Value))) any {
-	for v.Kind() == reflect.Pointer {
+	for v.Kind() == reflect.Pointer || v.Kind() == reflect.Interface {
 		if v.IsNil() {
 			return nil
 		}
@@ -274,7 +277,11 @@ func tree(v reflect.Value, path string, each func(v reflect.Value, path string, 
 	switch v.Kind() {
 	case reflect.Struct:
 		m := map[string]any{}
-		each(v, path, func(name string, f reflect.Value) { m[name] = tree(f, path+"."+name, each) })
+		each(v, path, func(name string, f reflect.Value) {
+			if t := tree(f, path+"."+name, each); t != nil {
+				m[name] = t
+			}
+		})
 		return m
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.Uint8 {

@@ -17,13 +17,7 @@ import (
 func Main(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root := &cobra.Command{
-		Use:           "moat",
-		Short:         "Amazon EC2 security groups that you run yourself",
-		SilenceUsage:  true,
-		SilenceErrors: true,
-	}
-	root.AddCommand(serveCommand(), envCommand(), backupCommand(), restoreCommand(), actionsCommand(), versionCommand())
+	root := rootCommand()
 	root.SetArgs(args)
 	if err := root.ExecuteContext(ctx); err != nil {
 		var code exitCode
@@ -34,6 +28,17 @@ func Main(args []string) int {
 		return 1
 	}
 	return 0
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:           "moat",
+		Short:         "Amazon EC2 security groups that you run yourself",
+		SilenceUsage:  true,
+		SilenceErrors: true,
+	}
+	root.AddCommand(serveCommand(), envCommand(), backupCommand(), restoreCommand(), actionsCommand(), versionCommand())
+	return root
 }
 
 // exitCode ends the process with a status and no further word.

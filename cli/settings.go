@@ -59,12 +59,12 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	s.placeFlags(f)
 	f.StringVar(&s.listen, "listen", "127.0.0.1:4599", "`HOST:PORT` of the API; port 0 takes a free one")
 	f.BoolVar(&s.insecure, "insecure-listen", false, "allow --listen beyond loopback without TLS")
-	f.StringVar(&s.region, "region", "us-east-1", "default region")
-	f.StringSliceVar(&s.regions, "regions", nil, "regions to serve (default: every region of AWS, and --region)")
-	f.StringVar(&s.account, "account", "123456789012", "default account, 12 digits")
-	f.StringVar(&s.auth, "auth", "verify", "verify signatures, or take `any` credentials (loopback only; a key of 12 digits chooses the account)")
-	f.StringVar(&s.quotas, "quotas", "aws", "aws, off, or a YAML `FILE` of quotas")
-	f.StringVar(&s.reads, "reads", "linearizable", "linearizable, or local: faster with several servers, and possibly behind")
+	f.StringVar(&s.region, "region", "us-east-1", "default `REGION`")
+	f.StringSliceVar(&s.regions, "regions", nil, "`REGIONS` to serve (default: every region of AWS, and --region)")
+	f.StringVar(&s.account, "account", "123456789012", "default account, `12-DIGITS`")
+	f.StringVar(&s.auth, "auth", "verify", "`verify|any`: check signatures, or take every credential (loopback only; a key of 12 digits chooses the account)")
+	f.StringVar(&s.quotas, "quotas", "aws", "`aws|off|FILE`: those of AWS, none, or those of a YAML file")
+	f.StringVar(&s.reads, "reads", "linearizable", "`linearizable|local`: local is faster with several servers, and possibly behind")
 	s.etcdFlags(f)
 	f.StringVar(&s.tlsCert, "tls-cert", "", "`FILE` of the certificate of the API, PEM")
 	f.StringVar(&s.tlsKey, "tls-key", "", "`FILE` of its key, PEM")
@@ -72,16 +72,16 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&s.trustedProxies, "trusted-proxies", nil, "`CIDRS` of proxies whose X-Forwarded-For is believed")
 	f.StringVar(&s.metricsListen, "metrics-listen", "", "`HOST:PORT` of the Prometheus metrics (default: off)")
 	f.Var(&s.history, "history", "how long earlier states are kept")
-	f.Uint64Var(&s.historyRevisions, "history-revisions", 10_000, "how many revisions of history are kept at least")
+	f.Uint64Var(&s.historyRevisions, "history-revisions", 10_000, "`NUMBER` of revisions of history that are kept at least")
 	f.Var(&s.audit, "audit-retention", "how long audit events are kept")
 }
 
 // placeFlags are those by which every command finds the data.
 func (s *settings) placeFlags(f *pflag.FlagSet) {
 	f.StringVar(&s.config, "config", "", "configuration `FILE` (YAML, keys named as the flags of serve)")
-	f.StringVar(&s.dataDir, "data-dir", defaultDataDir(), "directory of the database, the lock and the root key")
-	f.StringVar(&s.logLevel, "log-level", "info", "debug, info, warn or error")
-	f.StringVar(&s.logFormat, "log-format", "text", "text or json")
+	f.StringVar(&s.dataDir, "data-dir", defaultDataDir(), "`DIR` of the database, the lock and the root key")
+	f.StringVar(&s.logLevel, "log-level", "info", "`debug|info|warn|error`: what is logged at least")
+	f.StringVar(&s.logFormat, "log-format", "text", "`text|json`: the form of the log")
 }
 
 func (s *settings) etcdFlags(f *pflag.FlagSet) {
@@ -89,9 +89,9 @@ func (s *settings) etcdFlags(f *pflag.FlagSet) {
 	f.StringVar(&s.etcdCA, "etcd-cacert", "", "`FILE` of the certificate authority of the etcd cluster")
 	f.StringVar(&s.etcdCert, "etcd-cert", "", "`FILE` of the client certificate for the etcd cluster")
 	f.StringVar(&s.etcdKey, "etcd-key", "", "`FILE` of its key")
-	f.StringVar(&s.etcdUser, "etcd-user", "", "user of the etcd cluster; its password is MOAT_ETCD_PASSWORD in the environment")
-	f.IntVar(&s.etcdMaxTxnOps, "etcd-max-txn-ops", 128, "the cluster's --max-txn-ops")
-	f.IntVar(&s.etcdMaxRequestBytes, "etcd-max-request-bytes", 1<<20+1<<19, "the cluster's --max-request-bytes")
+	f.StringVar(&s.etcdUser, "etcd-user", "", "`NAME` of the user at the etcd cluster; the password is MOAT_ETCD_PASSWORD in the environment")
+	f.IntVar(&s.etcdMaxTxnOps, "etcd-max-txn-ops", 128, "the `NUMBER` that is the cluster's --max-txn-ops")
+	f.IntVar(&s.etcdMaxRequestBytes, "etcd-max-request-bytes", 1<<20+1<<19, "the `NUMBER` that is the cluster's --max-request-bytes")
 }
 
 // complete fills in what no flag says, and checks everything.

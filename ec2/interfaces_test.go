@@ -15,17 +15,17 @@ import (
 	"moat/vpc"
 )
 
-// A net is a world with a VPC of its own, 10.0.0.0/16 with IPv6, in which
+// An eniNet is a world with a VPC of its own, 10.0.0.0/16 with IPv6, in which
 // tests have subnets as they like.
-type net struct {
+type eniNet struct {
 	*ec2test.World
 	t   *testing.T
 	vpc vpc.VPCID
 	def vpc.GroupID
 }
 
-func newNet(t *testing.T) *net {
-	n := &net{World: ec2test.New(t), t: t, vpc: "vpc-0123456789abcdef0", def: "sg-0123456789abcdef0"}
+func newENINet(t *testing.T) *eniNet {
+	n := &eniNet{World: ec2test.New(t), t: t, vpc: "vpc-0123456789abcdef0", def: "sg-0123456789abcdef0"}
 	n.Stage(func(tx *state.Txn) error {
 		state.VPCs.Put(tx, &vpc.VPC{ID: n.vpc, Owner: tx.Account, Tenancy: "default", Blocks: []vpc.Block{
 			{CIDR: netip.MustParsePrefix("10.0.0.0/16")}, {CIDR: netip.MustParsePrefix("2001:db8:0:100::/56")},
@@ -36,7 +36,7 @@ func newNet(t *testing.T) *net {
 	return n
 }
 
-func (n *net) group(id, name string) string {
+func (n *eniNet) group(id, name string) string {
 	n.Stage(func(tx *state.Txn) error {
 		state.Groups.Put(tx, &vpc.SecurityGroup{ID: vpc.GroupID(id), Owner: tx.Account, VPC: n.vpc, Name: name, Description: name})
 		return nil
@@ -45,7 +45,7 @@ func (n *net) group(id, name string) string {
 }
 
 // subnet makes a subnet with an IPv4 range, an IPv6 range, or both.
-func (n *net) subnet(cidrs ...string) string {
+func (n *eniNet) subnet(cidrs ...string) string {
 	s := &vpc.Subnet{VPC: n.vpc, AvailabilityZone: "us-east-1a"}
 	for _, c := range cidrs {
 		p := netip.MustParsePrefix(c)
@@ -65,19 +65,19 @@ func (n *net) subnet(cidrs ...string) string {
 }
 
 // create gives the id and the reply of a new interface.
-func (n *net) create(subnet string, params ...string) (id, xml string) {
+func (n *eniNet) create(subnet string, params ...string) (id, xml string) {
 	n.t.Helper()
 	xml = n.Must("CreateNetworkInterface", append([]string{"SubnetId", subnet}, params...)...)
 	return ec2test.One(xml, "networkInterfaceId"), xml
 }
 
-func (n *net) describe(params ...string) string {
+func (n *eniNet) describe(params ...string) string {
 	n.t.Helper()
 	return n.Must("DescribeNetworkInterfaces", params...)
 }
 
 // row gives an interface's record.
-func (n *net) row(id string) *vpc.Interface {
+func (n *eniNet) row(id string) *vpc.Interface {
 	n.t.Helper()
 	i := state.Interfaces.Get(n.Space(), vpc.InterfaceID(id))
 	if i == nil {
@@ -87,7 +87,7 @@ func (n *net) row(id string) *vpc.Interface {
 }
 
 // attach binds an interface as AttachNetworkInterface will.
-func (n *net) attach(id string, a vpc.Attachment) {
+func (n *eniNet) attach(id string, a vpc.Attachment) {
 	n.Stage(func(tx *state.Txn) error {
 		i := *state.Interfaces.Get(tx, vpc.InterfaceID(id))
 		i.Attachment = &a
@@ -96,7 +96,7 @@ func (n *net) attach(id string, a vpc.Attachment) {
 	})
 }
 
-func wantMessage(t *testing.T, want, got string) {
+func wantENIMessage(t *testing.T, want, got string) {
 	t.Helper()
 	if got != want {
 		t.Errorf("message %q, want %q", got, want)
@@ -106,13 +106,13 @@ func wantMessage(t *testing.T, want, got string) {
 func addresses(i *vpc.Interface) string { return fmt.Sprint(i.Addresses, i.IPv6) }
 
 const (
-	mib   = "InvalidParameterValue"
-	combo = "InvalidParameterCombination"
-	six   = "2001:db8:0:101::/64"
+	badENIValue       = "InvalidParameterValue"
+	badENICombination = "InvalidParameterCombination"
+	eniIPv6           = "2001:db8:0:101::/64"
 )
 
 func TestCreateNetworkInterface_Shape(t *testing.T) {
-	n := newNet(t)
+	n := newENINet(t)
 	s := n.subnet("10.0.1.0/24")
 	id, xml := n.create(s, "PrivateIpAddress", "10.0.1.9")
 	mac := ec2test.One(xml, "macAddress")
@@ -145,8 +145,8 @@ func TestCreateNetworkInterface_Shape(t *testing.T) {
 }
 
 func TestCreateNetworkInterface_Refusals(t *testing.T) {
-	n := newNet(t)
-	s, plain, native := n.subnet("10.0.1.0/24", six), n.subnet("10.0.2.0/24"), n.subnet("2001:db8:0:102::/64")
+	n := newENINet(t)
+	s, plain, native := n.subnet("10.0.1.0/24", eniIPv6), n.subnet("10.0.2.0/24"), n.subnet("2001:db8:0:102::/64")
 	n.create(s, "PrivateIpAddress", "10.0.1.9")
 	for _, c := range []struct {
 		code, message string
@@ -158,49 +158,49 @@ func TestCreateNetworkInterface_Refusals(t *testing.T) {
 		{"InvalidGroupId.Malformed", `Invalid id: "web" (expecting "sg-...")`, []string{"SubnetId", "subnet-12345678", "SecurityGroupId.1", "web"}},
 		{"InvalidGroup.NotFound", "The security group 'sg-12345678' does not exist", []string{"SubnetId", s, "SecurityGroupId.1", "sg-12345678"}},
 		{"InvalidParameter", "You have specified two resources that belong to different networks.", []string{"SubnetId", s, "SecurityGroupId.1", string(state.DefaultGroup(n.Space(), state.DefaultVPC(n.Space()).ID).ID)}},
-		{mib, "Value (nic) for parameter interfaceType is invalid. The interface type is not supported.", []string{"SubnetId", s, "InterfaceType", "nic"}},
+		{badENIValue, "Value (nic) for parameter interfaceType is invalid. The interface type is not supported.", []string{"SubnetId", s, "InterfaceType", "nic"}},
 		{"UnsupportedOperation", "The parameter operator is reserved for internal use.", []string{"SubnetId", s, "Operator.Principal", "x"}},
-		{mib, "Value (5) for parameter udpTimeout is invalid. The timeout must be between 30 and 60 seconds.", []string{"SubnetId", s, "ConnectionTrackingSpecification.UdpTimeout", "5"}},
+		{badENIValue, "Value (5) for parameter udpTimeout is invalid. The timeout must be between 30 and 60 seconds.", []string{"SubnetId", s, "ConnectionTrackingSpecification.UdpTimeout", "5"}},
 
-		{mib, "invalid value for parameter address: 10.0.1", []string{"SubnetId", s, "PrivateIpAddress", "10.0.1"}},
-		{mib, "invalid value for parameter address: ::5", []string{"SubnetId", s, "PrivateIpAddresses.1.PrivateIpAddress", "::5"}},
-		{mib, "Address does not fall within the subnet's address range", []string{"SubnetId", s, "PrivateIpAddress", "10.0.2.9"}},
-		{mib, "Address is in subnet's reserved address range", []string{"SubnetId", s, "PrivateIpAddress", "10.0.1.1"}},
+		{badENIValue, "invalid value for parameter address: 10.0.1", []string{"SubnetId", s, "PrivateIpAddress", "10.0.1"}},
+		{badENIValue, "invalid value for parameter address: ::5", []string{"SubnetId", s, "PrivateIpAddresses.1.PrivateIpAddress", "::5"}},
+		{badENIValue, "Address does not fall within the subnet's address range", []string{"SubnetId", s, "PrivateIpAddress", "10.0.2.9"}},
+		{badENIValue, "Address is in subnet's reserved address range", []string{"SubnetId", s, "PrivateIpAddress", "10.0.1.1"}},
 		{"InvalidIPAddress.InUse", "Address 10.0.1.9 is in use.", []string{"SubnetId", s, "PrivateIpAddress", "10.0.1.9"}},
 		{"InvalidIPAddress.InUse", "Address 10.0.1.9 is in use.", []string{"SubnetId", s, "PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.9"}},
-		{combo, "Only one primary private IP address can be specified.", []string{"SubnetId", s, "PrivateIpAddress", "10.0.1.10", "PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.11", "PrivateIpAddresses.1.Primary", "true"}},
-		{combo, "Only one primary private IP address can be specified.", []string{"SubnetId", s, "PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.10", "PrivateIpAddresses.1.Primary", "true", "PrivateIpAddresses.2.PrivateIpAddress", "10.0.1.11", "PrivateIpAddresses.2.Primary", "true"}},
-		{combo, "The parameter secondaryPrivateIpAddressCount cannot be used with the parameter privateIpAddresses", []string{"SubnetId", s, "SecondaryPrivateIpAddressCount", "1", "PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.10", "PrivateIpAddresses.2.PrivateIpAddress", "10.0.1.11"}},
-		{combo, "The parameter secondaryPrivateIpAddressCount cannot be used with the parameter ipv4PrefixCount", []string{"SubnetId", s, "SecondaryPrivateIpAddressCount", "1", "Ipv4PrefixCount", "1"}},
-		{combo, "The parameter ipv4Prefixes cannot be used with the parameter ipv4PrefixCount", []string{"SubnetId", s, "Ipv4Prefix.1.Ipv4Prefix", "10.0.1.16/28", "Ipv4PrefixCount", "1"}},
-		{mib, "Value (-1) for parameter secondaryPrivateIpAddressCount is invalid. A count cannot be negative.", []string{"SubnetId", s, "SecondaryPrivateIpAddressCount", "-1"}},
-		{mib, "Value (10.0.1.16/27) for parameter ipv4Prefix is invalid. The prefix must be a /28 that starts at its first address.", []string{"SubnetId", s, "Ipv4Prefix.1.Ipv4Prefix", "10.0.1.16/27"}},
-		{mib, "Prefix is in subnet's reserved address range", []string{"SubnetId", s, "Ipv4Prefix.1.Ipv4Prefix", "10.0.1.0/28"}},
-		{mib, "Prefix does not fall within the subnet's address range", []string{"SubnetId", s, "Ipv4Prefix.1.Ipv4Prefix", "10.0.2.16/28"}},
+		{badENICombination, "Only one primary private IP address can be specified.", []string{"SubnetId", s, "PrivateIpAddress", "10.0.1.10", "PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.11", "PrivateIpAddresses.1.Primary", "true"}},
+		{badENICombination, "Only one primary private IP address can be specified.", []string{"SubnetId", s, "PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.10", "PrivateIpAddresses.1.Primary", "true", "PrivateIpAddresses.2.PrivateIpAddress", "10.0.1.11", "PrivateIpAddresses.2.Primary", "true"}},
+		{badENICombination, "The parameter secondaryPrivateIpAddressCount cannot be used with the parameter privateIpAddresses", []string{"SubnetId", s, "SecondaryPrivateIpAddressCount", "1", "PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.10", "PrivateIpAddresses.2.PrivateIpAddress", "10.0.1.11"}},
+		{badENICombination, "The parameter secondaryPrivateIpAddressCount cannot be used with the parameter ipv4PrefixCount", []string{"SubnetId", s, "SecondaryPrivateIpAddressCount", "1", "Ipv4PrefixCount", "1"}},
+		{badENICombination, "The parameter ipv4Prefixes cannot be used with the parameter ipv4PrefixCount", []string{"SubnetId", s, "Ipv4Prefix.1.Ipv4Prefix", "10.0.1.16/28", "Ipv4PrefixCount", "1"}},
+		{badENIValue, "Value (-1) for parameter secondaryPrivateIpAddressCount is invalid. A count cannot be negative.", []string{"SubnetId", s, "SecondaryPrivateIpAddressCount", "-1"}},
+		{badENIValue, "Value (10.0.1.16/27) for parameter ipv4Prefix is invalid. The prefix must be a /28 that starts at its first address.", []string{"SubnetId", s, "Ipv4Prefix.1.Ipv4Prefix", "10.0.1.16/27"}},
+		{badENIValue, "Prefix is in subnet's reserved address range", []string{"SubnetId", s, "Ipv4Prefix.1.Ipv4Prefix", "10.0.1.0/28"}},
+		{badENIValue, "Prefix does not fall within the subnet's address range", []string{"SubnetId", s, "Ipv4Prefix.1.Ipv4Prefix", "10.0.2.16/28"}},
 
-		{mib, "Subnet " + plain + " does not have an IPv6 CIDR block associated with it.", []string{"SubnetId", plain, "Ipv6AddressCount", "1"}},
-		{mib, "Subnet " + plain + " does not have an IPv6 CIDR block associated with it.", []string{"SubnetId", plain, "EnablePrimaryIpv6", "true"}},
-		{mib, "Address does not fall within the subnet's address range", []string{"SubnetId", s, "Ipv6Addresses.1.Ipv6Address", "2001:db8:0:102::9"}},
-		{mib, "Address is in subnet's reserved address range", []string{"SubnetId", s, "Ipv6Addresses.1.Ipv6Address", "2001:db8:0:101::1"}},
-		{mib, "invalid value for parameter address: 10.0.1.12", []string{"SubnetId", s, "Ipv6Addresses.1.Ipv6Address", "10.0.1.12"}},
-		{combo, "The parameter ipv6AddressCount cannot be used with the parameter ipv6Addresses", []string{"SubnetId", s, "Ipv6Addresses.1.Ipv6Address", "2001:db8:0:101::9", "Ipv6AddressCount", "1"}},
-		{combo, "The parameter ipv6AddressCount cannot be used with the parameter ipv6PrefixCount", []string{"SubnetId", s, "Ipv6PrefixCount", "1", "Ipv6AddressCount", "1"}},
-		{mib, "Value (2001:db8:0:101::/79) for parameter ipv6Prefix is invalid. The prefix must be a /80 that starts at its first address.", []string{"SubnetId", s, "Ipv6Prefix.1.Ipv6Prefix", "2001:db8:0:101::/79"}},
-		{combo, "Subnet " + native + " is IPv6 only: private IPv4 addresses cannot be assigned in it.", []string{"SubnetId", native, "SecondaryPrivateIpAddressCount", "1"}},
-		{combo, "Network interfaces of type efa-only do not support IP addresses.", []string{"SubnetId", s, "InterfaceType", "efa-only", "PrivateIpAddress", "10.0.1.12"}},
+		{badENIValue, "Subnet " + plain + " does not have an IPv6 CIDR block associated with it.", []string{"SubnetId", plain, "Ipv6AddressCount", "1"}},
+		{badENIValue, "Subnet " + plain + " does not have an IPv6 CIDR block associated with it.", []string{"SubnetId", plain, "EnablePrimaryIpv6", "true"}},
+		{badENIValue, "Address does not fall within the subnet's address range", []string{"SubnetId", s, "Ipv6Addresses.1.Ipv6Address", "2001:db8:0:102::9"}},
+		{badENIValue, "Address is in subnet's reserved address range", []string{"SubnetId", s, "Ipv6Addresses.1.Ipv6Address", "2001:db8:0:101::1"}},
+		{badENIValue, "invalid value for parameter address: 10.0.1.12", []string{"SubnetId", s, "Ipv6Addresses.1.Ipv6Address", "10.0.1.12"}},
+		{badENICombination, "The parameter ipv6AddressCount cannot be used with the parameter ipv6Addresses", []string{"SubnetId", s, "Ipv6Addresses.1.Ipv6Address", "2001:db8:0:101::9", "Ipv6AddressCount", "1"}},
+		{badENICombination, "The parameter ipv6AddressCount cannot be used with the parameter ipv6PrefixCount", []string{"SubnetId", s, "Ipv6PrefixCount", "1", "Ipv6AddressCount", "1"}},
+		{badENIValue, "Value (2001:db8:0:101::/79) for parameter ipv6Prefix is invalid. The prefix must be a /80 that starts at its first address.", []string{"SubnetId", s, "Ipv6Prefix.1.Ipv6Prefix", "2001:db8:0:101::/79"}},
+		{badENICombination, "Subnet " + native + " is IPv6 only: private IPv4 addresses cannot be assigned in it.", []string{"SubnetId", native, "SecondaryPrivateIpAddressCount", "1"}},
+		{badENICombination, "Network interfaces of type efa-only do not support IP addresses.", []string{"SubnetId", s, "InterfaceType", "efa-only", "PrivateIpAddress", "10.0.1.12"}},
 
 		{"PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit.", []string{"SubnetId", s, "SecondaryPrivateIpAddressCount", "50"}},
 		{"PrivateIpAddressLimitExceeded", "Number of private addresses will exceed limit.", []string{"SubnetId", s, "Ipv6AddressCount", "51"}},
 		{"InsufficientCidrBlocks", "The specified subnet does not have enough free cidr blocks to satisfy the request", []string{"SubnetId", s, "Ipv4PrefixCount", "15"}},
-		{mib, "'vpc' is not a valid taggable resource type for this operation.", []string{"SubnetId", s, "TagSpecification.1.ResourceType", "vpc", "TagSpecification.1.Tag.1.Key", "a"}},
+		{badENIValue, "'vpc' is not a valid taggable resource type for this operation.", []string{"SubnetId", s, "TagSpecification.1.ResourceType", "vpc", "TagSpecification.1.Tag.1.Key", "a"}},
 	} {
-		wantMessage(t, c.message, n.Refused(c.code, "CreateNetworkInterface", c.params...))
+		wantENIMessage(t, c.message, n.Refused(c.code, "CreateNetworkInterface", c.params...))
 	}
 }
 
 func TestCreateNetworkInterface_Addresses(t *testing.T) {
-	n := newNet(t)
-	s := n.subnet("10.0.1.0/24", six)
+	n := newENINet(t)
+	s := n.subnet("10.0.1.0/24", eniIPv6)
 	for _, c := range []struct {
 		want   string // primary, number of IPv4 addresses, of IPv4 blocks, of IPv6 addresses, of IPv6 blocks
 		params []string
@@ -246,8 +246,8 @@ func TestCreateNetworkInterface_Addresses(t *testing.T) {
 }
 
 func TestCreateNetworkInterface_IPv6Defaults(t *testing.T) {
-	n := newNet(t)
-	auto, native := n.subnet("10.0.1.0/24", six), n.subnet("2001:db8:0:102::/64")
+	n := newENINet(t)
+	auto, native := n.subnet("10.0.1.0/24", eniIPv6), n.subnet("2001:db8:0:102::/64")
 	n.Stage(func(tx *state.Txn) error {
 		s := *state.Subnets.Get(tx, vpc.SubnetID(auto))
 		s.AssignIPv6 = true
@@ -286,12 +286,12 @@ func TestCreateNetworkInterface_IPv6Defaults(t *testing.T) {
 	if got := ec2test.One(xml, "ipv6AddressesSet"); got != "<item><ipv6Address>2001:db8:0:101::82</ipv6Address><isPrimaryIpv6>true</isPrimaryIpv6></item><item><ipv6Address>2001:db8:0:101::81</ipv6Address><isPrimaryIpv6>false</isPrimaryIpv6></item>" {
 		t.Errorf("addresses: %s", got)
 	}
-	n.Refused(combo, "CreateNetworkInterface", "SubnetId", auto, "Ipv6Addresses.1.Ipv6Address", "2001:db8:0:101::83", "Ipv6Addresses.1.IsPrimaryIpv6", "true",
+	n.Refused(badENICombination, "CreateNetworkInterface", "SubnetId", auto, "Ipv6Addresses.1.Ipv6Address", "2001:db8:0:101::83", "Ipv6Addresses.1.IsPrimaryIpv6", "true",
 		"Ipv6Addresses.2.Ipv6Address", "2001:db8:0:101::84", "Ipv6Addresses.2.IsPrimaryIpv6", "true")
 }
 
 func TestCreateNetworkInterface_FullSubnet(t *testing.T) {
-	n := newNet(t)
+	n := newENINet(t)
 	s := n.subnet("10.0.3.0/28")
 	seen := map[string]bool{}
 	var first string
@@ -304,7 +304,7 @@ func TestCreateNetworkInterface_FullSubnet(t *testing.T) {
 		t.Errorf("11 interfaces have %d addresses", len(seen))
 	}
 	const full = "The specified subnet does not have enough free addresses to satisfy the request."
-	wantMessage(t, full, n.Refused("InsufficientFreeAddressesInSubnet", "CreateNetworkInterface", "SubnetId", s))
+	wantENIMessage(t, full, n.Refused("InsufficientFreeAddressesInSubnet", "CreateNetworkInterface", "SubnetId", s))
 	gone := n.row(first).Addresses[0].String()
 	n.Must("DeleteNetworkInterface", "NetworkInterfaceId", first)
 	if _, xml := n.create(s); ec2test.One(xml, "privateIpAddress") != gone {
@@ -314,7 +314,7 @@ func TestCreateNetworkInterface_FullSubnet(t *testing.T) {
 	n.Refused("InsufficientFreeAddressesInSubnet", "AssignPrivateIpAddresses", "NetworkInterfaceId", string(n.anyIn(s)), "SecondaryPrivateIpAddressCount", "2")
 }
 
-func (n *net) anyIn(subnet string) vpc.InterfaceID {
+func (n *eniNet) anyIn(subnet string) vpc.InterfaceID {
 	for i := range state.Interfaces.By(n.Space(), state.InterfacesBySubnet, subnet) {
 		return i.ID
 	}
@@ -323,7 +323,7 @@ func (n *net) anyIn(subnet string) vpc.InterfaceID {
 }
 
 func TestCreateNetworkInterface_ClientToken(t *testing.T) {
-	n := newNet(t)
+	n := newENINet(t)
 	s := n.subnet("10.0.1.0/24")
 	id, xml := n.create(s, "ClientToken", "once", "Description", "d")
 	if ec2test.One(xml, "clientToken") != "once" {
@@ -343,22 +343,24 @@ func TestCreateNetworkInterface_ClientToken(t *testing.T) {
 	}
 }
 
-func TestInterfaceGroupQuotas(t *testing.T) {
-	n := newNet(t)
-	s := n.subnet("10.0.1.0/24")
-	groups := func(count int) (params []string) {
-		for i := range count {
-			id := n.group(fmt.Sprintf("sg-%08x", i+1), fmt.Sprint("g", i+1))
-			params = append(params, fmt.Sprintf("SecurityGroupId.%d", i+1), id)
-		}
-		return params
+// groups gives parameters that name so many groups.
+func (n *eniNet) groups(count int) (params []string) {
+	for i := range count {
+		id := n.group(fmt.Sprintf("sg-%08x", i+1), fmt.Sprint("g", i+1))
+		params = append(params, fmt.Sprintf("SecurityGroupId.%d", i+1), id)
 	}
+	return params
+}
+
+func TestInterfaceGroupQuotas(t *testing.T) {
+	n := newENINet(t)
+	s := n.subnet("10.0.1.0/24")
 	const tooMany = "The maximum number of security groups per interface has been reached."
-	id, _ := n.create(s, groups(5)...)
-	wantMessage(t, tooMany, n.Refused("SecurityGroupsPerInterfaceLimitExceeded", "CreateNetworkInterface", append([]string{"SubnetId", s}, groups(6)...)...))
-	n.Must("ModifyNetworkInterfaceAttribute", append([]string{"NetworkInterfaceId", id}, groups(4)...)...)
-	n.Refused("SecurityGroupsPerInterfaceLimitExceeded", "ModifyNetworkInterfaceAttribute", append([]string{"NetworkInterfaceId", id}, groups(6)...)...)
-	// One group six times is one group.
+	id, _ := n.create(s, n.groups(5)...)
+	wantENIMessage(t, tooMany, n.Refused("SecurityGroupsPerInterfaceLimitExceeded", "CreateNetworkInterface", append([]string{"SubnetId", s}, n.groups(6)...)...))
+	n.Must("ModifyNetworkInterfaceAttribute", append([]string{"NetworkInterfaceId", id}, n.groups(4)...)...)
+	n.Refused("SecurityGroupsPerInterfaceLimitExceeded", "ModifyNetworkInterfaceAttribute", append([]string{"NetworkInterfaceId", id}, n.groups(6)...)...)
+	// One group eniIPv6 times is one group.
 	var same []string
 	for i := range 6 {
 		same = append(same, fmt.Sprintf("SecurityGroupId.%d", i+1), "sg-00000001")
@@ -367,20 +369,25 @@ func TestInterfaceGroupQuotas(t *testing.T) {
 	if got := n.row(id).Groups; !slices.Equal(got, []vpc.GroupID{"sg-00000001"}) {
 		t.Errorf("groups %v", got)
 	}
-	// 16 groups of 60 rules are 960, of 100 rules 1600: EC2 allows 1000.
+}
+
+// 16 groups of 60 rules are 960, of 100 rules 1600: EC2 allows 1000.
+func TestSurprise14_RulesTimesGroupsOfAnInterface(t *testing.T) {
+	n := newENINet(t)
+	s := n.subnet("10.0.1.0/24")
 	n.Quotas.GroupsPerInterface = 16
-	n.create(s, groups(16)...)
+	n.create(s, n.groups(16)...)
 	n.Quotas.RulesPerGroup = 100
-	n.create(s, groups(10)...)
-	n.Refused("SecurityGroupsPerInterfaceLimitExceeded", "CreateNetworkInterface", append([]string{"SubnetId", s}, groups(11)...)...)
+	n.create(s, n.groups(10)...)
+	n.Refused("SecurityGroupsPerInterfaceLimitExceeded", "CreateNetworkInterface", append([]string{"SubnetId", s}, n.groups(11)...)...)
 	n.Quotas = vpc.NoQuotas()
-	n.create(s, groups(30)...)
+	n.create(s, n.groups(30)...)
 	n.Quotas.InterfacesPerRegion = state.Interfaces.Len(n.Space())
 	n.Refused("NetworkInterfaceLimitExceeded", "CreateNetworkInterface", "SubnetId", s)
 }
 
 func TestTagsAreShown(t *testing.T) {
-	n := newNet(t)
+	n := newENINet(t)
 	s := n.subnet("10.0.1.0/24")
 	id, xml := n.create(s, "TagSpecification.1.ResourceType", "network-interface", "TagSpecification.1.Tag.1.Key", "Name", "TagSpecification.1.Tag.1.Value", "web")
 	const want = "<item><key>Name</key><value>web</value></item>"
@@ -396,12 +403,12 @@ func TestTagsAreShown(t *testing.T) {
 }
 
 func TestDeleteNetworkInterface(t *testing.T) {
-	n := newNet(t)
+	n := newENINet(t)
 	id, _ := n.create(n.subnet("10.0.1.0/24"))
 	n.Refused("MissingParameter", "DeleteNetworkInterface")
 	n.Refused("InvalidNetworkInterfaceId.Malformed", "DeleteNetworkInterface", "NetworkInterfaceId", "eni-1")
 	n.attach(id, vpc.Attachment{ID: "eni-attach-0123456789abcdef0", Instance: "i-0123456789abcdef0", InstanceOwner: "123456789012", Attached: n.Now})
-	wantMessage(t, "Network interface '"+id+"' is currently in use.", n.Refused(mib, "DeleteNetworkInterface", "NetworkInterfaceId", id))
+	wantENIMessage(t, "Network interface '"+id+"' is currently in use.", n.Refused(badENIValue, "DeleteNetworkInterface", "NetworkInterfaceId", id))
 	n.Stage(func(tx *state.Txn) error {
 		i := *state.Interfaces.Get(tx, vpc.InterfaceID(id))
 		i.Attachment = nil
@@ -412,13 +419,13 @@ func TestDeleteNetworkInterface(t *testing.T) {
 	if got := ec2test.One(n.Must("DeleteNetworkInterface", "NetworkInterfaceId", id), "return"); got != "true" {
 		t.Errorf("return %q", got)
 	}
-	wantMessage(t, "The networkInterface ID '"+id+"' does not exist", n.Refused("InvalidNetworkInterfaceID.NotFound", "DeleteNetworkInterface", "NetworkInterfaceId", id))
+	wantENIMessage(t, "The networkInterface ID '"+id+"' does not exist", n.Refused("InvalidNetworkInterfaceID.NotFound", "DeleteNetworkInterface", "NetworkInterfaceId", id))
 	n.Refused("InvalidNetworkInterfaceID.NotFound", "DescribeNetworkInterfaces", "NetworkInterfaceId.1", id)
 }
 
 func TestDescribeNetworkInterfaces_Filters(t *testing.T) {
-	n := newNet(t)
-	s, other := n.subnet("10.0.1.0/24", six), n.subnet("10.0.2.0/24")
+	n := newENINet(t)
+	s, other := n.subnet("10.0.1.0/24", eniIPv6), n.subnet("10.0.2.0/24")
 	web := n.group("sg-00000001", "web")
 	one, _ := n.create(s, "PrivateIpAddress", "10.0.1.9", "PrivateIpAddresses.1.PrivateIpAddress", "10.0.1.10", "Ipv6Addresses.1.Ipv6Address", "2001:db8:0:101::9",
 		"Description", "first one", "SecurityGroupId.1", web, "InterfaceType", "efa")
@@ -489,11 +496,11 @@ func TestDescribeNetworkInterfaces_Filters(t *testing.T) {
 			t.Errorf("%s=%s: %v, want %v", c.name, c.value, got, c.want)
 		}
 	}
-	wantMessage(t, "The filter 'mac' is invalid", n.Refused(mib, "DescribeNetworkInterfaces", "Filter.1.Name", "mac", "Filter.1.Value.1", "x"))
+	wantENIMessage(t, "The filter 'mac' is invalid", n.Refused(badENIValue, "DescribeNetworkInterfaces", "Filter.1.Name", "mac", "Filter.1.Value.1", "x"))
 }
 
 func TestDescribeNetworkInterfaces_Pages(t *testing.T) {
-	n := newNet(t)
+	n := newENINet(t)
 	s := n.subnet("10.0.1.0/24")
 	for range 12 {
 		n.create(s)
@@ -513,14 +520,14 @@ func TestDescribeNetworkInterfaces_Pages(t *testing.T) {
 	if all := ec2test.Text(n.describe(), "networkInterfaceId"); !slices.Equal(seen, all) || len(all) != 12 {
 		t.Errorf("in pages %v, at once %v", seen, all)
 	}
-	wantMessage(t, "The parameter networkInterfaceIdSet cannot be used with the parameter maxResults",
-		n.Refused(combo, "DescribeNetworkInterfaces", "NetworkInterfaceId.1", seen[0], "MaxResults", "5"))
-	n.Refused(mib, "DescribeNetworkInterfaces", "MaxResults", "4")
+	wantENIMessage(t, "The parameter networkInterfaceIdSet cannot be used with the parameter maxResults",
+		n.Refused(badENICombination, "DescribeNetworkInterfaces", "NetworkInterfaceId.1", seen[0], "MaxResults", "5"))
+	n.Refused(badENIValue, "DescribeNetworkInterfaces", "MaxResults", "4")
 	n.Refused("InvalidNetworkInterfaceId.Malformed", "DescribeNetworkInterfaces", "NetworkInterfaceId.1", "eni-12345678", "NetworkInterfaceId.2", "x")
 }
 
 func TestAttachmentIsShown(t *testing.T) {
-	n := newNet(t)
+	n := newENINet(t)
 	id, _ := n.create(n.subnet("10.0.1.0/24"))
 	if xml := n.describe("NetworkInterfaceId.1", id); strings.Contains(xml, "attachment") {
 		t.Errorf("without an attachment: %s", xml)
@@ -554,17 +561,17 @@ func TestAttachmentIsShown(t *testing.T) {
 	}
 	n.Refused("MissingParameter", "ModifyNetworkInterfaceAttribute", modify("Attachment.DeleteOnTermination", "true")...)
 	n.Refused("InvalidNetworkInterfaceAttachmentId.Malformed", "ModifyNetworkInterfaceAttribute", modify("Attachment.AttachmentId", "eni-1", "Attachment.DeleteOnTermination", "true")...)
-	wantMessage(t, "The network interface attachment ID 'eni-attach-0123456789abcdef1' does not exist",
+	wantENIMessage(t, "The network interface attachment ID 'eni-attach-0123456789abcdef1' does not exist",
 		n.Refused("InvalidAttachmentID.NotFound", "ModifyNetworkInterfaceAttribute", modify("Attachment.AttachmentId", "eni-attach-0123456789abcdef1", "Attachment.DeleteOnTermination", "true")...))
-	wantMessage(t, "No attributes specified.", n.Refused(combo, "ModifyNetworkInterfaceAttribute", modify("Attachment.AttachmentId", att)...))
-	n.Refused(mib, "ModifyNetworkInterfaceAttribute", modify("Attachment.AttachmentId", att, "Attachment.EnaQueueCount", "0")...)
-	n.Refused(combo, "ModifyNetworkInterfaceAttribute", modify("EnaSrdSpecification.EnaSrdEnabled", "false")...)
+	wantENIMessage(t, "No attributes specified.", n.Refused(badENICombination, "ModifyNetworkInterfaceAttribute", modify("Attachment.AttachmentId", att)...))
+	n.Refused(badENIValue, "ModifyNetworkInterfaceAttribute", modify("Attachment.AttachmentId", att, "Attachment.EnaQueueCount", "0")...)
+	n.Refused(badENICombination, "ModifyNetworkInterfaceAttribute", modify("EnaSrdSpecification.EnaSrdEnabled", "false")...)
 }
 
 func TestNetworkInterfaceAttributes(t *testing.T) {
-	n := newNet(t)
+	n := newENINet(t)
 	web := n.group("sg-00000001", "web")
-	s := n.subnet("10.0.1.0/24", six)
+	s := n.subnet("10.0.1.0/24", eniIPv6)
 	id, _ := n.create(s)
 	attribute := func(name string) string {
 		xml := n.Must("DescribeNetworkInterfaceAttribute", "NetworkInterfaceId", id, "Attribute", name)
@@ -598,13 +605,13 @@ func TestNetworkInterfaceAttributes(t *testing.T) {
 		t.Error("the check is still off")
 	}
 
-	wantMessage(t, "The request must contain the parameter attribute", n.Refused("MissingParameter", "DescribeNetworkInterfaceAttribute", "NetworkInterfaceId", id))
-	n.Refused(mib, "DescribeNetworkInterfaceAttribute", "NetworkInterfaceId", id, "Attribute", "mac")
+	wantENIMessage(t, "The request must contain the parameter attribute", n.Refused("MissingParameter", "DescribeNetworkInterfaceAttribute", "NetworkInterfaceId", id))
+	n.Refused(badENIValue, "DescribeNetworkInterfaceAttribute", "NetworkInterfaceId", id, "Attribute", "mac")
 	n.Refused("MissingParameter", "DescribeNetworkInterfaceAttribute", "Attribute", "description")
 	n.Refused("InvalidNetworkInterfaceID.NotFound", "DescribeNetworkInterfaceAttribute", "NetworkInterfaceId", "eni-12345678", "Attribute", "description")
-	wantMessage(t, "No attributes specified.", n.Refused(combo, "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", id))
-	wantMessage(t, "Fields for multiple attribute types specified: description, groupSet",
-		n.Refused(combo, "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", id, "Description.Value", "x", "SecurityGroupId.1", web))
+	wantENIMessage(t, "No attributes specified.", n.Refused(badENICombination, "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", id))
+	wantENIMessage(t, "Fields for multiple attribute types specified: description, groupSet",
+		n.Refused(badENICombination, "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", id, "Description.Value", "x", "SecurityGroupId.1", web))
 	n.Refused("InvalidGroup.NotFound", "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", id, "SecurityGroupId.1", web, "SecurityGroupId.2", "sg-12345678")
 	n.Refused("InvalidParameter", "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", id, "SecurityGroupId.1", string(state.DefaultGroup(n.Space(), state.DefaultVPC(n.Space()).ID).ID))
 	n.Refused("InvalidNetworkInterfaceID.NotFound", "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", "eni-12345678", "Description.Value", "x")
@@ -620,19 +627,19 @@ func TestNetworkInterfaceAttributes(t *testing.T) {
 	if xml := n.describe("NetworkInterfaceId.1", id); !strings.Contains(xml, timeouts) {
 		t.Errorf("timeouts: %s", xml)
 	}
-	n.Refused(mib, "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", id, "ConnectionTrackingSpecification.UdpTimeout", "61")
+	n.Refused(badENIValue, "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", id, "ConnectionTrackingSpecification.UdpTimeout", "61")
 
 	// A primary IPv6 address, once there is an address, and then for good.
-	n.Refused(mib, "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", id, "EnablePrimaryIpv6", "true")
+	n.Refused(badENIValue, "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", id, "EnablePrimaryIpv6", "true")
 	n.Must("AssignIpv6Addresses", "NetworkInterfaceId", id, "Ipv6Addresses.1", "2001:db8:0:101::9", "Ipv6Addresses.2", "2001:db8:0:101::10")
 	n.Must("ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", id, "EnablePrimaryIpv6", "true")
 	n.Refused("OperationNotPermitted", "ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", id, "EnablePrimaryIpv6", "false")
-	n.Refused(mib, "UnassignIpv6Addresses", "NetworkInterfaceId", id, "Ipv6Addresses.1", "2001:db8:0:101::9")
+	n.Refused(badENIValue, "UnassignIpv6Addresses", "NetworkInterfaceId", id, "Ipv6Addresses.1", "2001:db8:0:101::9")
 	n.Must("UnassignIpv6Addresses", "NetworkInterfaceId", id, "Ipv6Addresses.1", "2001:db8:0:101::10")
 }
 
 func TestAssignPrivateIpAddresses(t *testing.T) {
-	n := newNet(t)
+	n := newENINet(t)
 	s := n.subnet("10.0.1.0/24")
 	one, _ := n.create(s, "PrivateIpAddress", "10.0.1.9")
 	two, _ := n.create(s, "PrivateIpAddress", "10.0.1.10")
@@ -657,10 +664,10 @@ func TestAssignPrivateIpAddresses(t *testing.T) {
 	}
 
 	// Moving: only if it is allowed, never a primary address.
-	wantMessage(t, "[10.0.1.20, 10.0.1.21] assigned, but move is not allowed.",
-		n.Refused(mib, "AssignPrivateIpAddresses", assign(two, "PrivateIpAddress.1", "10.0.1.20", "PrivateIpAddress.2", "10.0.1.21", "PrivateIpAddress.3", "10.0.1.22")...))
-	wantMessage(t, "[10.0.1.20] assigned, but move is not allowed.",
-		n.Refused(mib, "AssignPrivateIpAddresses", assign(one, "PrivateIpAddress.1", "10.0.1.20")...))
+	wantENIMessage(t, "[10.0.1.20, 10.0.1.21] assigned, but move is not allowed.",
+		n.Refused(badENIValue, "AssignPrivateIpAddresses", assign(two, "PrivateIpAddress.1", "10.0.1.20", "PrivateIpAddress.2", "10.0.1.21", "PrivateIpAddress.3", "10.0.1.22")...))
+	wantENIMessage(t, "[10.0.1.20] assigned, but move is not allowed.",
+		n.Refused(badENIValue, "AssignPrivateIpAddresses", assign(one, "PrivateIpAddress.1", "10.0.1.20")...))
 	n.Must("AssignPrivateIpAddresses", assign(two, "PrivateIpAddress.1", "10.0.1.20", "AllowReassignment", "true")...)
 	if a, b := n.row(one).Addresses, n.row(two).Addresses; slices.Contains(a, netip.MustParseAddr("10.0.1.20")) || !slices.Contains(b, netip.MustParseAddr("10.0.1.20")) {
 		t.Errorf("moved: %v and %v", a, b)
@@ -671,18 +678,18 @@ func TestAssignPrivateIpAddresses(t *testing.T) {
 	if got := addresses(n.row(two)); got != "[10.0.1.10 10.0.1.20] []" {
 		t.Errorf("moved twice: %s", got)
 	}
-	wantMessage(t, "Value (10.0.1.9) for parameter privateIpAddress is invalid. The primary IP address of an interface cannot be reassigned.",
-		n.Refused(mib, "AssignPrivateIpAddresses", assign(two, "PrivateIpAddress.1", "10.0.1.9", "AllowReassignment", "true")...))
+	wantENIMessage(t, "Value (10.0.1.9) for parameter privateIpAddress is invalid. The primary IP address of an interface cannot be reassigned.",
+		n.Refused(badENIValue, "AssignPrivateIpAddresses", assign(two, "PrivateIpAddress.1", "10.0.1.9", "AllowReassignment", "true")...))
 	n.Refused("InvalidIPAddress.InUse", "AssignPrivateIpAddresses", assign(two, "PrivateIpAddress.1", "10.0.1.70", "AllowReassignment", "true")...)
 	n.Refused("InvalidIPAddress.InUse", "AssignPrivateIpAddresses", assign(two, "Ipv4Prefix.1", "10.0.1.64/28")...)
 	n.Refused("InvalidIPAddress.InUse", "AssignPrivateIpAddresses", assign(two, "Ipv4Prefix.1", "10.0.1.16/28")...)
 
 	n.Refused("MissingParameter", "AssignPrivateIpAddresses", "PrivateIpAddress.1", "10.0.1.30")
 	n.Refused("MissingParameter", "AssignPrivateIpAddresses", assign(one)...)
-	n.Refused(combo, "AssignPrivateIpAddresses", assign(one, "PrivateIpAddress.1", "10.0.1.30", "SecondaryPrivateIpAddressCount", "1")...)
-	n.Refused(combo, "AssignPrivateIpAddresses", assign(one, "Ipv4Prefix.1", "10.0.1.96/28", "Ipv4PrefixCount", "1")...)
-	n.Refused(mib, "AssignPrivateIpAddresses", assign(one, "PrivateIpAddress.1", "10.0.2.30")...)
-	n.Refused(mib, "AssignPrivateIpAddresses", assign(one, "PrivateIpAddress.1", "10.0.1.255")...)
+	n.Refused(badENICombination, "AssignPrivateIpAddresses", assign(one, "PrivateIpAddress.1", "10.0.1.30", "SecondaryPrivateIpAddressCount", "1")...)
+	n.Refused(badENICombination, "AssignPrivateIpAddresses", assign(one, "Ipv4Prefix.1", "10.0.1.96/28", "Ipv4PrefixCount", "1")...)
+	n.Refused(badENIValue, "AssignPrivateIpAddresses", assign(one, "PrivateIpAddress.1", "10.0.2.30")...)
+	n.Refused(badENIValue, "AssignPrivateIpAddresses", assign(one, "PrivateIpAddress.1", "10.0.1.255")...)
 	n.Refused("InvalidIPAddress.InUse", "AssignPrivateIpAddresses", assign(one, "PrivateIpAddress.1", "10.0.1.30", "PrivateIpAddress.2", "10.0.1.30")...)
 	n.Refused("InvalidNetworkInterfaceID.NotFound", "AssignPrivateIpAddresses", assign("eni-12345678", "PrivateIpAddress.1", "10.0.1.30")...)
 	n.Refused("PrivateIpAddressLimitExceeded", "AssignPrivateIpAddresses", assign(two, "SecondaryPrivateIpAddressCount", "49")...)
@@ -692,16 +699,16 @@ func TestAssignPrivateIpAddresses(t *testing.T) {
 }
 
 func TestUnassignPrivateIpAddresses(t *testing.T) {
-	n := newNet(t)
+	n := newENINet(t)
 	id, _ := n.create(n.subnet("10.0.1.0/24"), "PrivateIpAddress", "10.0.1.9", "Ipv4Prefix.1.Ipv4Prefix", "10.0.1.64/28")
 	n.Must("AssignPrivateIpAddresses", "NetworkInterfaceId", id, "PrivateIpAddress.1", "10.0.1.20", "PrivateIpAddress.2", "10.0.1.21")
 	unassign := func(params ...string) []string { return append([]string{"NetworkInterfaceId", id}, params...) }
-	wantMessage(t, "Value (10.0.1.9) for parameter privateIpAddress is invalid. The primary IP address of an interface cannot be unassigned.",
-		n.Refused(mib, "UnassignPrivateIpAddresses", unassign("PrivateIpAddress.1", "10.0.1.20", "PrivateIpAddress.2", "10.0.1.9")...))
-	wantMessage(t, "Some of the specified addresses are not assigned to interface "+id,
-		n.Refused(mib, "UnassignPrivateIpAddresses", unassign("PrivateIpAddress.1", "10.0.1.20", "PrivateIpAddress.2", "10.0.1.22")...))
-	wantMessage(t, "Some of the specified prefixes are not assigned to interface "+id,
-		n.Refused(mib, "UnassignPrivateIpAddresses", unassign("Ipv4Prefix.1", "10.0.1.80/28")...))
+	wantENIMessage(t, "Value (10.0.1.9) for parameter privateIpAddress is invalid. The primary IP address of an interface cannot be unassigned.",
+		n.Refused(badENIValue, "UnassignPrivateIpAddresses", unassign("PrivateIpAddress.1", "10.0.1.20", "PrivateIpAddress.2", "10.0.1.9")...))
+	wantENIMessage(t, "Some of the specified addresses are not assigned to interface "+id,
+		n.Refused(badENIValue, "UnassignPrivateIpAddresses", unassign("PrivateIpAddress.1", "10.0.1.20", "PrivateIpAddress.2", "10.0.1.22")...))
+	wantENIMessage(t, "Some of the specified prefixes are not assigned to interface "+id,
+		n.Refused(badENIValue, "UnassignPrivateIpAddresses", unassign("Ipv4Prefix.1", "10.0.1.80/28")...))
 	n.Refused("MissingParameter", "UnassignPrivateIpAddresses", unassign()...)
 	n.Refused("MissingParameter", "UnassignPrivateIpAddresses", "PrivateIpAddress.1", "10.0.1.20")
 	if got := ec2test.One(n.Must("UnassignPrivateIpAddresses", unassign("PrivateIpAddress.1", "10.0.1.20", "Ipv4Prefix.1", "10.0.1.64/28")...), "return"); got != "true" {
@@ -716,8 +723,8 @@ func TestUnassignPrivateIpAddresses(t *testing.T) {
 }
 
 func TestAssignIpv6Addresses(t *testing.T) {
-	n := newNet(t)
-	s := n.subnet("10.0.1.0/24", six)
+	n := newENINet(t)
+	s := n.subnet("10.0.1.0/24", eniIPv6)
 	id, _ := n.create(s)
 	assign := func(params ...string) []string { return append([]string{"NetworkInterfaceId", id}, params...) }
 	xml := n.Must("AssignIpv6Addresses", assign("Ipv6Addresses.1", "2001:DB8:0:101:0::9", "Ipv6PrefixCount", "1")...)
@@ -731,22 +738,22 @@ func TestAssignIpv6Addresses(t *testing.T) {
 	}
 	n.Refused("InvalidIPAddress.InUse", "AssignIpv6Addresses", assign("Ipv6Addresses.1", "2001:db8:0:101::9")...)
 	n.Refused("InvalidIPAddress.InUse", "AssignIpv6Addresses", assign("Ipv6Prefix.1", "2001:db8:0:101:"+strings.Split(n.row(id).IPv6[1].StringExpanded(), ":")[4]+"::/80")...)
-	n.Refused(combo, "AssignIpv6Addresses", assign("Ipv6Addresses.1", "2001:db8:0:101::19", "Ipv6AddressCount", "1")...)
-	n.Refused(combo, "AssignIpv6Addresses", assign("Ipv6Prefix.1", "2001:db8:0:101:5::/80", "Ipv6PrefixCount", "1")...)
+	n.Refused(badENICombination, "AssignIpv6Addresses", assign("Ipv6Addresses.1", "2001:db8:0:101::19", "Ipv6AddressCount", "1")...)
+	n.Refused(badENICombination, "AssignIpv6Addresses", assign("Ipv6Prefix.1", "2001:db8:0:101:5::/80", "Ipv6PrefixCount", "1")...)
 	n.Refused("MissingParameter", "AssignIpv6Addresses", assign()...)
-	n.Refused(mib, "AssignIpv6Addresses", assign("Ipv6Addresses.1", "10.0.1.9")...)
-	n.Refused(mib, "AssignIpv6Addresses", assign("Ipv6AddressCount", "-2")...)
+	n.Refused(badENIValue, "AssignIpv6Addresses", assign("Ipv6Addresses.1", "10.0.1.9")...)
+	n.Refused(badENIValue, "AssignIpv6Addresses", assign("Ipv6AddressCount", "-2")...)
 	n.Refused("PrivateIpAddressLimitExceeded", "AssignIpv6Addresses", assign("Ipv6AddressCount", "46")...)
 	plain, _ := n.create(n.subnet("10.0.2.0/24"))
-	n.Refused(mib, "AssignIpv6Addresses", "NetworkInterfaceId", plain, "Ipv6AddressCount", "1")
+	n.Refused(badENIValue, "AssignIpv6Addresses", "NetworkInterfaceId", plain, "Ipv6AddressCount", "1")
 	efa, _ := n.create(s, "InterfaceType", "efa-only")
-	n.Refused(combo, "AssignIpv6Addresses", "NetworkInterfaceId", efa, "Ipv6AddressCount", "1")
+	n.Refused(badENICombination, "AssignIpv6Addresses", "NetworkInterfaceId", efa, "Ipv6AddressCount", "1")
 
 	xml = n.Must("UnassignIpv6Addresses", assign("Ipv6Addresses.1", "2001:db8:0:101::9", "Ipv6Prefix.1", block)...)
 	if want := "<networkInterfaceId>" + id + "</networkInterfaceId><unassignedIpv6Addresses><item>2001:db8:0:101::9</item></unassignedIpv6Addresses><unassignedIpv6PrefixSet><item>" + block + "</item></unassignedIpv6PrefixSet>"; !strings.Contains(xml, want) {
 		t.Errorf("unassigned: %s", xml)
 	}
-	wantMessage(t, "Some of the specified addresses are not assigned to interface "+id, n.Refused(mib, "UnassignIpv6Addresses", assign("Ipv6Addresses.1", "2001:db8:0:101::9")...))
+	wantENIMessage(t, "Some of the specified addresses are not assigned to interface "+id, n.Refused(badENIValue, "UnassignIpv6Addresses", assign("Ipv6Addresses.1", "2001:db8:0:101::9")...))
 	n.Refused("MissingParameter", "UnassignIpv6Addresses", assign()...)
 	n.create(s, "Ipv6Addresses.1.Ipv6Address", "2001:db8:0:101::9")
 }
@@ -755,10 +762,10 @@ func TestAssignIpv6Addresses(t *testing.T) {
 // whatever order calls come, no address is held twice.
 func TestNoAddressIsHeldTwice(t *testing.T) {
 	for seed := range uint64(12) {
-		n := newNet(t)
+		n := newENINet(t)
 		n.Quotas = vpc.NoQuotas()
 		rnd := rand.New(rand.NewPCG(seed, 1))
-		subnets := []string{n.subnet("10.0.1.0/28", six), n.subnet("10.0.1.128/26", "2001:db8:0:102::/64")}
+		subnets := []string{n.subnet("10.0.1.0/28", eniIPv6), n.subnet("10.0.1.128/26", "2001:db8:0:102::/64")}
 		var ids []string
 		for step := range 250 {
 			s := rnd.IntN(2)

@@ -42,18 +42,19 @@ type taggable struct {
 	in   *vpc.SecurityGroup // of a rule
 }
 
-// kindOfID gives the kind with ids such as id; ok is also true, with no kind,
-// for a rule's id.
+// kindOfID gives the kind with ids such as id, and their prefix; ok is also
+// true, with no kind, for a rule's id.
 func kindOfID(id string) (kind state.AnyKind, prefix string, ok bool) {
+	prefix, _, ok = strings.Cut(id, "-")
+	if prefix == vpc.RulePrefix {
+		return nil, prefix, ok
+	}
 	for _, k := range state.Kinds {
-		if p := k.IDPrefix(); p != "" && len(p) > len(prefix) && strings.HasPrefix(id, p+"-") {
-			kind, prefix = k, p
+		if ok && k.IDPrefix() == prefix {
+			return k, prefix, true
 		}
 	}
-	if prefix == "" && strings.HasPrefix(id, vpc.RulePrefix+"-") {
-		prefix = vpc.RulePrefix
-	}
-	return kind, prefix, prefix != ""
+	return nil, prefix, false
 }
 
 // findTaggable gives the resource with an id; ok is false for none.
@@ -174,7 +175,8 @@ var tagSources = func() []tagSource {
 }()
 
 // tagsFrom gives the tags of the resources of the wanted types whose ids are
-// at or after from, in order.
+// at or after from, in order. A few before them may come too: those of rules of
+// the same group.
 func tagsFrom(r state.Reader, from string, wanted func(kind string) bool) seq[tagRow] {
 	return func(yield func(tagRow) bool) {
 		for _, s := range tagSources {
@@ -230,19 +232,20 @@ func tagsOf(c *action.Call, id string) seq[tagRow] {
 	}
 }
 
-// eachTaggedRule gives id and tags of the rules that have tags and whose ids
-// are at or after from, in the order of ids.
+// eachTaggedRule gives id and tags of the rules that have tags, in the order of
+// ids, from the first group on that can have a rule at or after from.
 func eachTaggedRule(r state.Reader, from string) iter.Seq2[string, vpc.Tags] {
 	tagged := func(yield func(*vpc.SecurityGroup) bool) {
-		for g := range state.Groups.From(r, vpc.GroupID(firstGroup(from))) {
-			if slices.ContainsFunc(g.Rules, func(rule vpc.Rule) bool { return len(rule.Tags) > 0 }) && !yield(g) {
+		first := vpc.GroupID(firstGroup(from))
+		for g := range state.Groups.By(r, state.GroupsByRuleTag, "") {
+			if g.ID >= first && !yield(g) {
 				return
 			}
 		}
 	}
 	return func(yield func(string, vpc.Tags) bool) {
 		for row := range rulesOf(tagged) {
-			if rule := row.rule(); len(rule.Tags) > 0 && string(rule.ID) >= from && !yield(string(rule.ID), rule.Tags) {
+			if rule := row.rule(); len(rule.Tags) > 0 && !yield(string(rule.ID), rule.Tags) {
 				return
 			}
 		}

@@ -82,8 +82,12 @@ func TestEveryKindWithTagsCanBeTagged(t *testing.T) {
 func TestGroupAndItsRulesInOneCall(t *testing.T) {
 	w := ec2test.New(t)
 	group, rules := namingGroup(w, "g", s3List, s3List, s3List)
+	before := state.Groups.Get(w.Space(), vpc.GroupID(group))
 	w.Must("CreateTags", "ResourceId.1", rules[0], "ResourceId.2", group, "ResourceId.3", rules[2], "ResourceId.4", rules[0],
 		"Tag.1.Key", "k", "Tag.1.Value", "v")
+	if len(before.Tags)+len(before.Rules[0].Tags) > 0 {
+		t.Error("the row of an earlier view changed")
+	}
 	eq(t, "tags of the group", tagsOn(w, group), "security-group k=v")
 	eq(t, "tags of the first rule", tagsOn(w, rules[0]), "security-group-rule k=v")
 	eq(t, "tags of the second rule", tagsOn(w, rules[1]), "")

@@ -1,6 +1,7 @@
 package state
 
 import (
+	"fmt"
 	"iter"
 
 	"github.com/tidwall/btree"
@@ -56,6 +57,11 @@ type table[T any] struct {
 func (k *Kind[K, T]) newTable() any {
 	t := &table[T]{rows: new(btree.Map[string, *T])}
 	n := len(k.indexes)
+	for i, ix := range k.indexes {
+		if ix.n != i {
+			panic(fmt.Sprintf("state: index %d of kind %s says that it is %d", i, k.name, ix.n))
+		}
+	}
 	if k.tags != nil {
 		n++
 	}

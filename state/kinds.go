@@ -84,9 +84,15 @@ var (
 			}
 		}
 	}}
-	// GroupsByRuleTag finds the groups with a rule that has a tag, by TagKey.
+	// GroupsByRuleTag finds the groups with a rule that has a tag, by TagKey;
+	// under "" it has all groups with a tagged rule.
 	GroupsByRuleTag = &Index[vpc.SecurityGroup]{3, func(g *vpc.SecurityGroup, yield func(string)) {
+		any := false
 		for i := range g.Rules {
+			if len(g.Rules[i].Tags) > 0 && !any {
+				any = true
+				yield("")
+			}
 			for _, t := range g.Rules[i].Tags {
 				yield(TagKey(t.Key, t.Value))
 			}
@@ -108,6 +114,7 @@ var (
 		resource: "network-interface", idPrefix: vpc.InterfacePrefix, tags: func(i *vpc.Interface) *vpc.Tags { return &i.Tags },
 		indexes: []*Index[vpc.Interface]{
 			InterfacesByVPC, InterfacesBySubnet, InterfacesByGroup, InterfacesByAddress, InterfacesByMAC, InterfacesByAttachment,
+			InterfacesByHost,
 		},
 	}
 	InterfacesByVPC    = &Index[vpc.Interface]{0, func(i *vpc.Interface, yield func(string)) { yield(string(i.VPC)) }}
@@ -145,6 +152,13 @@ var (
 		yield(i.Attachment.ID)
 		if i.Attachment.Instance != "" {
 			yield(i.Attachment.Instance)
+		}
+	}}
+
+	// InterfacesByHost finds the interfaces that are bound to devices of a host.
+	InterfacesByHost = &Index[vpc.Interface]{6, func(i *vpc.Interface, yield func(string)) {
+		if i.Attachment != nil && i.Attachment.Device != nil {
+			yield(i.Attachment.Device.Host)
 		}
 	}}
 

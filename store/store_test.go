@@ -684,7 +684,7 @@ func (l *narrowLog) Append(ctx context.Context, after store.Head, b *store.Batch
 func puts(from, n int) plan {
 	return func(tx *state.Txn) (any, error) {
 		for i := range n {
-			put(fmt.Sprint(from+i))(tx)
+			put(fmt.Sprint(from + i))(tx)
 		}
 		return nil, nil
 	}
@@ -871,4 +871,3 @@ func TestTheFirstCommitIsGuarded(t *testing.T) {
 		}
 	})
 }
-

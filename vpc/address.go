@@ -121,7 +121,8 @@ func last(r netip.Prefix) netip.Addr {
 	return netip.AddrFrom16(b)
 }
 
-// plus gives the address i<<shift after a; shift is below 64.
+// plus gives the address i<<shift after a, which starts a range that the
+// result is in: nothing is carried.
 func plus(a netip.Addr, i uint64, shift int) netip.Addr {
 	if a.Is4() {
 		b := a.As4()
@@ -130,13 +131,8 @@ func plus(a netip.Addr, i uint64, shift int) netip.Addr {
 	}
 	b := a.As16()
 	hi, lo := binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
-	sum := lo + i<<shift
-	hi += i >> (64 - shift)
-	if sum < lo {
-		hi++
-	}
-	binary.BigEndian.PutUint64(b[:8], hi)
-	binary.BigEndian.PutUint64(b[8:], sum)
+	binary.BigEndian.PutUint64(b[:8], hi|i>>(64-shift))
+	binary.BigEndian.PutUint64(b[8:], lo|i<<shift)
 	return netip.AddrFrom16(b)
 }
 

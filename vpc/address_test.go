@@ -188,11 +188,12 @@ func TestTakenOnceInOneCall(t *testing.T) {
 // Every address of a subnet can be handed out, each once, and then no more:
 // VPC user guide, "Subnet CIDR blocks".
 func TestSubnetIsHandedOutWhole(t *testing.T) {
+	const tooMany = 1 << 13
 	for _, cidr := range []string{"10.0.0.0/28", "10.0.0.16/28", "10.9.0.0/27", "172.31.0.0/24", "10.0.0.0/20"} {
 		al := (&book{subnet: subnet(cidr)}).allocator(seeded(7))
 		got := map[netip.Addr]bool{}
 		var err error
-		for err == nil {
+		for err == nil && len(got) < tooMany {
 			var a netip.Addr
 			if a, err = al.IPv4(); err == nil {
 				if got[a] {
@@ -231,8 +232,11 @@ func TestBlocksAreHandedOutWhole(t *testing.T) {
 	} {
 		al := (&book{subnet: subnet(c.cidr)}).allocator(seeded(3))
 		got := map[netip.Prefix]bool{}
-		for {
+		for len(got) <= c.want {
 			b, err := al.IPv4Block()
+			if err == nil && got[b] {
+				t.Fatalf("%s: %v handed out twice", c.cidr, b)
+			}
 			if err != nil {
 				if f := err.(*fault.Error); f.Code != "InsufficientCidrBlocks" {
 					t.Errorf("%s: %v", c.cidr, f)
@@ -277,6 +281,30 @@ func TestIPv6BlocksRunOut(t *testing.T) {
 	}
 	if delegated[vpc.BlockOf(a)] {
 		t.Errorf("%v is in a delegated block", a)
+	}
+}
+
+// A subnet may be larger than a /64, and then all of it is used.
+func TestLargeIPv6Subnet(t *testing.T) {
+	r := netip.MustParsePrefix("2001:db8:0:100::/56")
+	al := (&book{subnet: subnet("10.0.0.0/24", r.String())}).allocator(seeded(1))
+	networks := map[netip.Prefix]bool{}
+	for range 40 {
+		a, err := al.IPv6()
+		if err != nil {
+			t.Fatal(err)
+		}
+		b, err := al.IPv6Block()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !r.Contains(a) || !r.Contains(b.Addr()) {
+			t.Errorf("%v or %v is outside of %v", a, b, r)
+		}
+		networks[netip.PrefixFrom(a, 64).Masked()], networks[netip.PrefixFrom(b.Addr(), 64).Masked()] = true, true
+	}
+	if len(networks) < 20 {
+		t.Errorf("80 draws out of 256 networks met %d", len(networks))
 	}
 }
 

@@ -187,7 +187,7 @@ type ConnectionTracking struct {
 	UDP            int32 `cbor:"3,keyasint,omitempty"`
 }
 
-// An Attachment binds an interface to an instance or, later, to a device of a host.
+// An Attachment binds an interface to an instance, or to a device of a host.
 type Attachment struct {
 	ID                  string    `cbor:"1,keyasint"`
 	Instance            string    `cbor:"2,keyasint,omitempty"`
@@ -197,7 +197,21 @@ type Attachment struct {
 	DeleteOnTermination bool      `cbor:"6,keyasint,omitempty"`
 	Attached            time.Time `cbor:"7,keyasint"`
 	// ENAQueues is a count of queues other than the default, or 0.
-	ENAQueues int32 `cbor:"8,keyasint,omitempty"`
+	ENAQueues int32   `cbor:"8,keyasint,omitempty"`
+	Device    *Device `cbor:"8,keyasint,omitempty"`
+}
+
+// A Device is what carries an interface on a host.
+type Device struct {
+	Host string `cbor:"1,keyasint"`
+	Name string `cbor:"2,keyasint"`
+	// Netns is the path of its network namespace; empty for the host's own.
+	Netns string `cbor:"3,keyasint,omitempty"`
+	// Workload tells that the device carries the interface's addresses itself,
+	// rather than being the host's end of the workload's link.
+	Workload bool `cbor:"4,keyasint,omitempty"`
+	// Observe judges and counts, and drops nothing.
+	Observe bool `cbor:"5,keyasint,omitempty"`
 }
 
 // A PrefixList is a managed prefix list with the versions that are kept.

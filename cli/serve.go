@@ -12,7 +12,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -243,10 +245,18 @@ func reachable(a net.Addr) string {
 	return net.JoinHostPort(ip.String(), fmt.Sprint(t.Port))
 }
 
+// envCommandLine gives the command that prints the environment, as the person
+// who started the server can paste it.
 func envCommandLine(dir string) string {
-	line := "moat env"
+	line := "moat"
+	if _, err := exec.LookPath(line); err != nil {
+		if line = os.Args[0]; strings.ContainsAny(line, " '\"$\\") {
+			line = shellQuote(line)
+		}
+	}
+	line += " env"
 	if os.Geteuid() == 0 && os.Getenv("SUDO_USER") != "" {
-		line = "sudo moat env"
+		line = "sudo " + line
 	}
 	if dir != defaultDataDir() {
 		line += " --data-dir " + shellQuote(dir)

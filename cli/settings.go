@@ -61,7 +61,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.BoolVar(&s.insecure, "insecure-listen", false, "allow --listen beyond loopback without TLS")
 	f.StringVar(&s.region, "region", "us-east-1", "default `REGION`")
 	f.StringSliceVar(&s.regions, "regions", nil, "`REGIONS` to serve (default: every region of AWS, and --region)")
-	f.StringVar(&s.account, "account", "123456789012", "default account, `12-DIGITS`")
+	f.StringVar(&s.account, "account", "123456789012", "default `ACCOUNT`, 12 digits")
 	f.StringVar(&s.auth, "auth", "verify", "`verify|any`: check signatures, or take every credential (loopback only; a key of 12 digits chooses the account)")
 	f.StringVar(&s.quotas, "quotas", "aws", "`aws|off|FILE`: those of AWS, none, or those of a YAML file")
 	f.StringVar(&s.reads, "reads", "linearizable", "`linearizable|local`: local is faster with several servers, and possibly behind")

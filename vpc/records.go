@@ -198,7 +198,7 @@ type Attachment struct {
 	Attached            time.Time `cbor:"7,keyasint"`
 	// ENAQueues is a count of queues other than the default, or 0.
 	ENAQueues int32   `cbor:"8,keyasint,omitempty"`
-	Device    *Device `cbor:"8,keyasint,omitempty"`
+	Device    *Device `cbor:"9,keyasint,omitempty"`
 }
 
 // A Device is what carries an interface on a host.

@@ -6,6 +6,7 @@ package dataplane
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"moat/flow"
@@ -23,11 +24,15 @@ type Dataplane interface {
 	// Actual reports the ruleset in force, read back.
 	Actual(ctx context.Context) (*ruleset.Ruleset, error)
 
-	// Bind puts an interface's filter on a device. A bound interface that no
-	// applied ruleset has passes nothing. Binding what is bound to the same
-	// device changes nothing.
+	// Bind puts an interface's filter on a device, also while its link is down.
+	// A bound interface that no applied ruleset has passes nothing. Binding what
+	// is bound to the same device changes nothing but Observe; a device that
+	// came back under its name is bound again. An interface is on one device,
+	// and a device has one interface: anything else is refused. The error is
+	// ErrNoDevice when the device is not there.
 	Bind(ctx context.Context, b Binding) error
-	// Unbind takes the filter off: the device passes everything again.
+	// Unbind takes the filter off: the device passes everything again. What is
+	// not bound is no error.
 	Unbind(ctx context.Context, id vpc.InterfaceID) error
 	// Bindings reports what is bound, also by a process before this one.
 	Bindings(ctx context.Context) ([]Binding, error)
@@ -39,11 +44,16 @@ type Dataplane interface {
 	Close() error
 }
 
+// ErrNoDevice says that a device, or its network namespace, is not there.
+var ErrNoDevice = errors.New("the device is not there")
+
 // A Binding is an interface on a device.
 type Binding struct {
 	Interface vpc.InterfaceID
 	Device    string
-	Index     int
+	// Index is the device's number where the data plane reports it; Bind takes
+	// no notice of it.
+	Index int
 	// Netns is the path of the device's network namespace; empty for the
 	// process's own.
 	Netns string

@@ -142,7 +142,8 @@ func (tx *Txn) Random() uint64 { return tx.random() }
 // ruleGroupDigits is how many digits of a group's id its rules' ids begin with.
 const ruleGroupDigits = 10
 
-// NewRuleID gives an id for a new rule of g that none of its rules has.
+// NewRuleID gives an id for a new rule of g that no rule has: neither one of
+// g, which may not be put yet, nor one of a group whose id begins alike.
 func (tx *Txn) NewRuleID(g *vpc.SecurityGroup) vpc.RuleID {
 	digits := string(g.ID[3:])
 	if len(digits) < ruleGroupDigits {
@@ -150,7 +151,8 @@ func (tx *Txn) NewRuleID(g *vpc.SecurityGroup) vpc.RuleID {
 	}
 	for {
 		id := vpc.RuleID(fmt.Sprintf("sgr-%s%07x", digits[:ruleGroupDigits], tx.random()>>36))
-		taken := false
+		other, _ := RuleByID(tx, id)
+		taken := other != nil
 		for i := range g.Rules {
 			taken = taken || g.Rules[i].ID == id
 		}

@@ -217,7 +217,8 @@ type hookedLog struct {
 	beforeAppend func(*store.Batch)
 	loads        atomic.Int64
 	onPage       func()
-	watches      atomic.Int64
+	mu           sync.Mutex
+	watches      []context.Context
 }
 
 func (l *hookedLog) Load(ctx context.Context, page func([]state.Record) error) (store.Head, error) {
@@ -231,7 +232,9 @@ func (l *hookedLog) Load(ctx context.Context, page func([]state.Record) error) (
 }
 
 func (l *hookedLog) Watch(ctx context.Context, after store.Head) <-chan store.Update {
-	l.watches.Add(1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.watches = append(l.watches, ctx)
 	return l.Log.Watch(ctx, after)
 }
 
@@ -412,7 +415,7 @@ func TestAnIdleServerAfterACompaction(t *testing.T) {
 		c.put("others", "more")
 		until(t, "the server has asked again", func() bool { b.view(); return log.loads.Load() >= int64(2+round) })
 	}
-	time.Sleep(100 * time.Millisecond) // time enough for hundreds of loads
+	time.Sleep(500 * time.Millisecond) // etcd answers a watch it cannot serve ten times a second
 	if n := log.loads.Load(); n != 4 {
 		t.Errorf("the state was loaded %d times, want once for each of 3 compactions", n)
 	}
@@ -467,7 +470,7 @@ func TestRecordsChangedByHand(t *testing.T) {
 	b.do(put("web"))
 	c.put("/moat/state/us-east-1/123456789012/sg/sg-hand", string(state.Encode(group("hand"))))
 	until(t, "the row is there", func() bool { return has(b.Latest(), "hand") })
-	time.Sleep(100 * time.Millisecond)
+	time.Sleep(500 * time.Millisecond)
 	if n := log.loads.Load(); n != 2 {
 		t.Errorf("the state was loaded %d times, want 2", n)
 	}
@@ -505,14 +508,16 @@ func TestRecordsOfANewerMoat(t *testing.T) {
 		if _, _, err := b.Write(t.Context(), write(count)); !errors.Is(err, store.ErrNoAnswer) {
 			t.Errorf("a write that cannot be judged gives %v", err)
 		}
-		if w := log.watches.Load(); w != 1 {
-			t.Errorf("%d watches were begun while nothing could be loaded", w-1)
-		}
 		batch(3, nil)
 		until(t, "the view is there again", func() bool { return b.Latest().Rev == 3 })
 		b.do(put("ops"))
 		if v := b.view(); v.Rev != 4 || !has(v, "web") || !has(v, "ops") {
 			t.Errorf("afterwards: revision %d", v.Rev)
+		}
+		log.mu.Lock()
+		defer log.mu.Unlock()
+		if len(log.watches) != 2 || log.watches[0].Err() == nil || log.watches[1].Err() != nil {
+			t.Errorf("%d watches, want one that ended and one that goes on", len(log.watches))
 		}
 	})
 }

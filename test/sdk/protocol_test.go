@@ -469,12 +469,18 @@ func testSurprise18(w *world) {
 	eni := *must(w, w.ec2.CreateNetworkInterface, &ec2.CreateNetworkInterfaceInput{SubnetId: &subnet, Groups: []string{member}}).NetworkInterface.NetworkInterfaceId
 	list := *must(w, w.ec2.CreateManagedPrefixList, &ec2.CreateManagedPrefixListInput{PrefixListName: new("l"), AddressFamily: new("IPv4"), MaxEntries: new(int32(2))}).PrefixList.PrefixListId
 	away := w.vpc("10.25.0.0/16")
-	empty := w.subnet(away, "10.25.1.0/24")
+	empty, bare := w.subnet(away, "10.25.1.0/24"), w.vpc("10.27.0.0/16")
+	joined := w.group("joined", home)
+	must(w, w.ec2.AssociateSecurityGroupVpc, &ec2.AssociateSecurityGroupVpcInput{GroupId: &joined, VpcId: &away})
+	must(w, w.ec2.ModifyManagedPrefixList, &ec2.ModifyManagedPrefixListInput{PrefixListId: &list, CurrentVersion: new(int64(1)), AddEntries: []types.AddPrefixListEntry{{Cidr: new("192.0.2.0/24")}}})
+	def := must(w, w.ec2.DescribeSubnets, &ec2.DescribeSubnetsInput{Filters: filters("default-for-az", "true")}).Subnets[0]
+	must(w, w.ec2.DeleteSubnet, &ec2.DeleteSubnetInput{SubnetId: def.SubnetId})
 	status, before := w.raw(http.MethodPost, "ec2", "Action=DescribeSecurityGroups&Version=2016-11-15")
 	if status != 200 {
 		w.Fatal(before)
 	}
 	ssh := []types.IpPermission{tcp(22, 22, "192.0.2.1/32")}
+	tried := map[string]bool{"CreateDefaultVpc": true} // the region has one: below
 	for _, in := range []any{
 		&ec2.CreateSecurityGroupInput{GroupName: new("new"), Description: new("d"), VpcId: &home},
 		&ec2.DeleteSecurityGroupInput{GroupId: &group},
@@ -491,10 +497,12 @@ func testSurprise18(w *world) {
 		&ec2.DescribeStaleSecurityGroupsInput{VpcId: &home},
 		&ec2.GetSecurityGroupsForVpcInput{VpcId: &home},
 		&ec2.AssociateSecurityGroupVpcInput{GroupId: &group, VpcId: &away},
+		&ec2.DisassociateSecurityGroupVpcInput{GroupId: &joined, VpcId: &away},
 		&ec2.DescribeSecurityGroupVpcAssociationsInput{},
 		&ec2.CreateManagedPrefixListInput{PrefixListName: new("n"), AddressFamily: new("IPv4"), MaxEntries: new(int32(1))},
 		&ec2.ModifyManagedPrefixListInput{PrefixListId: &list, PrefixListName: new("n")},
 		&ec2.DeleteManagedPrefixListInput{PrefixListId: &list},
+		&ec2.RestoreManagedPrefixListVersionInput{PrefixListId: &list, PreviousVersion: new(int64(1)), CurrentVersion: new(int64(2))},
 		&ec2.DescribeManagedPrefixListsInput{},
 		&ec2.GetManagedPrefixListEntriesInput{PrefixListId: &list},
 		&ec2.GetManagedPrefixListAssociationsInput{PrefixListId: &list},
@@ -504,7 +512,9 @@ func testSurprise18(w *world) {
 		&ec2.DescribeTagsInput{},
 		&ec2.CreateVpcInput{CidrBlock: new("10.99.0.0/16")},
 		&ec2.DescribeVpcsInput{},
+		&ec2.DeleteVpcInput{VpcId: &bare},
 		&ec2.DescribeVpcAttributeInput{VpcId: &home, Attribute: types.VpcAttributeNameEnableDnsSupport},
+		&ec2.CreateDefaultSubnetInput{AvailabilityZone: def.AvailabilityZone},
 		&ec2.CreateSubnetInput{VpcId: &home, CidrBlock: new("10.24.9.0/24")},
 		&ec2.DescribeSubnetsInput{},
 		&ec2.DeleteSubnetInput{SubnetId: &empty},
@@ -523,17 +533,25 @@ func testSurprise18(w *world) {
 		results := reflect.ValueOf(w.ec2).MethodByName(name).Call([]reflect.Value{reflect.ValueOf(w.ctx), reflect.ValueOf(in)})
 		err, _ := results[1].Interface().(error)
 		w.isRefusal(name, err, "412 DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+		tried[name] = true
+	}
+	for _, name := range promised {
+		in, _, _ := services[0].operation(name)
+		if _, has := in.FieldByName("DryRun"); has && !tried[name] {
+			w.Errorf("%s has a DryRun that is not tried", name)
+		}
 	}
 	_, after := w.raw(http.MethodPost, "ec2", "Action=DescribeSecurityGroups&Version=2016-11-15")
 	id := func(body string) string { _, rest, _ := strings.Cut(body, "</requestId>"); return rest }
 	if id(before) != id(after) {
 		w.Errorf("dry runs changed something:\n%s\n%s", before, after)
 	}
-	equal(w, "VPCs", len(must(w, w.ec2.DescribeVpcs, &ec2.DescribeVpcsInput{}).Vpcs), 3)
+	equal(w, "VPCs", len(must(w, w.ec2.DescribeVpcs, &ec2.DescribeVpcsInput{}).Vpcs), 4)
 	equal(w, "interfaces", len(must(w, w.ec2.DescribeNetworkInterfaces, &ec2.DescribeNetworkInterfacesInput{}).NetworkInterfaces), 1)
 
 	// What a real call refuses, a dry run refuses with the same words.
 	refused(w, w.ec2.DeleteSecurityGroup, &ec2.DeleteSecurityGroupInput{GroupId: &member, DryRun: new(true)}, "DependencyViolation", "~resource "+member+" has a dependent object.*")
+	refused(w, w.ec2.CreateDefaultVpc, &ec2.CreateDefaultVpcInput{DryRun: new(true)}, "DefaultVpcAlreadyExists", "A Default VPC already exists for this account in this region.")
 	var api smithy.APIError
 	if _, err := w.ec2.DescribeVpcs(w.ctx, &ec2.DescribeVpcsInput{DryRun: new(false)}); errors.As(err, &api) {
 		w.Errorf("DryRun=false: %v", err)

@@ -1,0 +1,297 @@
+// Package sim is a data plane in memory: a host with devices, on which planes
+// come and go while what they put into force stays, as with a kernel. It judges
+// single packets, with connection tracking, by ruleset.Judge and plain maps:
+// it is to be read, not to be fast.
+package sim
+
+import (
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"moat/dataplane"
+	"moat/flow"
+	"moat/ruleset"
+	"moat/vpc"
+)
+
+// A Host is a simulated machine. What is in force on it outlives every Plane.
+type Host struct {
+	mu      sync.Mutex
+	now     func() time.Time
+	devices map[place]*device
+	enacted map[string]*enacted // by identity
+	index   int
+}
+
+// A place is where a device is.
+type place struct{ netns, name string }
+
+func (p place) String() string {
+	if p.netns == "" {
+		return p.name
+	}
+	return p.name + " in " + p.netns
+}
+
+// A device is one with its filter, if it has one.
+type device struct {
+	index int
+	owner *enacted
+	bound vpc.InterfaceID
+}
+
+// enacted is what the planes of one identity have put into force.
+type enacted struct {
+	identity string
+	rules    *ruleset.Ruleset
+	gen      int // grows with each ruleset
+	bindings map[vpc.InterfaceID]dataplane.Binding
+	denied   map[vpc.InterfaceID]bool // until the next ruleset
+	flows    map[flowKey]*tracked
+	stats    dataplane.Stats
+}
+
+// NewHost gives a machine without devices. Its clock is now; nil for the real
+// one.
+func NewHost(now func() time.Time) *Host {
+	if now == nil {
+		now = time.Now
+	}
+	return &Host{now: now, devices: map[place]*device{}, enacted: map[string]*enacted{}}
+}
+
+// AddDevice makes a device come, with a new number and no filter.
+func (h *Host) AddDevice(netns, name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.index++
+	h.devices[place{netns, name}] = &device{index: h.index}
+}
+
+// RemoveDevice makes a device go, and its filter with it.
+func (h *Host) RemoveDevice(netns, name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	delete(h.devices, place{netns, name})
+}
+
+// Open gives a plane that takes over what those of the same identity left.
+func (h *Host) Open(identity string) *Plane {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	e := h.enacted[identity]
+	if e == nil {
+		e = &enacted{
+			identity: identity,
+			bindings: map[vpc.InterfaceID]dataplane.Binding{}, denied: map[vpc.InterfaceID]bool{}, flows: map[flowKey]*tracked{},
+			stats: dataplane.Stats{
+				Rules: map[vpc.RuleID]dataplane.RuleStats{}, Drops: map[vpc.InterfaceID]map[string]uint64{}, Exempt: map[vpc.InterfaceID]uint64{},
+			},
+		}
+		h.enacted[identity] = e
+	}
+	return &Plane{host: h, in: e}
+}
+
+// A Plane is a handle on what is in force for one identity.
+type Plane struct {
+	host    *Host
+	in      *enacted
+	failing func(call string) error
+	applied int
+}
+
+var _ dataplane.Dataplane = (*Plane)(nil)
+
+// Fail makes calls fail as f says, by their names: Apply, Bind, Unbind, Deny.
+// Nil for none.
+func (p *Plane) Fail(f func(call string) error) {
+	p.host.mu.Lock()
+	defer p.host.mu.Unlock()
+	p.failing = f
+}
+
+// Applied gives how often Apply has put a ruleset into force.
+func (p *Plane) Applied() int {
+	p.host.mu.Lock()
+	defer p.host.mu.Unlock()
+	return p.applied
+}
+
+// begin locks the host for a call, which goes on if there is no error.
+func (p *Plane) begin(ctx context.Context, call string) (end func(), err error) {
+	p.host.mu.Lock()
+	if err = ctx.Err(); err == nil && p.failing != nil {
+		err = p.failing(call)
+	}
+	if err != nil {
+		p.host.mu.Unlock()
+		return nil, fmt.Errorf("sim: %s: %w", call, err)
+	}
+	return p.host.mu.Unlock, nil
+}
+
+// Apply makes want the ruleset in force.
+func (p *Plane) Apply(ctx context.Context, want *ruleset.Ruleset) error {
+	end, err := p.begin(ctx, "Apply")
+	if err != nil {
+		return err
+	}
+	defer end()
+	for _, i := range want.Interfaces {
+		if i.In < 0 || i.In >= len(want.Policies) || i.Out < 0 || i.Out >= len(want.Policies) {
+			return fmt.Errorf("sim: Apply: interface %s has a policy that is not there", i.ID)
+		}
+	}
+	p.in.shrinkOwn(want)
+	p.in.rules = want
+	p.in.gen++
+	p.applied++
+	clear(p.in.denied)
+	return nil
+}
+
+// Actual reports the ruleset in force.
+func (p *Plane) Actual(ctx context.Context) (*ruleset.Ruleset, error) {
+	end, err := p.begin(ctx, "Actual")
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	if p.in.rules == nil {
+		return &ruleset.Ruleset{}, nil
+	}
+	return p.in.rules, nil
+}
+
+// Bind puts an interface's filter on a device.
+func (p *Plane) Bind(ctx context.Context, b dataplane.Binding) error {
+	end, err := p.begin(ctx, "Bind")
+	if err != nil {
+		return err
+	}
+	defer end()
+	at := place{b.Netns, b.Device}
+	d := p.host.devices[at]
+	if d == nil {
+		return fmt.Errorf("device %s: %w", at, dataplane.ErrNoDevice)
+	}
+	if d.owner != nil && d.owner != p.in {
+		return fmt.Errorf("device %s is bound by another server, %s", at, d.owner.identity)
+	}
+	if d.owner != nil && d.bound != b.Interface {
+		return fmt.Errorf("device %s is bound to interface %s", at, d.bound)
+	}
+	if old, ok := p.in.bindings[b.Interface]; ok {
+		was := place{old.Netns, old.Device}
+		if od := p.host.devices[was]; was != at && od != nil && od.owner == p.in && od.bound == b.Interface {
+			return fmt.Errorf("interface %s is bound to device %s", b.Interface, was)
+		}
+	}
+	d.owner, d.bound = p.in, b.Interface
+	b.Index = d.index
+	p.in.bindings[b.Interface] = b
+	return nil
+}
+
+// Unbind takes a filter off.
+func (p *Plane) Unbind(ctx context.Context, id vpc.InterfaceID) error {
+	end, err := p.begin(ctx, "Unbind")
+	if err != nil {
+		return err
+	}
+	defer end()
+	b, ok := p.in.bindings[id]
+	if !ok {
+		return nil
+	}
+	if d := p.host.devices[place{b.Netns, b.Device}]; d != nil && d.owner == p.in && d.bound == id {
+		d.owner, d.bound = nil, ""
+	}
+	delete(p.in.bindings, id)
+	maps.DeleteFunc(p.in.flows, func(k flowKey, _ *tracked) bool { return k.on == id })
+	delete(p.in.stats.Drops, id)
+	delete(p.in.stats.Exempt, id)
+	return nil
+}
+
+// Deny makes an interface pass nothing until the next ruleset.
+func (p *Plane) Deny(ctx context.Context, id vpc.InterfaceID) error {
+	end, err := p.begin(ctx, "Deny")
+	if err != nil {
+		return err
+	}
+	defer end()
+	p.in.denied[id] = true
+	return nil
+}
+
+// Bindings reports what is bound, in the order of interfaces.
+func (p *Plane) Bindings(ctx context.Context) ([]dataplane.Binding, error) {
+	end, err := p.begin(ctx, "Bindings")
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	var out []dataplane.Binding
+	for _, id := range slices.Sorted(maps.Keys(p.in.bindings)) {
+		b := p.in.bindings[id]
+		if d := p.host.devices[place{b.Netns, b.Device}]; d == nil || d.owner != p.in || d.bound != id {
+			b.Index = 0
+		}
+		out = append(out, b)
+	}
+	return out, nil
+}
+
+// Stats reports what was counted.
+func (p *Plane) Stats(ctx context.Context) (*dataplane.Stats, error) {
+	end, err := p.begin(ctx, "Stats")
+	if err != nil {
+		return nil, err
+	}
+	defer end()
+	s := p.in.stats
+	out := &dataplane.Stats{
+		Rules: maps.Clone(s.Rules), Exempt: maps.Clone(s.Exempt), Drops: map[vpc.InterfaceID]map[string]uint64{}, Flows: map[vpc.InterfaceID]uint64{},
+	}
+	for id, d := range s.Drops {
+		out.Drops[id] = maps.Clone(d)
+	}
+	for k := range p.in.flows {
+		out.Flows[k.on]++
+	}
+	return out, nil
+}
+
+// Close lets go of the plane.
+func (p *Plane) Close() error { return nil }
+
+// shrinkOwn forgets the flows of addresses that an interface has no longer.
+func (e *enacted) shrinkOwn(want *ruleset.Ruleset) {
+	maps.DeleteFunc(e.flows, func(k flowKey, _ *tracked) bool {
+		i := want.Interface(k.on)
+		return i != nil && !owns(i, k.local)
+	})
+}
+
+func (e *enacted) count(id vpc.InterfaceID, r ruleset.Verdict, first bool, bytes int, d flow.Direction, now time.Time) {
+	if r.Reason == ruleset.Exempt {
+		e.stats.Exempt[id]++
+	}
+	if r.Rule == "" {
+		return
+	}
+	s := e.stats.Rules[r.Rule]
+	s.Packets++
+	s.Bytes += uint64(bytes)
+	if first {
+		s.Connections++
+	}
+	s.LastHit, s.Direction = now, d
+	e.stats.Rules[r.Rule] = s
+}

@@ -36,13 +36,21 @@ var layers = []struct {
 	{name: "sts", imports: "fault vpc iam state action", pure: true},
 	{name: "ec2/ec2test", imports: "fault vpc iam ec2query state action ec2", pure: true, std: "testing"},
 	{name: "ruleset", imports: "flow vpc state", pure: true},
+	{name: "names", imports: "flow vpc state", pure: true},
+	{name: "explain", imports: "flow vpc state names ruleset", pure: true},
 	// ———
 	{name: "dataplane", imports: "flow vpc ruleset"},
+	{name: "dataplane/sim", imports: "flow vpc ruleset dataplane"},
+	{name: "dataplane/ebpf", imports: "flow vpc ruleset dataplane"},
+	{name: "dataplane/dataplanetest", imports: "flow vpc ruleset dataplane"},
+	{name: "agent", imports: "flow vpc state ruleset dataplane"},
 	{name: "store", imports: "vpc iam state"},
-	{name: "server", imports: "flow fault vpc iam sigv4 ec2query awsquery state action ec2 sts store"},
-	{name: "cli", imports: "flow fault vpc iam sigv4 ec2query awsquery state action ec2 sts store server"},
+	{name: "server", imports: "flow fault vpc iam sigv4 ec2query awsquery state action ec2 sts store names explain ruleset dataplane agent"},
+	{name: "cli", imports: "flow fault vpc iam sigv4 ec2query awsquery state action ec2 sts store names explain ruleset dataplane dataplane/ebpf agent server"},
 	{name: "cmd/moat", imports: "cli"},
 	{name: "test/moattest"}, // knows the command line only
+	{name: "test/etcdtest"},
+	{name: "test/ec2client", imports: "sigv4"},
 }
 
 // impure are the packages of the standard library that reach outside.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"moat/fault"
 	"moat/vpc"
@@ -80,8 +81,9 @@ type Tags[Row any] struct {
 
 // A bound filter is one of the request's joined with what it looks at.
 type bound[Row any] struct {
-	match  Match[Row]
-	values []string
+	match    Match[Row]
+	values   []string
+	patterns []pattern // of the values
 }
 
 // bind joins the filters of a request with those that an action offers.
@@ -106,7 +108,11 @@ func bind[Row any](offered []Match[Row], tags *Tags[Row], asked []Filter) ([]bou
 				}
 			}
 		}
-		out = append(out, bound[Row]{m, f.Values})
+		patterns := make([]pattern, len(f.Values))
+		for i, v := range f.Values {
+			patterns[i] = parsePattern(v)
+		}
+		out = append(out, bound[Row]{m, f.Values, patterns})
 	}
 	return out, nil
 }
@@ -149,8 +155,8 @@ func offer[Row any](offered []Match[Row], tags *Tags[Row], name string) (Match[R
 func (b *bound[Row]) holds(c *Call, r Row) bool {
 	ok := false
 	b.match.Values(c, r, func(v string) {
-		for _, pattern := range b.values {
-			ok = ok || Glob(pattern, v)
+		for i := 0; i < len(b.patterns) && !ok; i++ {
+			ok = b.patterns[i].matches(v)
 		}
 	})
 	return ok
@@ -168,42 +174,129 @@ func (b *bound[Row]) literal() bool {
 
 // Glob reports whether s matches a pattern as EC2's filters have them: * for
 // any run of characters, ? for one, a backslash before a character that
-// stands for itself. It takes time in proportion to the product of the two
-// lengths at worst.
+// stands for itself.
 func Glob(pattern, s string) bool {
-	if !strings.ContainsAny(pattern, `*?\`) {
-		return pattern == s
-	}
-	pr, sr := []rune(pattern), []rune(s)
-	p, i := 0, 0
-	star, mark := -1, 0
-	for i < len(sr) {
-		switch {
-		case p < len(pr) && pr[p] == '*':
-			star, mark = p, i
-			p++
-			continue
-		case p < len(pr) && pr[p] == '?':
-			p++
-			i++
-			continue
-		case p+1 < len(pr) && pr[p] == '\\' && pr[p+1] == sr[i]:
-			p += 2
-			i++
-			continue
-		case p < len(pr) && pr[p] == sr[i] && (pr[p] != '\\' || p+1 == len(pr)):
-			p++
-			i++
-			continue
+	p := parsePattern(pattern)
+	return p.matches(s)
+}
+
+// A pattern is a filter's value made ready: one request compares it with every
+// row. Between its stars are pieces, which are looked for from left to right.
+type pattern struct {
+	pieces []piece // one more than there are stars; neighbouring stars are one
+	least  int     // bytes that a match has at least
+}
+
+// A piece is what stands between two stars: text, or where it has question
+// marks its characters, with anyChar for each of them.
+type piece struct {
+	text  string
+	chars []rune
+}
+
+const anyChar rune = -1
+
+func parsePattern(s string) pattern {
+	var p pattern
+	var chars []rune
+	marks := false
+	end := func() {
+		if marks {
+			p.pieces = append(p.pieces, piece{chars: chars})
+		} else {
+			p.pieces = append(p.pieces, piece{text: string(chars)})
 		}
-		if star < 0 {
+		chars, marks = nil, false
+	}
+	escaped, star := false, false
+	for i, c := range s {
+		switch {
+		case escaped:
+			escaped = false
+		case c == '\\' && i+1 < len(s): // the last one of all stands for itself
+			escaped = true
+			continue
+		case c == '*':
+			if !star {
+				end()
+			}
+			star = true
+			continue
+		case c == '?':
+			c, marks = anyChar, true
+		}
+		chars, star = append(chars, c), false
+		p.least += max(1, utf8.RuneLen(c))
+	}
+	end()
+	return p
+}
+
+// matches takes time in proportion to the length of s, unless the pattern has
+// question marks: then to the product of the two lengths at worst.
+func (p *pattern) matches(s string) bool {
+	if len(s) < p.least {
+		return false
+	}
+	first, rest := p.pieces[0], p.pieces[1:]
+	n := first.prefix(s)
+	if n < 0 || len(rest) == 0 {
+		return n == len(s)
+	}
+	s = s[n:]
+	for _, m := range rest[:len(rest)-1] {
+		if n = m.find(s); n < 0 {
 			return false
 		}
-		mark++
-		p, i = star+1, mark
+		s = s[n:]
 	}
-	for p < len(pr) && pr[p] == '*' {
-		p++
+	return rest[len(rest)-1].suffix(s)
+}
+
+// prefix gives the length of the piece at the begin of s, or -1.
+func (p *piece) prefix(s string) int {
+	if p.chars == nil {
+		if strings.HasPrefix(s, p.text) {
+			return len(p.text)
+		}
+		return -1
 	}
-	return p == len(pr)
+	n := 0
+	for _, c := range p.chars {
+		r, size := utf8.DecodeRuneInString(s[n:])
+		if size == 0 || c != anyChar && c != r {
+			return -1
+		}
+		n += size
+	}
+	return n
+}
+
+// find gives the end of the first place of the piece in s, or -1.
+func (p *piece) find(s string) int {
+	if p.chars == nil {
+		if i := strings.Index(s, p.text); i >= 0 {
+			return i + len(p.text)
+		}
+		return -1
+	}
+	for i := range s {
+		if n := p.prefix(s[i:]); n >= 0 {
+			return i + n
+		}
+	}
+	return -1
+}
+
+// suffix reports whether s ends with the piece.
+func (p *piece) suffix(s string) bool {
+	if p.chars == nil {
+		return strings.HasSuffix(s, p.text)
+	}
+	at := len(s)
+	for range p.chars {
+		_, size := utf8.DecodeLastRuneInString(s[:at])
+		at -= size
+	}
+	return p.prefix(s[at:]) == len(s)-at
 }

@@ -7,8 +7,10 @@ package agent
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,23 +35,47 @@ type Agent struct {
 	host    string
 	options ruleset.Options
 	logger  *slog.Logger
+	links   LinkWatcher
 
 	kick chan struct{}
 
+	// binding guards what is bound: held, and the calls of the plane that
+	// change it.
+	binding sync.Mutex
+	held    map[vpc.InterfaceID]dataplane.Binding // being attached, not in the state yet
+	// keep tells that the state is older than what the plane enforces: a backup
+	// was restored, say. What it does not have stays bound, and so denied.
+	keep bool
+
 	mu     sync.Mutex
 	status Status
+	tried  uint64        // the revision that status.Err is about
 	moved  chan struct{} // closed when status has changed
+
+	// The rest belongs to Run.
+	seen    *state.View // the last one that is in force; nil to look at everything again
+	bound   []BindingStatus
+	inForce *ruleset.Ruleset
+	failing failing
 }
 
 // A Status is how far the agent is.
 type Status struct {
-	// Rev is the revision in force.
+	// Rev is the revision in force, and At is when that was known.
 	Rev uint64
+	At  time.Time
 	// Err says why the latest revision is not; nil when it is, or is on its way.
 	Err error
 	// Since is when Err began.
-	Since    time.Time
+	Since time.Time
+	// Denied are the interfaces that pass nothing, because what was to be taken
+	// from them could not be put into force.
+	Denied []vpc.InterfaceID
+	// Unknown are bound in the data plane and not in the state, which is older.
+	Unknown  []dataplane.Binding
 	Bindings []BindingStatus
+	// Ruleset is the one in force.
+	Ruleset *ruleset.Ruleset
 }
 
 // A BindingStatus is how one binding of this host stands.
@@ -67,6 +93,8 @@ type Config struct {
 	Host    string
 	Options ruleset.Options
 	Logger  *slog.Logger
+	// Links tells of devices that come and go; nil to look from time to time.
+	Links LinkWatcher
 }
 
 // New gives an agent, which does nothing until Run.
@@ -75,8 +103,8 @@ func New(c Config) *Agent {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Agent{
-		source: c.Source, plane: c.Plane, host: c.Host, options: c.Options, logger: c.Logger,
-		kick: make(chan struct{}, 1), moved: make(chan struct{}),
+		source: c.Source, plane: c.Plane, host: c.Host, options: c.Options, logger: c.Logger, links: c.Links,
+		kick: make(chan struct{}, 1), moved: make(chan struct{}), held: map[vpc.InterfaceID]dataplane.Binding{},
 	}
 }
 
@@ -86,38 +114,86 @@ func (a *Agent) Host() string { return a.host }
 // Plane gives the data plane.
 func (a *Agent) Plane() dataplane.Dataplane { return a.plane }
 
-// retryAfter is how long the agent waits after a failure, and how often it
-// looks whether devices have come or gone unnoticed.
-const retryAfter = 500 * time.Millisecond
+// Options gives what the operator of the host set.
+func (a *Agent) Options() ruleset.Options { return a.options }
+
+const (
+	// retryAfter is how long the agent waits after a failure.
+	retryAfter = 500 * time.Millisecond
+	// lookAfter is how often it looks whether devices have come or gone
+	// unnoticed, in other network namespaces above all.
+	lookAfter = 2 * time.Second
+)
 
 // Run enforces until ctx ends. Enforcement itself goes on after that.
 func (a *Agent) Run(ctx context.Context) error {
-	var last *ruleset.Ruleset
+	if err := a.takeOver(ctx); err != nil {
+		a.logger.Error("what is in force already cannot be read", "host", a.host, "err", err)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	var watchers sync.WaitGroup
+	defer watchers.Wait()
+	changed := make(chan struct{}, 1)
+	watchers.Go(func() { a.watch(ctx, changed) })
+	if a.links != nil {
+		watchers.Go(func() { a.watchLinks(ctx) })
+	}
+	devices := true // may have moved
 	for {
 		view := a.source.Latest()
-		rs, err := a.step(ctx, view, last)
-		if err == nil {
-			last = rs
-		}
-		a.report(view.Rev, err)
-		wait, cancel := context.WithCancel(ctx)
-		if err != nil {
-			wait, cancel = context.WithTimeout(ctx, retryAfter)
-		}
-		woken := make(chan struct{})
-		go func() {
-			defer close(woken)
-			select {
-			case <-a.kick:
-				cancel()
-			case <-wait.Done():
-			}
-		}()
-		_, _ = a.source.WaitRev(wait, view.Rev+1)
-		cancel()
-		<-woken
+		err := a.step(ctx, view, devices)
 		if ctx.Err() != nil {
 			return ctx.Err()
+		}
+		a.report(view.Rev, err)
+		again := lookAfter
+		if err != nil {
+			again = retryAfter
+		}
+		timer := time.NewTimer(again)
+		devices = false
+		select {
+		case <-changed:
+		case <-a.kick:
+			devices = true
+		case <-timer.C:
+			devices = true
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+		timer.Stop()
+	}
+}
+
+// takeOver learns what a process before this one left in force.
+func (a *Agent) takeOver(ctx context.Context) error {
+	actual, err := a.plane.Actual(ctx)
+	if err != nil {
+		return err
+	}
+	a.inForce = actual
+	if rev := a.source.Latest().Rev; actual.Rev > rev {
+		a.logger.Warn("the state is older than what is in force; devices that it does not have bound stay bound and pass nothing", "host", a.host, "revision", rev, "enforced", actual.Rev)
+		a.binding.Lock()
+		a.keep = true
+		a.binding.Unlock()
+	}
+	return nil
+}
+
+// watch tells of new revisions.
+func (a *Agent) watch(ctx context.Context, changed chan<- struct{}) {
+	rev := uint64(0)
+	for {
+		v, err := a.source.WaitRev(ctx, rev+1)
+		if err != nil {
+			return // the store is closed, or ctx has ended
+		}
+		rev = v.Rev
+		select {
+		case changed <- struct{}{}:
+		default:
 		}
 	}
 }
@@ -131,61 +207,167 @@ func (a *Agent) Kick() {
 }
 
 // step brings the data plane to a view.
-func (a *Agent) step(ctx context.Context, view *state.View, last *ruleset.Ruleset) (*ruleset.Ruleset, error) {
-	bound := Bound(view, a.host)
-	locals := make([]ruleset.Local, len(bound))
-	for i, b := range bound {
-		locals[i] = ruleset.Local{Scope: b.Scope, ID: b.Interface}
+func (a *Agent) step(ctx context.Context, view *state.View, devices bool) (err error) {
+	bindings, rules := a.relevant(view)
+	if bindings {
+		a.bound = Bound(view, a.host)
 	}
-	rs := ruleset.Compile(view, locals, a.options)
-	if last == nil || !ruleset.Diff(last, rs).Empty() {
-		if err := a.plane.Apply(ctx, rs); err != nil {
-			return nil, err
+	if rules {
+		if err := a.enforce(ctx, view); err != nil {
+			a.seen = nil
+			return err
 		}
 	}
-	return rs, a.bind(ctx, bound)
+	if bindings || devices {
+		if err := a.bind(ctx, devices || a.seen == nil); err != nil {
+			a.seen = nil
+			return err
+		}
+	}
+	a.seen = view
+	return nil
+}
+
+// relevant reports whether a view may differ from the last one in what is
+// bound here, and in what that must obey. Other writes cost a comparison of
+// pointers.
+func (a *Agent) relevant(view *state.View) (bindings, rules bool) {
+	if a.seen == nil {
+		return true, true
+	}
+	for space := range view.Spaces() {
+		if !space.Same(a.seen.In(space.Scope), state.Interfaces) {
+			bindings = true
+		}
+	}
+	if bindings && !slices.EqualFunc(a.bound, Bound(view, a.host), func(x, y BindingStatus) bool { return x.Binding == y.Binding && x.Scope == y.Scope }) {
+		return true, true
+	}
+	for _, b := range a.bound {
+		if !view.In(b.Scope).Same(a.seen.In(b.Scope), state.VPCs, state.Groups, state.Interfaces, state.PrefixLists) {
+			return false, true
+		}
+	}
+	return false, false
+}
+
+// enforce puts into force what the bound interfaces must obey.
+func (a *Agent) enforce(ctx context.Context, view *state.View) error {
+	locals := make([]ruleset.Local, len(a.bound))
+	for i, b := range a.bound {
+		locals[i] = ruleset.Local{Scope: b.Scope, ID: b.Interface}
+	}
+	want := ruleset.Compile(view, locals, a.options)
+	// The first one is put into force in any case: what is read back may be
+	// equal and yet not whole.
+	if a.seen != nil && ruleset.Diff(a.inForce, want).Empty() {
+		return nil
+	}
+	if err := a.plane.Apply(ctx, want); err != nil {
+		if ctx.Err() != nil {
+			return err
+		}
+		return a.denyIfHopeless(ctx, want, fmt.Errorf("apply revision %d: %w", want.Rev, err))
+	}
+	a.inForce, a.failing = want, failing{}
+	return nil
 }
 
 // bind puts the filters on their devices, and takes those off that the state
-// no longer has.
-func (a *Agent) bind(ctx context.Context, want []BindingStatus) error {
+// no longer has. A device that is not there is no error: it passes nothing.
+func (a *Agent) bind(ctx context.Context, all bool) error {
+	a.binding.Lock()
+	defer a.binding.Unlock()
 	have, err := a.plane.Bindings(ctx)
 	if err != nil {
-		return err
+		return fmt.Errorf("read what is bound: %w", err)
 	}
 	var errs []error
+	var unknown []dataplane.Binding
+	before := a.Status().Bindings
 	for _, h := range have {
-		if !slices.ContainsFunc(want, func(w BindingStatus) bool { return w.Interface == h.Interface }) {
-			errs = append(errs, a.plane.Unbind(ctx, h.Interface))
+		if slices.ContainsFunc(a.bound, func(w BindingStatus) bool { return w.Interface == h.Interface }) {
+			continue
+		}
+		if _, held := a.held[h.Interface]; held || boundNow(a.source.Latest(), a.host, h.Interface) {
+			continue // attached this moment
+		}
+		if a.keep {
+			unknown = append(unknown, h)
+			continue
+		}
+		if err := a.plane.Unbind(ctx, h.Interface); err != nil {
+			errs = append(errs, fmt.Errorf("unbind %s: %w", h.Interface, err))
 		}
 	}
-	for i := range want {
+	for i := range a.bound {
+		w := &a.bound[i]
+		at := slices.IndexFunc(before, func(b BindingStatus) bool { return b.Interface == w.Interface })
+		if !all && at >= 0 && before[at].Err == nil && sameBinding(before[at].Binding, w.Binding) {
+			w.Index = before[at].Index
+			continue
+		}
 		// Binding what is bound changes nothing, and binds again what came
 		// back under its name.
-		want[i].Err = a.plane.Bind(ctx, want[i].Binding)
-		errs = append(errs, want[i].Err)
+		w.Err = a.plane.Bind(ctx, w.Binding)
+		if w.Err != nil && !errors.Is(w.Err, dataplane.ErrNoDevice) {
+			errs = append(errs, fmt.Errorf("bind %s: %w", w.Interface, w.Err))
+		}
+		a.logDevice(before, at, w)
+	}
+	if have, err := a.plane.Bindings(ctx); err == nil {
+		for i := range a.bound {
+			if n := slices.IndexFunc(have, func(h dataplane.Binding) bool { return h.Interface == a.bound[i].Interface }); n >= 0 {
+				a.bound[i].Index = have[n].Index
+			}
+		}
 	}
 	a.mu.Lock()
-	a.status.Bindings = want
+	a.status.Bindings, a.status.Unknown = slices.Clone(a.bound), unknown
 	a.mu.Unlock()
+	for i := range a.bound {
+		a.bound[i].Index = 0 // the state has none
+	}
 	return errors.Join(errs...)
+}
+
+// logDevice tells of a device that went or came back.
+func (a *Agent) logDevice(before []BindingStatus, at int, w *BindingStatus) {
+	gone := errors.Is(w.Err, dataplane.ErrNoDevice)
+	was := at >= 0 && errors.Is(before[at].Err, dataplane.ErrNoDevice)
+	switch {
+	case gone && !was:
+		a.logger.Warn("a device is gone", "host", a.host, "interface", w.Interface, "device", w.Device, "netns", w.Netns)
+	case was && w.Err == nil:
+		a.logger.Info("a device came back and is bound again", "host", a.host, "interface", w.Interface, "device", w.Device, "netns", w.Netns)
+	}
+}
+
+func sameBinding(a, b dataplane.Binding) bool {
+	a.Index, b.Index = 0, 0
+	return a == b
 }
 
 func (a *Agent) report(rev uint64, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	now := time.Now()
 	if err == nil {
 		if a.status.Err != nil {
 			a.logger.Info("enforcement has recovered", "host", a.host, "revision", rev)
 		}
-		a.status.Rev, a.status.Err = rev, nil
+		if rev == a.status.Rev && a.status.Err == nil && !a.status.At.IsZero() {
+			return
+		}
+		a.status.Rev, a.status.At, a.status.Err, a.status.Since = rev, now, nil, time.Time{}
 	} else {
 		if a.status.Err == nil {
-			a.status.Since = time.Now()
+			a.status.Since = now
 			a.logger.Error("the state is not enforced; the last good rules stay in force and it is tried again", "host", a.host, "revision", rev, "err", err)
 		}
-		a.status.Err = err
+		a.status.Err, a.tried = err, rev
 	}
+	a.status.Denied, a.status.Ruleset = slices.Clone(a.failing.denied), a.inForce
 	close(a.moved)
 	a.moved = make(chan struct{})
 }
@@ -195,8 +377,16 @@ func (a *Agent) Status() Status {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.status
-	s.Bindings = slices.Clone(s.Bindings)
+	s.Bindings, s.Denied, s.Unknown = slices.Clone(s.Bindings), slices.Clone(s.Denied), slices.Clone(s.Unknown)
 	return s
+}
+
+// Idle reports whether nothing is bound here, so that there is nothing to wait
+// for.
+func (a *Agent) Idle() bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return !a.status.At.IsZero() && len(a.status.Bindings) == 0 && len(a.status.Unknown) == 0
 }
 
 // Wait waits until a revision is in force. It gives the agent's own error when
@@ -204,12 +394,12 @@ func (a *Agent) Status() Status {
 func (a *Agent) Wait(ctx context.Context, rev uint64) error {
 	for {
 		a.mu.Lock()
-		s, moved := a.status, a.moved
+		s, tried, moved := a.status, a.tried, a.moved
 		a.mu.Unlock()
 		switch {
-		case s.Rev >= rev:
+		case s.Rev >= rev && !s.At.IsZero():
 			return nil
-		case s.Err != nil:
+		case s.Err != nil && tried >= rev:
 			return s.Err
 		}
 		select {
@@ -229,13 +419,17 @@ func Bound(view *state.View, host string) []BindingStatus {
 			out = append(out, BindingStatus{Scope: space.Scope, Binding: bindingOf(i)})
 		}
 	}
-	slices.SortFunc(out, func(a, b BindingStatus) int {
-		if a.Interface < b.Interface {
-			return -1
-		}
-		return 1
-	})
+	slices.SortFunc(out, func(a, b BindingStatus) int { return strings.Compare(string(a.Interface), string(b.Interface)) })
 	return out
+}
+
+func boundNow(view *state.View, host string, id vpc.InterfaceID) bool {
+	for space := range view.Spaces() {
+		if i := state.Interfaces.Get(space, id); i != nil && i.Attachment != nil && i.Attachment.Device != nil && i.Attachment.Device.Host == host {
+			return true
+		}
+	}
+	return false
 }
 
 func bindingOf(i *vpc.Interface) dataplane.Binding {

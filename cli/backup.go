@@ -277,7 +277,7 @@ func onlyOurs(dir string) error {
 	}
 	var others []string
 	for _, e := range entries {
-		if n := e.Name(); n != lockFile && n != store.EmbeddedDir && n != "lost+found" && !strings.HasPrefix(n, endpointFile) {
+		if n := e.Name(); n != lockFile && n != identityFile && n != store.EmbeddedDir && n != "lost+found" && !strings.HasPrefix(n, endpointFile) {
 			others = append(others, n)
 		}
 	}

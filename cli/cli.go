@@ -37,7 +37,8 @@ func rootCommand() *cobra.Command {
 		SilenceUsage:  true,
 		SilenceErrors: true,
 	}
-	root.AddCommand(serveCommand(), envCommand(), backupCommand(), restoreCommand(), actionsCommand(), versionCommand())
+	root.AddCommand(serveCommand(), envCommand(), backupCommand(), restoreCommand(), actionsCommand(), versionCommand(),
+		attachCommand(), detachCommand(), interfacesCommand(), statusCommand(), waitCommand())
 	return root
 }
 

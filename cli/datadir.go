@@ -49,7 +49,7 @@ func lockDataDir(dir string) (unlock func(), err error) {
 		}
 		return nil, fmt.Errorf("lock %s: %w", name, err)
 	}
-	if err := f.Truncate(0); err == nil {
+	if err = f.Truncate(0); err == nil {
 		_, err = fmt.Fprintf(f, "%d (%s)\n", os.Getpid(), filepath.Base(os.Args[0]))
 	}
 	if err != nil {

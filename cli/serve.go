@@ -80,9 +80,19 @@ func serve(ctx context.Context, s *settings) error {
 	}()
 	metrics.Gauge("moat_revision", "The revision of the state.", func() float64 { return float64(st.Latest().Rev) })
 
+	enforcement, stopEnforcing, err := enforce(ctx, st, s, logger)
+	if err != nil {
+		return err
+	}
+	defer stopEnforcing()
+	if a := enforcement.Agent; a != nil {
+		metrics.Enforcement(a)
+	}
+
 	api := server.New(st, server.Config{
 		Region: s.region, Account: vpc.AccountID(s.account), Regions: s.regions, AnyAuth: s.auth == "any",
 		Quotas: s.quotaTable, TrustedProxies: s.proxies, Logger: logger, Metrics: metrics, Version: Version(),
+		Enforcement: enforcement,
 	})
 	key, err := rootKey(ctx, st, s)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
+	"moat/ruleset"
 	"moat/store"
 	"moat/vpc"
 )
@@ -49,9 +50,14 @@ type settings struct {
 	history, audit                     days
 	historyRevisions                   uint64
 	logLevel, logFormat                string
+	waitEnforced                       string
+	waitTimeout                        time.Duration
+	onRevoke                           string
+	exempt                             []string
 
 	proxies    []netip.Prefix
 	quotaTable *vpc.Quotas
+	enforcing  ruleset.Options
 }
 
 func (s *settings) flags(f *pflag.FlagSet) {
@@ -74,6 +80,10 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.Var(&s.history, "history", "how long earlier states are kept")
 	f.Uint64Var(&s.historyRevisions, "history-revisions", 10_000, "`NUMBER` of revisions of history that are kept at least")
 	f.Var(&s.audit, "audit-retention", "how long audit events are kept")
+	f.StringVar(&s.waitEnforced, "wait-enforced", "local", "`local|all|none`: a call that changes something returns when this host's data plane obeys, when every host's does (as local, with one), or at once")
+	f.DurationVar(&s.waitTimeout, "wait-timeout", 5*time.Second, "how long such a call waits at most")
+	f.StringVar(&s.onRevoke, "on-revoke", "cut", "`cut|aws|drain SECONDS`: end the tracked flows that no rule allows any more, let them live as EC2 does, or let them live for a while; the tag "+ruleset.OnRevokeTag+" of a group says otherwise for its interfaces")
+	f.StringSliceVar(&s.exempt, "exempt", []string{"aws"}, "remote `ADDRESSES` that rules never filter, and blocks of at most 256; aws stands for those of AWS (each VPC's resolver, metadata, time), none for none")
 }
 
 // placeFlags are those by which every command finds the data.
@@ -134,6 +144,7 @@ func (s *settings) complete(f *pflag.FlagSet) error {
 		{"auth", s.auth, []string{"verify", "any"}},
 		{"reads", s.reads, []string{"linearizable", "local"}},
 		{"log-format", s.logFormat, []string{"text", "json"}},
+		{"wait-enforced", s.waitEnforced, []string{"local", "all", "none"}},
 	} {
 		ok := false
 		for _, w := range e.words {
@@ -153,6 +164,12 @@ func (s *settings) complete(f *pflag.FlagSet) error {
 			prefix = netip.PrefixFrom(a, a.BitLen())
 		}
 		s.proxies = append(s.proxies, prefix.Masked())
+	}
+	if s.waitTimeout < 0 {
+		return fmt.Errorf("--wait-timeout %s: want a duration such as 5s", s.waitTimeout)
+	}
+	if s.enforcing, err = enforcementOptions(s.onRevoke, s.exempt); err != nil {
+		return err
 	}
 	s.quotaTable, err = readQuotas(s.quotas)
 	return err

@@ -87,6 +87,7 @@ var (
 	// Network interfaces.
 	InvalidNetworkInterfaceNotFound  = Kind{"InvalidNetworkInterfaceID.NotFound", 400, "The networkInterface ID '%s' does not exist"}
 	InvalidNetworkInterfaceMalformed = Kind{"InvalidNetworkInterfaceId.Malformed", 400, "Invalid id: \"%s\" (expecting \"eni-...\")"}
+	InvalidNetworkInterfaceInUse     = Kind{"InvalidNetworkInterface.InUse", 400, "Interface: [%s] in use."}
 	InvalidIPAddressInUse            = Kind{"InvalidIPAddress.InUse", 400, "Address %s is in use."}
 	InsufficientFreeAddresses        = Kind{"InsufficientFreeAddressesInSubnet", 400, "The specified subnet does not have enough free addresses to satisfy the request."}
 	PrivateIpAddressLimitExceeded    = Kind{"PrivateIpAddressLimitExceeded", 400, "Number of private addresses will exceed limit."}

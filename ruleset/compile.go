@@ -157,6 +157,17 @@ func (o OnRevoke) stricter(than OnRevoke) bool {
 	return rank(o) < rank(than)
 }
 
+// String gives what ParseOnRevoke reads.
+func (o OnRevoke) String() string {
+	switch o.Mode {
+	case AWS:
+		return "aws"
+	case Drain:
+		return "drain " + strconv.Itoa(int(o.Drain))
+	}
+	return "cut"
+}
+
 // ParseOnRevoke reads cut, aws, or drain and a number of seconds.
 func ParseOnRevoke(s string) (OnRevoke, bool) {
 	switch s {

@@ -17,7 +17,7 @@ const (
 )
 
 // serveAside answers what stands beside the API on the same listener: health,
-// the caller's address, and backups. It reports whether it did.
+// the caller's address, backups, and what the operator of the host does. It reports whether it did.
 func (s *Server) serveAside(w http.ResponseWriter, r *request) bool {
 	switch r.URL.Path {
 	case "/healthz":
@@ -36,6 +36,10 @@ func (s *Server) serveAside(w http.ResponseWriter, r *request) bool {
 		return true
 	case BackupPath:
 		s.serveBackup(w, r)
+		return true
+	}
+	if strings.HasPrefix(r.URL.Path, AdminPath) {
+		s.serveAdmin(w, r)
 		return true
 	}
 	if s.isCheckIP(r) {

@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"moat/fault"
-	"moat/sigv4"
 	"moat/store"
 )
 
@@ -59,22 +58,7 @@ func (s *Server) mayBackup(r *request) error {
 	if r.Method != http.MethodGet || r.ContentLength > 0 {
 		return &fault.Error{Code: "InvalidRequest", Status: http.StatusMethodNotAllowed, Message: "A backup is read with GET, without a body."}
 	}
-	sig, err := sigv4.Parse(r.Request)
-	if err != nil {
-		return r.service.authFault(err)
-	}
-	if sig.Service != ServiceMoat {
-		return r.service.authFault(&sigv4.Error{Kind: sigv4.WrongService, Detail: ServiceMoat})
-	}
-	key, err := s.verify(r, sig)
-	if err != nil {
-		return r.service.authFault(err)
-	}
-	if key.User != "" || key.Account != s.cfg.Account {
-		return &fault.Error{Code: "AccessDenied", Status: http.StatusForbidden, Message: "Only the root key of account " + string(s.cfg.Account) + " may read a backup."}
-	}
-	r.caller.ARN = key.ID
-	return nil
+	return s.operator(r, "read a backup")
 }
 
 // refuseBackup answers with an error, for moat's own command line.

@@ -4,22 +4,32 @@ import (
 	"context"
 	"net"
 	"net/http"
+	"sync"
 )
 
 // A corked connection holds writes back until it is uncorked, and then makes
 // one of them. net/http sends a header and a body that is longer than its
 // buffer in several writes, each of them a packet and a system call.
 //
-// Only the goroutine that answers a request touches it.
+// Under TLS two goroutines write: the one that answers a request, and the one
+// by which net/http waits for the next, which answers alerts and key updates
+// of the client.
 type corkedConn struct {
 	net.Conn
+	mu   sync.Mutex
 	held bool
 	buf  []byte
 }
 
-func (c *corkedConn) cork() { c.held = true }
+func (c *corkedConn) cork() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.held = true
+}
 
 func (c *corkedConn) uncork() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.held = false
 	if len(c.buf) == 0 {
 		return nil
@@ -37,6 +47,8 @@ const maxHeld = 16 << 10
 
 // Write writes, or holds a copy back: the caller may use p again.
 func (c *corkedConn) Write(p []byte) (int, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	if !c.held {
 		return c.Conn.Write(p)
 	}

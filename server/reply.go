@@ -67,6 +67,9 @@ func setHeaders(h http.Header, r *request) {
 	if r.rev > 0 {
 		h["X-Moat-Revision"] = []string{strconv.FormatUint(r.rev, 10)}
 	}
+	if r.enforced != "" {
+		h["X-Moat-Enforced"] = []string{r.enforced}
+	}
 }
 
 var (

@@ -49,6 +49,8 @@ type Config struct {
 	Metrics        *Metrics
 	// Version is the program's, for the header of backups.
 	Version string
+	// Enforcement says how the state is enforced on this host.
+	Enforcement Enforcement
 	// Now is the clock; nil for the real one.
 	Now func() time.Time
 }
@@ -75,6 +77,9 @@ func New(st *store.Store, cfg Config) *Server {
 	}
 	if cfg.Quotas == nil {
 		cfg.Quotas = vpc.DefaultQuotas()
+	}
+	if cfg.Enforcement.Agent == nil && cfg.Enforcement.Reason == "" {
+		cfg.Enforcement.Reason = "this server has no data plane"
 	}
 	return &Server{
 		cfg: cfg, store: st, cache: newRenderCache(),
@@ -108,6 +113,8 @@ type request struct {
 	caller  iam.Principal
 	scope   state.Scope
 	rev     uint64
+	// enforced tells of a write how far it is in force.
+	enforced string
 }
 
 // maxBody is the largest body that is read. The form's own limit is the same.
@@ -197,6 +204,7 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 		if action.IsDryRun(in) {
 			return fault.DryRunOperation.With()
 		}
+		r.enforced = s.awaitEnforced(r.Context(), rev)
 		s.reply(w, r, &action.Reply{Out: out})
 	case action.Answerer:
 		view, err := s.store.View(r.Context())

@@ -60,6 +60,18 @@ type Space struct {
 
 func (s *Space) space() *Space { return s }
 
+// Same reports whether two spaces have the same rows of some kinds, at the cost
+// of a comparison for each kind. It may say no where rows are equal: a view that
+// was loaded anew shares nothing with the one before.
+func (s *Space) Same(o *Space, kinds ...AnyKind) bool {
+	for _, k := range kinds {
+		if n := k.number(); s.tables[n] != o.tables[n] {
+			return false
+		}
+	}
+	return true
+}
+
 // own gives a kind's table for changing; s must not be in a view.
 func (s *Space) own(k AnyKind) any {
 	n := k.number()

@@ -67,8 +67,7 @@ func OpenEmbedded(ctx context.Context, dir string, logger *slog.Logger, fatal fu
 	// Entries that were applied are kept for lagging members, of which there
 	// are none: a short log keeps memory small.
 	cfg.SnapshotCount, cfg.SnapshotCatchUpEntries = 2000, 16
-	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.New(&slogCore{logger: logger.With("part", "etcd")},
-		zap.WithFatalHook(fatalHook{fatal})))
+	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(etcdLogger(logger, fatal))
 
 	e, err := embed.StartEtcd(cfg)
 	if err != nil {
@@ -166,6 +165,12 @@ func OpenCluster(ctx context.Context, c Cluster, logger *slog.Logger) (*Etcd, er
 		limits.Bytes = 1<<20 + 1<<18 // below etcd's default --max-request-bytes
 	}
 	return &Etcd{client: client, prefix: etcdPrefix, shared: true, limits: limits, close: client.Close}, nil
+}
+
+// etcdLogger is where the embedded etcd logs, and ends: it does so by a panic
+// as well, when it cannot write a snapshot.
+func etcdLogger(logger *slog.Logger, fatal func(reason string)) *zap.Logger {
+	return zap.New(&slogCore{logger: logger.With("part", "etcd")}, zap.WithFatalHook(fatalHook{fatal}), zap.WithPanicHook(fatalHook{fatal}))
 }
 
 // slogCore passes etcd's warnings and errors on.

@@ -159,6 +159,15 @@ func (e *Etcd) Append(ctx context.Context, after Head, b *Batch) (Head, error) {
 			}
 			return Head{}, ErrBehind
 		case errors.Is(err, rpctypes.ErrNoSpace):
+			// etcd also says so of the one transaction that it carried out
+			// and found to be over the quota.
+			resp, getErr := e.client.Get(ctx, e.bookKey(witness.Book, witness.Rev))
+			if getErr != nil {
+				break // look again
+			}
+			if len(resp.Kvs) == 1 && bytes.Equal(resp.Kvs[0].Value, witness.Value) {
+				return Head{Rev: b.Rev, Mark: resp.Kvs[0].ModRevision}, nil
+			}
 			return Head{}, &NoSpaceError{"etcd's storage quota is used up: raise it, or shorten --history and --audit-retention, then disarm the alarm with etcdctl"}
 		case errors.Is(err, rpctypes.ErrRequestTooLarge), errors.Is(err, rpctypes.ErrTooManyOps):
 			return Head{}, ErrTooBig

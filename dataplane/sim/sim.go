@@ -275,7 +275,7 @@ func (p *Plane) Close() error { return nil }
 func (e *enacted) shrinkOwn(want *ruleset.Ruleset) {
 	maps.DeleteFunc(e.flows, func(k flowKey, _ *tracked) bool {
 		i := want.Interface(k.on)
-		return i != nil && !owns(i, k.local)
+		return i != nil && i.Check && !owns(i, k.local)
 	})
 }
 

@@ -143,6 +143,7 @@ func TestCheckIP(t *testing.T) {
 	x := newTerminal(t, awsCLI{})
 	server := moattest.Start(t)
 	behind := moattest.Start(t, "--trusted-proxies", "127.0.0.0/8")
+	elsewhere := moattest.Start(t, "--trusted-proxies", "192.0.2.0/24")
 	six := moattest.Start(t, "--listen", "[::1]:0")
 	const status = ` -w '%{http_code} %{content_type}'`
 	for _, row := range []struct{ what, line, want string }{
@@ -156,6 +157,8 @@ func TestCheckIP(t *testing.T) {
 		{"a header that anybody can send", `curl -sS -H 'X-Forwarded-For: 203.0.113.7' ` + server.URL + `/checkip`, "127.0.0.1\n"},
 		{"the header of a trusted proxy", `curl -sS -H 'X-Forwarded-For: 203.0.113.7' ` + behind.URL + `/checkip`, "203.0.113.7\n"},
 		{"a client that lies to a trusted proxy", `curl -sS -H 'X-Forwarded-For: 198.51.100.1, 203.0.113.7' ` + behind.URL + `/checkip`, "203.0.113.7\n"},
+		{"two trusted proxies", `curl -sS -H 'X-Forwarded-For: 203.0.113.7, 127.0.0.9' ` + behind.URL + `/checkip`, "203.0.113.7\n"},
+		{"a client that is no trusted proxy", `curl -sS -H 'X-Forwarded-For: 203.0.113.7' ` + elsewhere.URL + `/checkip`, "127.0.0.1\n"},
 		{"an action at the path", `curl -sS -o /dev/null` + status + ` '` + server.URL + `/checkip?Action=DescribeVpcs&Version=2016-11-15'`, "400 text/xml;charset=UTF-8"},
 		{"an action at the host", `curl -sS -o /dev/null` + status + ` -H 'Host: checkip.x' '` + server.URL + `/?Action=DescribeVpcs&Version=2016-11-15'`, "400 text/xml;charset=UTF-8"},
 		{"another host", `curl -sS -o /dev/null` + status + ` ` + server.URL + `/`, "400 text/xml;charset=UTF-8"},

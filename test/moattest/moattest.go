@@ -222,6 +222,9 @@ func (s *Server) Kill() {
 	s.cmd = nil
 }
 
+// Running reports whether the process is there, as far as this Server ended it.
+func (s *Server) Running() bool { return s.cmd != nil }
+
 // Stop ends the process with SIGTERM and gives its exit status.
 func (s *Server) Stop() int {
 	s.tb.Helper()

@@ -1,0 +1,159 @@
+package agent
+
+import (
+	"context"
+	"sync"
+
+	"moat/dataplane"
+	"moat/ruleset"
+	"moat/vpc"
+)
+
+// A Lazy data plane is opened when something is to be bound, or at once if
+// there is something in force already, and is put away when nothing is bound
+// any more: a server that enforces nothing leaves nothing in the kernel.
+type Lazy struct {
+	open func() (dataplane.Dataplane, error)
+
+	mu     sync.Mutex
+	plane  dataplane.Dataplane // nil while it is not open
+	wanted bool                // something is in force, or is to be
+}
+
+var _ dataplane.Dataplane = (*Lazy)(nil)
+
+// NewLazy gives a data plane that open opens; inForce tells that an earlier
+// process left something.
+func NewLazy(open func() (dataplane.Dataplane, error), inForce bool) *Lazy {
+	return &Lazy{open: open, wanted: inForce}
+}
+
+// remover is a data plane that can take everything of its own out of the host.
+type remover interface{ Remove() error }
+
+// use opens the plane if it is wanted; nil if it is not.
+func (l *Lazy) use() (dataplane.Dataplane, error) {
+	if l.plane == nil && l.wanted {
+		p, err := l.open()
+		if err != nil {
+			return nil, err
+		}
+		l.plane = p
+	}
+	return l.plane, nil
+}
+
+// Apply makes want the ruleset in force. Without anything bound there is
+// nothing to do.
+func (l *Lazy) Apply(ctx context.Context, want *ruleset.Ruleset) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wanted = l.wanted || len(want.Interfaces) > 0
+	p, err := l.use()
+	if p == nil {
+		return err
+	}
+	return p.Apply(ctx, want)
+}
+
+// Actual reports the ruleset in force.
+func (l *Lazy) Actual(ctx context.Context) (*ruleset.Ruleset, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p, err := l.use()
+	if p == nil {
+		return &ruleset.Ruleset{}, err
+	}
+	return p.Actual(ctx)
+}
+
+// Bind opens the plane and binds.
+func (l *Lazy) Bind(ctx context.Context, b dataplane.Binding) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := l.wanted
+	l.wanted = true
+	p, err := l.use()
+	if err != nil {
+		l.wanted = before
+		return err
+	}
+	if err := p.Bind(ctx, b); err != nil {
+		l.putAway(ctx)
+		return err
+	}
+	return nil
+}
+
+// Unbind takes a filter off, and puts the plane away after the last one.
+func (l *Lazy) Unbind(ctx context.Context, id vpc.InterfaceID) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p, err := l.use()
+	if p == nil {
+		return err
+	}
+	if err := p.Unbind(ctx, id); err != nil {
+		return err
+	}
+	l.putAway(ctx)
+	return nil
+}
+
+// putAway closes and removes a plane on which nothing is bound.
+func (l *Lazy) putAway(ctx context.Context) {
+	have, err := l.plane.Bindings(ctx)
+	r, ok := l.plane.(remover)
+	if err != nil || len(have) > 0 || !ok || r.Remove() != nil {
+		return // it stays open, which does no harm
+	}
+	l.plane, l.wanted = nil, false
+}
+
+// Deny makes an interface pass nothing until the next ruleset.
+func (l *Lazy) Deny(ctx context.Context, id vpc.InterfaceID) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p, err := l.use()
+	if err != nil {
+		return err
+	}
+	if d, ok := p.(denier); ok {
+		return d.Deny(ctx, id)
+	}
+	return errNoDeny
+}
+
+// Bindings reports what is bound.
+func (l *Lazy) Bindings(ctx context.Context) ([]dataplane.Binding, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p, err := l.use()
+	if p == nil {
+		return nil, err
+	}
+	return p.Bindings(ctx)
+}
+
+// Stats reports what was counted.
+func (l *Lazy) Stats(ctx context.Context) (*dataplane.Stats, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p, err := l.use()
+	if p == nil {
+		return &dataplane.Stats{}, err
+	}
+	return p.Stats(ctx)
+}
+
+// Close lets go of the data plane. Enforcement goes on.
+func (l *Lazy) Close() error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.plane == nil {
+		return nil
+	}
+	p := l.plane
+	l.plane = nil
+	return p.Close()
+}

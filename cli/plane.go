@@ -1,0 +1,180 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"log/slog"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/cilium/ebpf/features"
+	"github.com/google/uuid"
+	"golang.org/x/sys/unix"
+
+	cebpf "github.com/cilium/ebpf"
+
+	"moat/agent"
+	"moat/dataplane"
+	"moat/dataplane/ebpf"
+	"moat/ruleset"
+	"moat/server"
+	"moat/store"
+)
+
+// identityFile has the uuid of a data directory. The state knows the host by
+// it, and so does the folder of what is pinned in the kernel: unlike a host's
+// name it never changes, and a change would leave devices open.
+const identityFile = "identity"
+
+// pinDir is where the folders of pins of all identities are.
+const pinDir = "/sys/fs/bpf/moat"
+
+// identityOf gives the uuid of a data directory, made when there is none.
+func identityOf(dir string) (string, error) {
+	name := filepath.Join(dir, identityFile)
+	b, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		id := uuid.NewString()
+		return id, replaceFile(name, func(w io.Writer) error {
+			_, err := fmt.Fprintln(w, id)
+			return err
+		})
+	}
+	if err != nil {
+		return "", err
+	}
+	id, err := uuid.Parse(strings.TrimSpace(string(b)))
+	if err != nil {
+		return "", fmt.Errorf("%s is damaged: %w: put back what it was, which is the name of a folder in %s if devices are bound, or remove it", name, err, pinDir)
+	}
+	return id.String(), nil
+}
+
+// enforce starts the agent of this host, where it may enforce. stop ends it;
+// enforcement goes on.
+func enforce(ctx context.Context, st *store.Store, s *settings, logger *slog.Logger) (e server.Enforcement, stop func(), err error) {
+	stop = func() {}
+	e.Host, err = identityOf(s.dataDir)
+	if err != nil {
+		return e, stop, err
+	}
+	e.Hostname, _ = os.Hostname()
+	e.Wait, e.Timeout = s.waitEnforced != "none", s.waitTimeout
+	pinned := false
+	if _, err := os.Stat(filepath.Join(pinDir, e.Host)); err == nil {
+		pinned = true
+	}
+	if reason := whyNotEnforce(); reason != "" && !pinned {
+		e.Reason = reason
+		if bound := agent.Bound(st.Latest(), e.Host); len(bound) > 0 {
+			logger.Error("devices are bound and nothing can be enforced", "host", e.Host, "devices", len(bound), "err", reason)
+		}
+		return e, stop, nil
+	}
+	plane := agent.NewLazy(func() (dataplane.Dataplane, error) {
+		p, err := ebpf.Open(ebpf.Options{Identity: e.Host, PinDir: pinDir})
+		if err != nil {
+			return nil, err
+		}
+		return &kernelPlane{p, filepath.Join(pinDir, e.Host)}, nil
+	}, pinned)
+	e.Kind = "ebpf"
+	e.Agent = agent.New(agent.Config{
+		Source: st, Plane: plane, Host: e.Host, Options: s.enforcing, Logger: logger, Links: agent.WatchLinks,
+	})
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		_ = e.Agent.Run(run) // it ends with run only
+	}()
+	return e, func() {
+		cancel()
+		<-done
+		if err := plane.Close(); err != nil {
+			logger.Error("the data plane did not close cleanly", "err", err)
+		}
+	}, nil
+}
+
+// kernelPlane is the kernel's data plane, which can be taken out whole.
+type kernelPlane struct {
+	*ebpf.Plane
+	pins string
+}
+
+// Remove closes the plane and removes its pins.
+func (p *kernelPlane) Remove() error {
+	if err := p.Close(); err != nil {
+		return err
+	}
+	return os.RemoveAll(p.pins)
+}
+
+// whyNotEnforce says why this process cannot enforce; empty when it can.
+func whyNotEnforce() string {
+	hdr := unix.CapUserHeader{Version: unix.LINUX_CAPABILITY_VERSION_3}
+	var data [2]unix.CapUserData
+	if err := unix.Capget(&hdr, &data[0]); err != nil {
+		return fmt.Sprintf("the process's capabilities cannot be read: %v", err)
+	}
+	has := func(c uint) bool { return data[c/32].Effective&(1<<(c%32)) != 0 }
+	var missing []string
+	if !has(unix.CAP_NET_ADMIN) {
+		missing = append(missing, "CAP_NET_ADMIN")
+	}
+	if !has(unix.CAP_BPF) && !has(unix.CAP_SYS_ADMIN) {
+		missing = append(missing, "CAP_BPF")
+	}
+	if len(missing) > 0 {
+		return "the server has no right to: run it as root or grant " + strings.Join(missing, " and ")
+	}
+	if err := features.HaveProgramType(cebpf.SchedCLS); err != nil {
+		return fmt.Sprintf("the kernel refuses BPF: %v", err)
+	}
+	return ""
+}
+
+// maxExemptBlock is how many addresses a block in --exempt may have.
+const maxExemptBlock = 256
+
+// enforcementOptions reads --on-revoke and --exempt.
+func enforcementOptions(onRevoke string, exempt []string) (o ruleset.Options, err error) {
+	var ok bool
+	if o.OnRevoke, ok = ruleset.ParseOnRevoke(onRevoke); !ok {
+		return o, fmt.Errorf("--on-revoke %q: want cut, aws, or drain and a number of seconds", onRevoke)
+	}
+	for _, word := range exempt {
+		switch word {
+		case "aws":
+			o.Exempt, o.ExemptResolver = append(o.Exempt, ruleset.DefaultExempt()...), true
+			continue
+		case "none":
+			continue
+		}
+		p, err := netip.ParsePrefix(word)
+		if err != nil {
+			a, e := netip.ParseAddr(word)
+			if e != nil || a.Zone() != "" {
+				return o, fmt.Errorf("--exempt %q: want addresses, blocks, aws or none", word)
+			}
+			p = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
+		}
+		if n := p.Addr().BitLen() - p.Bits(); n > 8 {
+			return o, fmt.Errorf("--exempt %s: it has more than %s addresses", word, strconv.Itoa(maxExemptBlock))
+		}
+		for a := p.Masked().Addr(); p.Contains(a); a = a.Next() {
+			o.Exempt = append(o.Exempt, a)
+		}
+	}
+	slices.SortFunc(o.Exempt, netip.Addr.Compare)
+	o.Exempt = slices.Compact(o.Exempt)
+	return o, nil
+}

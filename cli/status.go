@@ -1,0 +1,218 @@
+package cli
+
+import (
+	"cmp"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strconv"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"moat/server"
+)
+
+func interfacesCommand() *cobra.Command {
+	asJSON := false
+	c := adminCommand(&cobra.Command{
+		Use:   "interfaces",
+		Short: "List the network interfaces that are bound to devices",
+		Args:  cobra.NoArgs,
+	}, func(c *cobra.Command, _ []string, e endpoint) error {
+		out := &server.Interfaces{}
+		if err := e.admin(c.Context(), "interfaces", nil, out); err != nil {
+			return err
+		}
+		if asJSON {
+			return printJSON(c.OutOrStdout(), out)
+		}
+		if len(out.Interfaces) == 0 {
+			_, err := fmt.Fprintln(c.OutOrStdout(), "no interface is bound to a device")
+			return err
+		}
+		return writeInterfaces(c.OutOrStdout(), out.Interfaces)
+	})
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func writeInterfaces(out io.Writer, all []server.BoundStatus) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "INTERFACE\tNAME\tADDRESSES\tDEVICE\tSIDE\tMODE\tREVISION\tFLOWS\tDROPPED")
+	for _, i := range all {
+		var addresses []string
+		for _, a := range i.Addresses {
+			addresses = append(addresses, a.String())
+		}
+		rev := "-"
+		if i.Revision > 0 {
+			rev = strconv.FormatUint(i.Revision, 10)
+		}
+		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\n", i.Interface, cmp.Or(i.Name, "-"), cmp.Or(strings.Join(addresses, ","), "-"),
+			place(i.Device, i.Netns), i.Side, i.Mode, rev, i.Flows, dropped(&i))
+	}
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	for _, i := range all {
+		if i.Error != "" {
+			if _, err := fmt.Fprintf(out, "%s: %s\n", i.Interface, i.Error); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func dropped(i *server.BoundStatus) (n uint64) {
+	for reason, c := range i.Drops {
+		if reason != "would_drop" {
+			n += c
+		}
+	}
+	return n
+}
+
+func statusCommand() *cobra.Command {
+	asJSON := false
+	c := adminCommand(&cobra.Command{
+		Use:   "status",
+		Short: "Tell how the server and what it enforces stand",
+		Long: `Tells which revision of the state is in force on the server's host, and for each
+bound interface how its device stands. The exit status is 1 if something that
+should be in force is not.`,
+		Args: cobra.NoArgs,
+	}, func(c *cobra.Command, _ []string, e endpoint) error {
+		out := &server.Status{}
+		if err := e.admin(c.Context(), "status", nil, out); err != nil {
+			return err
+		}
+		write := writeStatus
+		if asJSON {
+			write = func(w io.Writer, _ endpoint, s *server.Status) error { return printJSON(w, s) }
+		}
+		if err := write(c.OutOrStdout(), e, out); err != nil {
+			return err
+		}
+		bad := func(i server.BoundStatus) bool { return i.Mode == "failed" || i.Mode == "deny" }
+		if out.State == "failed" || slices.ContainsFunc(out.Interfaces, bad) {
+			return exitCode(1)
+		}
+		return nil
+	})
+	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	return c
+}
+
+func writeStatus(out io.Writer, e endpoint, s *server.Status) error {
+	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+	fmt.Fprintf(w, "server\t%s, moat %s, region %s, account %s\n", e.URL, s.Version, s.Region, s.Account)
+	fmt.Fprintf(w, "host\t%s (%s)\n", s.Host, s.Identity)
+	if s.DataPlane == "" {
+		fmt.Fprintf(w, "data plane\tnone: %s\n", s.Reason)
+		fmt.Fprintf(w, "revision\t%d\n", s.Revision)
+	} else {
+		fmt.Fprintf(w, "data plane\t%s\n", s.DataPlane)
+		switch s.State {
+		case "yes":
+			fmt.Fprintf(w, "revision\t%d, in force\n", s.Revision)
+		case "pending":
+			fmt.Fprintf(w, "revision\t%d; in force is %d, and it is on its way\n", s.Revision, s.Enforced)
+		default:
+			fmt.Fprintf(w, "revision\t%d; in force is %d: FAILED since %s, tried again\n", s.Revision, s.Enforced, s.Since.Local().Format(time.DateTime))
+			fmt.Fprintf(w, "\t%s\n", s.Error)
+		}
+		fmt.Fprintf(w, "on revoke\t%s\n", onRevokeText(s.OnRevoke))
+		var exempt []string
+		for _, a := range s.Exempt {
+			exempt = append(exempt, a.String())
+		}
+		if s.ExemptResolver {
+			exempt = append(exempt, "each VPC's resolver")
+		}
+		fmt.Fprintf(w, "never filtered\t%s: %d packets\n", cmp.Or(strings.Join(exempt, ", "), "nothing"), s.ExemptHits)
+	}
+	if err := w.Flush(); err != nil || len(s.Interfaces) == 0 {
+		return err
+	}
+	fmt.Fprintln(out)
+	if err := writeInterfaces(out, s.Interfaces); err != nil {
+		return err
+	}
+	for _, i := range s.Interfaces {
+		if i.OnRevoke != "" && i.OnRevoke != s.OnRevoke {
+			fmt.Fprintf(out, "%s: on revoke: %s\n", i.Interface, onRevokeText(i.OnRevoke))
+		}
+		for _, reason := range slices.Sorted(maps.Keys(i.Drops)) {
+			if n := i.Drops[reason]; n > 0 {
+				fmt.Fprintf(out, "%s: %s: %d packets\n", i.Interface, reason, n)
+			}
+		}
+	}
+	return nil
+}
+
+// onRevokeText explains a mode, whose default is not EC2's.
+func onRevokeText(mode string) string {
+	switch {
+	case mode == "cut":
+		return "cut: flows that no rule allows any more end at once (EC2 lets tracked ones live: --on-revoke aws)"
+	case mode == "aws":
+		return "aws: tracked flows outlive their rule, as on EC2"
+	}
+	return mode + ": seconds that flows outlive their rule"
+}
+
+func waitCommand() *cobra.Command {
+	timeout := time.Duration(0)
+	c := adminCommand(&cobra.Command{
+		Use:   "wait REVISION",
+		Short: "Wait until a revision is in force",
+		Long: `Waits until a revision is in force on the server's host. Replies to calls that
+change something have theirs in the header x-moat-revision, beside
+x-moat-enforced: yes, pending or failed.`,
+		Args: cobra.ExactArgs(1),
+	}, func(c *cobra.Command, args []string, e endpoint) error {
+		rev, err := strconv.ParseUint(args[0], 10, 64)
+		if err != nil {
+			return fmt.Errorf("%q is no revision", args[0])
+		}
+		until := time.Now().Add(timeout)
+		for said := false; ; {
+			once := 20 * time.Second
+			if timeout > 0 {
+				once = min(once, max(0, time.Until(until)))
+			}
+			out := &server.Waited{}
+			if err := e.admin(c.Context(), fmt.Sprintf("wait?rev=%d&timeout=%s", rev, once), nil, out); err != nil {
+				return err
+			}
+			if out.Enforced == "yes" {
+				_, err := fmt.Fprintf(c.OutOrStdout(), "revision %d is in force\n", rev)
+				return err
+			}
+			if out.Enforced == "failed" && !said {
+				said = true
+				fmt.Fprintf(os.Stderr, "moat: revision %d cannot be put into force, which is tried again: %s\n", rev, out.Error)
+			}
+			if timeout > 0 && !time.Now().Before(until) {
+				fmt.Fprintf(os.Stderr, "moat: revision %d is not in force after %s; in force is %d\n", rev, timeout, out.InForce)
+				return exitCode(2)
+			}
+			if out.Enforced == "failed" {
+				select {
+				case <-time.After(500 * time.Millisecond):
+				case <-c.Context().Done():
+					return c.Context().Err()
+				}
+			}
+		}
+	})
+	c.Flags().DurationVar(&timeout, "timeout", 0, "give up after that long (default: never)")
+	return c
+}

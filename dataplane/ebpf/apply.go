@@ -1,0 +1,745 @@
+package ebpf
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"maps"
+	"net/netip"
+	"reflect"
+	"slices"
+	"sync/atomic"
+
+	"github.com/cilium/ebpf"
+
+	"moat/flow"
+	"moat/ruleset"
+	"moat/vpc"
+)
+
+const (
+	rulesCheck = 1
+	rulesAWS   = 2
+	rulesDrain = 4
+
+	dirIn  = 0
+	dirOut = 1
+)
+
+type memberKey struct {
+	vpc  vpc.VPCID
+	addr netip.Addr
+}
+
+// counters number the rules that are counted, each direction apart.
+type counters struct {
+	places map[ruleKey]uint32
+	uses   map[uint32]int
+	free   []uint32
+	next   uint32
+}
+
+type ruleKey struct {
+	id        vpc.RuleID
+	direction flow.Direction
+}
+
+// An update collects what takes it back, and what is to be done after it.
+type update struct {
+	undo  []func()
+	after []func()
+}
+
+// Apply makes want the ruleset in force. Packets see the old one or the new
+// one, never a mixture. On error the old one is still in force. When it
+// returns, the next packet obeys.
+func (p *Plane) Apply(ctx context.Context, want *ruleset.Ruleset) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return errClosed
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	p.settle()
+	u := &update{}
+	narrowed, next, err := p.prepare(want, u)
+	if err != nil {
+		for _, f := range slices.Backward(u.undo) {
+			f()
+		}
+		return fmt.Errorf("apply revision %d: %w", want.Rev, err)
+	}
+	atomic.StoreUint64(&p.control.Epoch, p.control.Epoch+1)
+	p.have = *next
+	p.unsettled = u.after
+	p.work.Go(func() {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if !p.closed {
+			p.settle()
+		}
+	})
+	if len(narrowed) > 0 {
+		p.work.Go(func() { p.sweep(narrowed) })
+	}
+	return nil
+}
+
+// prepare writes the side that is not in force. It gives the interfaces whose
+// access may have shrunk.
+func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]bool, *state, error) {
+	now, then := p.epoch(), 1-p.epoch()
+	have := p.have
+	next := &state{rules: want, policies: map[string]placedPolicy{}, blocks: map[vpc.InterfaceID]extent{}, sets: maps.Clone(have.sets), members: have.members}
+
+	// Names first: they are in blocks and keys.
+	known := len(p.names.vpcs) + len(p.names.groups)
+	for i := range want.Interfaces {
+		p.names.vpc(want.Interfaces[i].VPC)
+	}
+	for i := range want.Policies {
+		for j := range want.Policies[i].Rules {
+			if g := want.Policies[i].Rules[j].Remote.Group; g != "" {
+				p.names.group(g)
+			}
+		}
+	}
+	for i := range want.Members {
+		p.names.vpc(want.Members[i].VPC)
+		for _, g := range want.Members[i].Groups {
+			p.names.group(g)
+		}
+	}
+	next.names = have.names
+	if known != len(p.names.vpcs)+len(p.names.groups) || have.names.n == 0 {
+		e, err := p.place(u, appendSource(nil, p.names.encode()))
+		if err != nil {
+			return nil, nil, err
+		}
+		if have.names.n > 0 {
+			u.after = append(u.after, func() { p.arena.release(have.names) })
+		}
+		next.names = e
+	}
+
+	// Groups that lost a member, for whoever refers to them.
+	change := ruleset.Diff(&ruleset.Ruleset{Members: have.members0()}, &ruleset.Ruleset{Members: want.Members})
+	left := map[vpc.VPCID]map[vpc.GroupID]bool{}
+	lost := func(v vpc.VPCID, before, after []vpc.GroupID) {
+		for _, g := range before {
+			if !slices.Contains(after, g) {
+				if left[v] == nil {
+					left[v] = map[vpc.GroupID]bool{}
+				}
+				left[v][g] = true
+			}
+		}
+	}
+	for _, m := range change.RemoveMembers {
+		lost(m.VPC, m.Groups, nil)
+	}
+	for _, m := range change.PutMembers {
+		if have.rules != nil {
+			lost(m.VPC, have.rules.GroupsOf(m.VPC, m.Addr), m.Groups)
+		}
+	}
+
+	// Policies.
+	shrunk := map[string]bool{}
+	for i := range want.Policies {
+		pol := &want.Policies[i]
+		old, ok := have.policies[pol.Name]
+		if ok && slices.Equal(old.policy.Rules, pol.Rules) {
+			next.policies[pol.Name] = old
+			continue
+		}
+		w, err := policyIn(pol, p.names.group, func(id vpc.RuleID) (uint32, error) { return p.counter(u, ruleKey{id, pol.Direction}) })
+		if err != nil {
+			return nil, nil, err
+		}
+		e, err := p.place(u, w)
+		if err != nil {
+			return nil, nil, err
+		}
+		next.policies[pol.Name] = placedPolicy{e, pol}
+		if ok {
+			shrunk[pol.Name] = !subset(old.policy.Rules, pol.Rules)
+		}
+	}
+	for name, old := range have.policies {
+		if n, ok := next.policies[name]; !ok || n.extent != old.extent {
+			u.after = append(u.after, func() {
+				p.arena.release(old.extent)
+				p.uncount(old.policy)
+			})
+		}
+	}
+
+	// Interfaces.
+	narrowed := map[uint32]bool{}
+	in := map[vpc.InterfaceID]bool{}
+	for i := range want.Interfaces {
+		w := &want.Interfaces[i]
+		in[w.ID] = true
+		n, err := p.number(u, w.ID)
+		if err != nil {
+			return nil, nil, err
+		}
+		var before *ruleset.Interface
+		if have.rules != nil {
+			before = have.rules.Interface(w.ID)
+		}
+		block, ok := have.blocks[w.ID]
+		if !ok || !sameAddresses(before, w) {
+			if ok {
+				u.after = append(u.after, func() { p.arena.release(block) })
+			}
+			if block, err = p.place(u, blockIn(w)); err != nil {
+				return nil, nil, err
+			}
+		}
+		next.blocks[w.ID] = block
+		side := &p.enis[n].Side[then]
+		old := p.enis[n].Side[now]
+		policies := [2]*ruleset.Policy{&want.Policies[w.In], &want.Policies[w.Out]}
+		*side = bpfRules{
+			Block:          block.at,
+			Policy:         [2]uint32{next.policies[policies[0].Name].at, next.policies[policies[1].Name].at},
+			Gen:            old.Gen,
+			Vpc:            p.names.vpc(w.VPC),
+			TcpEstablished: uint32(w.Timeouts.TCPEstablished),
+			UdpStream:      uint16(w.Timeouts.UDPStream),
+			Udp:            uint16(w.Timeouts.UDP),
+			FlowLimit:      uint32(p.options.FlowLimit),
+			HalfLimit:      uint32(p.options.HalfLimit),
+			DrainUntil:     old.DrainUntil,
+		}
+		if w.Check {
+			side.Flags |= rulesCheck
+		}
+		switch w.OnRevoke.Mode {
+		case ruleset.AWS:
+			side.Flags |= rulesAWS
+		case ruleset.Drain:
+			side.Flags |= rulesDrain
+		}
+		if before == nil {
+			// Flows of a time before are of nobody.
+			side.Gen[0]++
+			side.Gen[1]++
+			continue
+		}
+		lesser := lessOwn(before, w)
+		for d, pol := range policies {
+			was := &have.rules.Policies[[2]int{before.In, before.Out}[d]]
+			less := lesser
+			switch {
+			case was.Name == pol.Name:
+				less = less || shrunk[pol.Name]
+			default:
+				less = less || !subset(was.Rules, pol.Rules)
+			}
+			less = less || refers(pol, left[w.VPC])
+			if less {
+				side.Gen[d]++
+				narrowed[n] = true
+				if w.OnRevoke.Mode == ruleset.Drain {
+					side.DrainUntil = p.now() + uint32(w.OnRevoke.Drain)
+				}
+			}
+		}
+	}
+	for id, n := range p.numbers {
+		if in[id] {
+			continue
+		}
+		gen := p.enis[n].Side[now].Gen
+		p.enis[n].Side[then] = bpfRules{Gen: [2]uint32{gen[0] + 1, gen[1] + 1}}
+		if b, ok := have.blocks[id]; ok {
+			u.after = append(u.after, func() {
+				p.arena.release(b)
+				if _, bound := p.bound[id]; !bound {
+					delete(p.numbers, id)
+				}
+			})
+		}
+	}
+
+	// Members: the half of the other side now, both when it is in force.
+	if len(change.PutMembers)+len(change.RemoveMembers) > 0 {
+		next.members = maps.Clone(have.members)
+		if next.members == nil {
+			next.members = map[memberKey]*placedSet{}
+		}
+		if next.sets == nil {
+			next.sets = map[string]*placedSet{}
+		}
+	}
+	for _, m := range change.PutMembers {
+		if err := p.member(u, next, m, then); err != nil {
+			return nil, nil, err
+		}
+	}
+	for _, m := range change.RemoveMembers {
+		if err := p.member(u, next, ruleset.Member{VPC: m.VPC, Addr: m.Addr}, then); err != nil {
+			return nil, nil, err
+		}
+	}
+	p.control.Names[then], p.control.Rev[then] = uint64(next.names.at), want.Rev
+	return narrowed, next, nil
+}
+
+func (s *state) members0() []ruleset.Member {
+	if s.rules == nil {
+		return nil
+	}
+	return s.rules.Members
+}
+
+// place writes a block.
+func (p *Plane) place(u *update, w []uint64) (extent, error) {
+	at, err := p.arena.put(w)
+	if err != nil {
+		return extent{}, err
+	}
+	e := extent{at, uint32(len(w))}
+	u.undo = append(u.undo, func() { p.arena.release(e) })
+	return e, nil
+}
+
+// member makes an address's set of groups what it is in m on one side.
+func (p *Plane) member(u *update, next *state, m ruleset.Member, side int) error {
+	if len(m.Groups) > setGroups {
+		return fmt.Errorf("address %s is in more than %d groups", m.Addr, setGroups)
+	}
+	k := memberKey{m.VPC, m.Addr}
+	v := p.names.vpc(m.VPC)
+	old := next.members[k]
+	var set *placedSet
+	if len(m.Groups) > 0 {
+		w := []uint64{uint64(len(m.Groups))}
+		for _, g := range m.Groups {
+			w = append(w, uint64(p.names.group(g)))
+		}
+		slices.Sort(w[1:])
+		var b []byte
+		for _, x := range w {
+			b = binary.LittleEndian.AppendUint64(b, x)
+		}
+		if set = next.sets[string(b)]; set == nil {
+			e, err := p.place(u, w)
+			if err != nil {
+				return err
+			}
+			set = &placedSet{extent: e, key: string(b)}
+			next.sets[set.key] = set
+		}
+		set.uses++
+		u.undo = append(u.undo, func() { set.uses-- })
+	}
+	at := func(s *placedSet) uint64 {
+		if s == nil {
+			return 0
+		}
+		return uint64(s.at)
+	}
+	value := func(before, after *placedSet) uint64 {
+		return at(before)<<(24*(1-side)) | at(after)<<(24*side) | sign(v, m.Addr)<<48
+	}
+	put := func(value uint64) error {
+		if m.Addr.Is4() {
+			return p.maps.Members4.Put(memberKey4(v, m.Addr), value)
+		}
+		return p.maps.Members6.Put(bpfMember6Key{Vpc: v, Addr: m.Addr.As16()}, value)
+	}
+	remove := func() {
+		if m.Addr.Is4() {
+			p.maps.Members4.Delete(memberKey4(v, m.Addr))
+		} else {
+			p.maps.Members6.Delete(bpfMember6Key{Vpc: v, Addr: m.Addr.As16()})
+		}
+	}
+	if err := put(value(old, set)); err != nil {
+		return fmt.Errorf("member %s: %w", m.Addr, err)
+	}
+	u.undo = append(u.undo, func() {
+		if old == nil {
+			remove()
+		} else {
+			put(value(old, old))
+		}
+	})
+	if set == nil {
+		delete(next.members, k)
+	} else {
+		next.members[k] = set
+	}
+	u.after = append(u.after, func() {
+		if set == nil {
+			remove()
+		} else {
+			put(value(set, set))
+		}
+		if old != nil {
+			if old.uses--; old.uses == 0 {
+				delete(p.have.sets, old.key)
+				p.arena.release(old.extent)
+			}
+		}
+	})
+	return nil
+}
+
+func memberKey4(v uint32, a netip.Addr) bpfMember4Key {
+	b := a.As4()
+	return bpfMember4Key{Vpc: v, AddrBe: binary.NativeEndian.Uint32(b[:])}
+}
+
+// number gives an interface's place in enis.
+func (p *Plane) number(u *update, id vpc.InterfaceID) (uint32, error) {
+	if n, ok := p.numbers[id]; ok {
+		return n, nil
+	}
+	used := map[uint32]bool{}
+	for _, n := range p.numbers {
+		used[n] = true
+	}
+	for n := range uint32(len(p.enis)) {
+		if !used[n] {
+			p.numbers[id] = n
+			u.undo = append(u.undo, func() { delete(p.numbers, id) })
+			return n, nil
+		}
+	}
+	return 0, fmt.Errorf("no room for more than %d interfaces", len(p.enis))
+}
+
+// counter gives the place of a rule's counters.
+func (p *Plane) counter(u *update, k ruleKey) (uint32, error) {
+	c := &p.counters
+	n, ok := c.places[k]
+	if !ok {
+		switch {
+		case c.next < p.maps.RuleStats.MaxEntries():
+			n = c.next
+			c.next++
+		case len(c.free) > 0:
+			n, c.free = c.free[0], c.free[1:]
+			zero := make([]bpfRuleStat, ebpf.MustPossibleCPU())
+			if err := p.maps.RuleStats.Put(n, zero); err != nil {
+				return 0, fmt.Errorf("count rule %s: %w", k.id, err)
+			}
+		default:
+			return 0, fmt.Errorf("no room to count more than %d rules", c.next)
+		}
+		c.places[k] = n
+	}
+	c.uses[n]++
+	u.undo = append(u.undo, func() { p.lessCounted(k) })
+	return n, nil
+}
+
+func (p *Plane) uncount(pol *ruleset.Policy) {
+	seen := map[vpc.RuleID]bool{}
+	for i := range pol.Rules {
+		if id := pol.Rules[i].ID; !seen[id] {
+			seen[id] = true
+			p.lessCounted(ruleKey{id, pol.Direction})
+		}
+	}
+}
+
+func (p *Plane) lessCounted(k ruleKey) {
+	c := &p.counters
+	n, ok := c.places[k]
+	if !ok {
+		return
+	}
+	if c.uses[n]--; c.uses[n] == 0 {
+		delete(c.places, k)
+		delete(c.uses, n)
+		c.free = append(c.free, n)
+	}
+}
+
+// subset reports whether every rule of a is one of b; both are in canonical
+// order. Of whom a rule comes does not matter.
+func subset(a, b []ruleset.Rule) bool {
+	key := func(r ruleset.Rule) ruleset.Rule { r.ID = ""; return r }
+	j := 0
+	for i := range a {
+		for j < len(b) && ruleset.Compare(key(b[j]), key(a[i])) < 0 {
+			j++
+		}
+		if j == len(b) || key(b[j]) != key(a[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// refers reports whether a policy refers to one of some groups.
+func refers(p *ruleset.Policy, groups map[vpc.GroupID]bool) bool {
+	return len(groups) > 0 && slices.ContainsFunc(p.Rules, func(r ruleset.Rule) bool { return groups[r.Remote.Group] })
+}
+
+// sameAddresses reports whether two interfaces have the same block.
+func sameAddresses(a, b *ruleset.Interface) bool {
+	if a == nil {
+		return false
+	}
+	x, y := *a, *b
+	x.In, x.Out, y.In, y.Out = 0, 0, 0, 0
+	return reflect.DeepEqual(x, y)
+}
+
+// lessOwn reports whether an interface may have fewer flows than before, by
+// its own addresses, exempt ones or VPC.
+func lessOwn(a, b *ruleset.Interface) bool {
+	return a.VPC != b.VPC || b.Check && (!a.Check || !slices.Equal(a.Own, b.Own)) || a.OnRevoke.Mode != b.OnRevoke.Mode ||
+		slices.ContainsFunc(a.Exempt, func(x netip.Addr) bool { return !slices.Contains(b.Exempt, x) })
+}
+
+// restore finds out what the kernel has in force.
+func (p *Plane) restore(words []uint64) error {
+	p.arena = &arena{words: words}
+	p.names = newNames()
+	p.numbers = map[vpc.InterfaceID]uint32{}
+	s, err := p.read()
+	if err != nil {
+		return err
+	}
+	p.have = *s
+	// A half-finished update left the members' other half behind.
+	side := p.epoch()
+	if err := p.eachMember(func(k any, m *ebpf.Map, v uint64) error {
+		set := v >> (24 * side) & 0xffffff
+		if set == 0 {
+			return m.Delete(k)
+		}
+		return m.Put(k, set|set<<24|v>>48<<48)
+	}); err != nil {
+		return err
+	}
+	var used []extent
+	for _, x := range s.policies {
+		used = append(used, x.extent)
+	}
+	for _, x := range s.blocks {
+		used = append(used, x)
+	}
+	for _, x := range s.sets {
+		used = append(used, x.extent)
+	}
+	if s.names.n > 0 {
+		used = append(used, s.names)
+	}
+	p.arena = newArena(words, used)
+	return nil
+}
+
+// read decodes what is in force. It sets names, numbers and counters when
+// there are none.
+func (p *Plane) read() (*state, error) {
+	words, side := p.arena.words, p.epoch()
+	s := &state{rules: &ruleset.Ruleset{Rev: p.control.Rev[side]}, policies: map[string]placedPolicy{}, blocks: map[vpc.InterfaceID]extent{},
+		sets: map[string]*placedSet{}, members: map[memberKey]*placedSet{}}
+	first := p.counters.places == nil
+	if first {
+		p.counters = counters{places: map[ruleKey]uint32{}, uses: map[uint32]int{}}
+	}
+	if at := p.control.Names[side]; at != 0 {
+		b := sourceAt(words, at)
+		n, err := decodeNames(b)
+		if err != nil {
+			return nil, err
+		}
+		s.names = extent{uint32(at), 1 + uint32(len(b)+7)/8}
+		if first {
+			p.names = n
+		}
+	}
+	type pair struct{ in, out string }
+	of := map[vpc.InterfaceID]pair{}
+	policyAt := map[uint32]string{}
+	policy := func(at uint32) (string, error) {
+		if name, ok := policyAt[at]; ok {
+			return name, nil
+		}
+		if uint64(at)+policyWords > uint64(len(words)) {
+			return "", errSource
+		}
+		end := uint64(at) + words[at+3]>>32
+		b := sourceAt(words, end)
+		pol, err := decodePolicy(b)
+		if err != nil {
+			return "", err
+		}
+		table := uint64(at) + words[at+3]&0xffffffff
+		e := extent{at, uint32(end-uint64(at)) + 1 + uint32(len(b)+7)/8}
+		i := uint64(0)
+		w, err := policyIn(&pol, p.names.group, func(id vpc.RuleID) (uint32, error) {
+			if table+i/2 >= uint64(len(words)) {
+				return 0, errSource
+			}
+			c := uint32(words[table+i/2] >> (32 * (i % 2)))
+			i++
+			if first {
+				p.counters.places[ruleKey{id, pol.Direction}] = c
+				p.counters.uses[c]++
+				p.counters.next = max(p.counters.next, c+1)
+			}
+			return c, nil
+		})
+		if err != nil {
+			return "", err
+		}
+		if uint64(at)+uint64(len(w)) > uint64(len(words)) || !slices.Equal(w, words[at:int(at)+len(w)]) {
+			// What packets meet is not what its source says.
+			pol.Name += " damaged"
+		}
+		s.policies[pol.Name] = placedPolicy{e, &pol}
+		policyAt[at] = pol.Name
+		return pol.Name, nil
+	}
+	for n := range p.enis {
+		r := &p.enis[n].Side[side]
+		if r.Block == 0 {
+			continue
+		}
+		if uint64(r.Block)+blockWords > uint64(len(words)) {
+			return nil, errSource
+		}
+		end := uint64(r.Block) + words[r.Block+2]
+		b := sourceAt(words, end)
+		i, err := decodeInterface(b)
+		if err != nil {
+			return nil, err
+		}
+		s.blocks[i.ID] = extent{r.Block, uint32(end-uint64(r.Block)) + 1 + uint32(len(b)+7)/8}
+		if first {
+			p.numbers[i.ID] = uint32(n)
+		}
+		var names pair
+		if names.in, err = policy(r.Policy[dirIn]); err != nil {
+			return nil, err
+		}
+		if names.out, err = policy(r.Policy[dirOut]); err != nil {
+			return nil, err
+		}
+		of[i.ID] = names
+		s.rules.Interfaces = append(s.rules.Interfaces, i)
+	}
+	slices.SortFunc(s.rules.Interfaces, func(a, b ruleset.Interface) int { return cmp.Compare(a.ID, b.ID) })
+	at := map[string]int{}
+	for i, name := range slices.Sorted(maps.Keys(s.policies)) {
+		at[name] = i
+		s.rules.Policies = append(s.rules.Policies, *s.policies[name].policy)
+	}
+	for i := range s.rules.Interfaces {
+		x := &s.rules.Interfaces[i]
+		x.In, x.Out = at[of[x.ID].in], at[of[x.ID].out]
+	}
+	vpcs, groups := map[uint32]vpc.VPCID{}, map[uint32]vpc.GroupID{}
+	for id, n := range p.names.vpcs {
+		vpcs[n] = id
+	}
+	for id, n := range p.names.groups {
+		groups[n] = id
+	}
+	if err := p.eachMember(func(k any, _ *ebpf.Map, v uint64) error {
+		set := v >> (24 * side) & 0xffffff
+		if set == 0 || set >= uint64(len(words)) {
+			return nil
+		}
+		var m ruleset.Member
+		switch k := k.(type) {
+		case bpfMember4Key:
+			m.VPC = vpcs[k.Vpc]
+			var b [4]byte
+			binary.NativeEndian.PutUint32(b[:], k.AddrBe)
+			m.Addr = netip.AddrFrom4(b)
+		case bpfMember6Key:
+			m.VPC, m.Addr = vpcs[k.Vpc], netip.AddrFrom16(k.Addr)
+		}
+		n := words[set]
+		if n > setGroups || set+1+n > uint64(len(words)) {
+			return errSource
+		}
+		var b []byte
+		for _, w := range words[set : set+1+n] {
+			b = binary.LittleEndian.AppendUint64(b, w)
+		}
+		for _, g := range words[set+1 : set+1+n] {
+			m.Groups = append(m.Groups, groups[uint32(g)])
+		}
+		slices.Sort(m.Groups)
+		ps := s.sets[string(b)]
+		if ps == nil {
+			ps = &placedSet{extent: extent{uint32(set), uint32(n) + 1}, key: string(b)}
+			s.sets[ps.key] = ps
+		}
+		ps.uses++
+		s.members[memberKey{m.VPC, m.Addr}] = ps
+		s.rules.Members = append(s.rules.Members, m)
+		return nil
+	}); err != nil {
+		return nil, err
+	}
+	slices.SortFunc(s.rules.Members, func(a, b ruleset.Member) int {
+		return cmp.Or(cmp.Compare(a.VPC, b.VPC), a.Addr.Compare(b.Addr))
+	})
+	return s, nil
+}
+
+// eachMember calls f for all members; f may change the one it is given.
+func (p *Plane) eachMember(f func(k any, m *ebpf.Map, v uint64) error) error {
+	k4, v4, err := all[bpfMember4Key, uint64](p.maps.Members4)
+	if err != nil {
+		return err
+	}
+	for i, k := range k4 {
+		if err := f(k, p.maps.Members4, v4[i]); err != nil {
+			return err
+		}
+	}
+	k6, v6, err := all[bpfMember6Key, uint64](p.maps.Members6)
+	if err != nil {
+		return err
+	}
+	for i, k := range k6 {
+		if err := f(k, p.maps.Members6, v6[i]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// all reads a hash in batches.
+func all[K, V any](m *ebpf.Map) (keys []K, values []V, err error) {
+	err = batches(m, func(k []K, v []V) bool {
+		keys, values = append(keys, k...), append(values, v...)
+		return true
+	})
+	return keys, values, err
+}
+
+func batches[K, V any](m *ebpf.Map, f func([]K, []V) bool) error {
+	var cursor ebpf.MapBatchCursor
+	size := 4096
+	k, v := make([]K, size), make([]V, size)
+	for {
+		n, err := m.BatchLookup(&cursor, k, v, nil)
+		done := errors.Is(err, ebpf.ErrKeyNotExist)
+		if err != nil && !done {
+			return fmt.Errorf("read %v: %w", m, err)
+		}
+		if n > 0 && !f(k[:n], v[:n]) || done {
+			return nil
+		}
+	}
+}

@@ -1,0 +1,505 @@
+package ebpf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
+	"github.com/vishvananda/netlink"
+	"golang.org/x/sys/unix"
+
+	"moat/dataplane"
+	"moat/vpc"
+)
+
+const (
+	deviceObserve  = 1
+	deviceWorkload = 2
+	deviceL3       = 4
+)
+
+// programs are the two of one network namespace.
+type programs struct{ from, to *ebpf.Program }
+
+func (g *programs) close() {
+	g.from.Close()
+	g.to.Close()
+}
+
+// A bound is a binding with what holds it.
+type bound struct {
+	dataplane.Binding
+	bpfBinding
+	number uint32
+	links  [2]link.Link // by direction; nil of clsact
+}
+
+func (b *bound) close() {
+	for _, l := range b.links {
+		if l != nil {
+			l.Close()
+		}
+	}
+}
+
+func (b *bound) key() bpfDeviceKey {
+	return bpfDeviceKey{Netns: b.bpfBinding.Netns, Index: b.bpfBinding.Index}
+}
+
+// Bind puts an interface's filter on a device. One that no applied ruleset has
+// passes nothing from then on. Binding what is bound to the same device
+// changes nothing, but whether it observes.
+func (p *Plane) Bind(ctx context.Context, b dataplane.Binding) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return errClosed
+	}
+	if err := p.bind(b); err != nil {
+		err = fmt.Errorf("bind %s to %s: %w", b.Interface, b.Device, err)
+		if errors.Is(err, unix.EPERM) {
+			err = fmt.Errorf("%w (run as root or grant CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON)", err)
+		}
+		return err
+	}
+	return nil
+}
+
+func (p *Plane) bind(b dataplane.Binding) error {
+	if len(b.Interface) >= 32 || len(b.Device) >= 16 || len(b.Netns) >= 200 || b.Interface == "" {
+		return errors.New("a name is too long, or missing")
+	}
+	return within(b.Netns, func(ns uint32) error {
+		dev, err := device(&b)
+		if err != nil {
+			return err
+		}
+		now := &bound{Binding: b, bpfBinding: bpfBinding{Netns: ns, Index: uint32(b.Index)}}
+		copy(now.bpfBinding.Interface[:], b.Interface)
+		copy(now.bpfBinding.Device[:], b.Device)
+		copy(now.bpfBinding.NetnsPath[:], b.Netns)
+		if b.Observe {
+			now.Flags |= deviceObserve
+		}
+		if b.Side == dataplane.Workload {
+			now.Flags |= deviceWorkload
+		}
+		if t := dev.Attrs().EncapType; t != "ether" && t != "loopback" {
+			now.Flags |= deviceL3
+		}
+		if old := p.bound[b.Interface]; old != nil {
+			switch {
+			case old.gone():
+				if err := p.unbind(old); err != nil {
+					return err
+				}
+			case old.key() == now.key() && (old.Flags^now.Flags)&^deviceObserve == 0:
+				now.number, now.links, now.Clsact = old.number, old.links, old.Clsact
+				if err := p.record(now); err != nil {
+					return err
+				}
+				p.bound[b.Interface] = now
+				return nil
+			default:
+				return fmt.Errorf("the interface is bound to device %s: detach it first", old.Binding.Device)
+			}
+		}
+		for _, other := range p.bound {
+			if other.key() != now.key() {
+				continue
+			}
+			if !other.gone() {
+				return fmt.Errorf("interface %s is bound to the device: detach it first", other.Binding.Interface)
+			}
+			if err := p.unbind(other); err != nil {
+				return err
+			}
+		}
+		if err := p.otherMoat(now.key()); err != nil {
+			return err
+		}
+		u := &update{}
+		_, numbered := p.numbers[b.Interface]
+		if now.number, err = p.number(u, b.Interface); err != nil {
+			return err
+		}
+		if !numbered {
+			// Of whoever had the number before, nothing is left.
+			p.enis[now.number] = bpfEni{Side: [2]bpfRules{{Gen: [2]uint32{1, 1}}, {Gen: [2]uint32{1, 1}}}}
+		}
+		zero := make([]bpfEniCount, ebpf.MustPossibleCPU())
+		if err := p.maps.EniCounts.Put(now.number, zero); err != nil {
+			return err
+		}
+		// First what the filter needs, then the filter.
+		if err := p.record(now); err != nil {
+			return err
+		}
+		p.bound[b.Interface] = now
+		if err := p.attach(now); err != nil {
+			return errors.Join(err, p.unbind(now))
+		}
+		return nil
+	})
+}
+
+// device finds a binding's device by name, or by index without one, and
+// completes the binding.
+func device(b *dataplane.Binding) (netlink.Link, error) {
+	var l netlink.Link
+	var err error
+	if b.Device != "" {
+		l, err = netlink.LinkByName(b.Device)
+	} else {
+		l, err = netlink.LinkByIndex(b.Index)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if b.Index != 0 && b.Index != l.Attrs().Index {
+		return nil, fmt.Errorf("the device has index %d, not %d", l.Attrs().Index, b.Index)
+	}
+	b.Device, b.Index = l.Attrs().Name, l.Attrs().Index
+	return l, nil
+}
+
+// within runs f in a network namespace, with its inode.
+func within(path string, f func(ns uint32) error) error {
+	const self = "/proc/thread-self/ns/net"
+	if path == "" {
+		ns, err := inode(self)
+		if err != nil {
+			return err
+		}
+		return f(ns)
+	}
+	done := make(chan error)
+	go func() {
+		// The thread ends with the goroutine: it is never unlocked.
+		runtime.LockOSThread()
+		done <- func() error {
+			h, err := os.Open(path)
+			if err != nil {
+				return fmt.Errorf("open network namespace: %w", err)
+			}
+			defer h.Close()
+			if err := unix.Setns(int(h.Fd()), unix.CLONE_NEWNET); err != nil {
+				return fmt.Errorf("enter network namespace %s: %w", path, err)
+			}
+			ns, err := inode(self)
+			if err != nil {
+				return err
+			}
+			return f(ns)
+		}()
+	}()
+	return <-done
+}
+
+func inode(path string) (uint32, error) {
+	var s unix.Stat_t
+	if err := unix.Stat(path, &s); err != nil {
+		return 0, fmt.Errorf("look at %s: %w", path, err)
+	}
+	return uint32(s.Ino), nil
+}
+
+// record writes what the programs and the next process need to know.
+func (p *Plane) record(b *bound) error {
+	if err := p.maps.Bindings.Put(b.number, b.bpfBinding); err != nil {
+		return err
+	}
+	return p.maps.Devices.Put(b.key(), bpfDevice{Eni: b.number, Flags: b.Flags})
+}
+
+// otherMoat fails if another identity has the device.
+func (p *Plane) otherMoat(k bpfDeviceKey) error {
+	others, err := os.ReadDir(p.options.PinDir)
+	if err != nil {
+		return err
+	}
+	for _, o := range others {
+		if o.Name() == p.options.Identity {
+			continue
+		}
+		m, err := ebpf.LoadPinnedMap(filepath.Join(p.options.PinDir, o.Name(), version, "devices"), &ebpf.LoadPinOptions{ReadOnly: true})
+		if err != nil {
+			continue
+		}
+		var d bpfDevice
+		err = m.Lookup(k, &d)
+		m.Close()
+		if err == nil {
+			return fmt.Errorf("the device is bound by another Moat, of identity %s", o.Name())
+		}
+	}
+	return nil
+}
+
+// programsOf gives the programs for devices of a network namespace.
+func (p *Plane) programsOf(ns uint32) (*programs, error) {
+	if g := p.programs[ns]; g != nil {
+		return g, nil
+	}
+	spec := p.spec.Copy()
+	if err := spec.Variables["netns"].Set(ns); err != nil {
+		return nil, err
+	}
+	var g struct {
+		From *ebpf.Program `ebpf:"from_workload"`
+		To   *ebpf.Program `ebpf:"to_workload"`
+	}
+	if err := spec.LoadAndAssign(&g, &ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: p.dir}}); err != nil {
+		return nil, fmt.Errorf("load the programs: %w", err)
+	}
+	p.programs[ns] = &programs{g.From, g.To}
+	return p.programs[ns], nil
+}
+
+// hooks gives the attach points of the two directions, in and out of the
+// workload, of a side.
+func (b *bound) hooks() [2]ebpf.AttachType {
+	h := [2]ebpf.AttachType{dirIn: ebpf.AttachTCXEgress, dirOut: ebpf.AttachTCXIngress}
+	if b.Flags&deviceWorkload != 0 {
+		h[0], h[1] = h[1], h[0]
+	}
+	return h
+}
+
+func (p *Plane) pin(b *bound, dir int) string {
+	return filepath.Join(p.dir, fmt.Sprintf("link-%d-%d", b.number, dir))
+}
+
+// attach puts the programs on the device, in its network namespace.
+func (p *Plane) attach(b *bound) error {
+	g, err := p.programsOf(b.bpfBinding.Netns)
+	if err != nil {
+		return err
+	}
+	for dir, hook := range b.hooks() {
+		prog := [2]*ebpf.Program{dirIn: g.to, dirOut: g.from}[dir]
+		if p.options.ForceClsact || b.Clsact != 0 {
+			err = b.filter(prog, hook)
+		} else if err = p.tcx(b, dir, prog, hook); errors.Is(err, ebpf.ErrNotSupported) {
+			err = b.filter(prog, hook)
+		}
+		if err != nil {
+			return fmt.Errorf("attach the filter: %w", err)
+		}
+	}
+	return p.record(b)
+}
+
+func (p *Plane) tcx(b *bound, dir int, prog *ebpf.Program, hook ebpf.AttachType) error {
+	l, err := link.AttachTCX(link.TCXOptions{Interface: int(b.bpfBinding.Index), Program: prog, Attach: hook, Anchor: link.Head()})
+	if err != nil {
+		return err
+	}
+	os.Remove(p.pin(b, dir)) // of a device that is gone
+	if err := l.Pin(p.pin(b, dir)); err != nil {
+		l.Close()
+		return err
+	}
+	b.links[dir] = l
+	return nil
+}
+
+// The filters of a device that has no TCX: one place of the clsact qdisc.
+const (
+	filterHandle   = 0x6d6f
+	filterPriority = 1
+)
+
+// filter attaches a program, or replaces the one that is there.
+func (b *bound) filter(prog *ebpf.Program, hook ebpf.AttachType) error {
+	index := int(b.bpfBinding.Index)
+	qdisc := &netlink.GenericQdisc{QdiscType: "clsact", QdiscAttrs: netlink.QdiscAttrs{
+		LinkIndex: index, Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_CLSACT}}
+	if err := netlink.QdiscAdd(qdisc); err != nil && !errors.Is(err, unix.EEXIST) {
+		return fmt.Errorf("add clsact: %w", err)
+	}
+	b.Clsact = 1
+	return netlink.FilterReplace(b.bpfFilter(prog.FD(), hook))
+}
+
+func (b *bound) bpfFilter(fd int, hook ebpf.AttachType) *netlink.BpfFilter {
+	parent := uint32(netlink.HANDLE_MIN_INGRESS)
+	if hook == ebpf.AttachTCXEgress {
+		parent = netlink.HANDLE_MIN_EGRESS
+	}
+	return &netlink.BpfFilter{FilterAttrs: netlink.FilterAttrs{LinkIndex: int(b.bpfBinding.Index), Parent: parent, Handle: filterHandle,
+		Priority: filterPriority, Protocol: unix.ETH_P_ALL}, Fd: fd, Name: "moat", DirectAction: true}
+}
+
+// gone reports whether the device is no more.
+func (b *bound) gone() bool {
+	if b.links[dirIn] != nil {
+		info, err := b.links[dirIn].Info()
+		return err != nil || info.TCX() == nil || info.TCX().Ifindex == 0
+	}
+	err := within(b.Binding.Netns, func(ns uint32) error {
+		if ns != b.bpfBinding.Netns {
+			return os.ErrNotExist
+		}
+		_, err := netlink.LinkByIndex(int(b.bpfBinding.Index))
+		return err
+	})
+	return err != nil
+}
+
+// Unbind takes the filter off: the device passes everything again.
+func (p *Plane) Unbind(ctx context.Context, id vpc.InterfaceID) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return errClosed
+	}
+	b := p.bound[id]
+	if b == nil {
+		return nil
+	}
+	if err := p.unbind(b); err != nil {
+		return fmt.Errorf("unbind %s from %s: %w", id, b.Binding.Device, err)
+	}
+	return nil
+}
+
+func (p *Plane) unbind(b *bound) error {
+	var errs []error
+	for dir, hook := range b.hooks() {
+		if l := b.links[dir]; l != nil {
+			errs = append(errs, l.Unpin(), l.Close())
+			b.links[dir] = nil
+		} else if b.Clsact != 0 {
+			within(b.Binding.Netns, func(ns uint32) error {
+				if ns == b.bpfBinding.Netns {
+					errs = append(errs, ignore(netlink.FilterDel(b.bpfFilter(-1, hook)), unix.ENOENT, unix.EINVAL, unix.ENODEV))
+				}
+				return nil
+			})
+		}
+		os.Remove(p.pin(b, dir))
+	}
+	errs = append(errs, ignore(p.maps.Devices.Delete(b.key()), ebpf.ErrKeyNotExist), ignore(p.maps.Bindings.Delete(b.number), ebpf.ErrKeyNotExist))
+	delete(p.bound, b.Binding.Interface)
+	errs = append(errs, p.dropFlows(b.number))
+	if p.have.rules.Interface(b.Binding.Interface) == nil {
+		delete(p.numbers, b.Binding.Interface)
+	}
+	return errors.Join(errs...)
+}
+
+func ignore(err error, those ...error) error {
+	for _, e := range those {
+		if errors.Is(err, e) {
+			return nil
+		}
+	}
+	return err
+}
+
+// Bindings reports what is bound, also by a process before this one.
+func (p *Plane) Bindings(ctx context.Context) ([]dataplane.Binding, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errClosed
+	}
+	var out []dataplane.Binding
+	for _, id := range slices.Sorted(maps.Keys(p.bound)) {
+		out = append(out, p.bound[id].Binding)
+	}
+	return out, nil
+}
+
+// restoreBindings takes over what is bound: the programs of this version
+// replace those before through their links, without a packet between. Of
+// devices that are gone, what is pinned is removed.
+func (p *Plane) restoreBindings() error {
+	p.bound = map[vpc.InterfaceID]*bound{}
+	numbers, records, err := all[uint32, bpfBinding](p.maps.Bindings)
+	if err != nil {
+		return err
+	}
+	for i, n := range numbers {
+		r := records[i]
+		b := &bound{bpfBinding: r, number: n, Binding: dataplane.Binding{Interface: vpc.InterfaceID(text(r.Interface[:])),
+			Device: text(r.Device[:]), Index: int(r.Index), Netns: text(r.NetnsPath[:]), Observe: r.Flags&deviceObserve != 0}}
+		if r.Flags&deviceWorkload != 0 {
+			b.Side = dataplane.Workload
+		}
+		p.bound[b.Binding.Interface] = b
+		p.numbers[b.Binding.Interface] = n
+		for dir := range b.links {
+			if r.Clsact != 0 {
+				continue
+			}
+			if l, err := link.LoadPinnedLink(p.pin(b, dir), nil); err == nil {
+				b.links[dir] = l
+			}
+		}
+		if b.gone() {
+			if err := p.unbind(b); err != nil {
+				return fmt.Errorf("remove what is left of %s: %w", b.Binding.Device, err)
+			}
+			continue
+		}
+		if err := p.replace(b); err != nil {
+			return fmt.Errorf("take over %s on %s: %w", b.Binding.Interface, b.Binding.Device, err)
+		}
+	}
+	return p.removeStalePins()
+}
+
+func text(b []byte) string { s, _, _ := strings.Cut(string(b), "\x00"); return s }
+
+// replace puts this version's programs where another's are.
+func (p *Plane) replace(b *bound) error {
+	g, err := p.programsOf(b.bpfBinding.Netns)
+	if err != nil {
+		return err
+	}
+	for dir, hook := range b.hooks() {
+		prog := [2]*ebpf.Program{dirIn: g.to, dirOut: g.from}[dir]
+		switch {
+		case b.links[dir] != nil:
+			err = b.links[dir].Update(prog)
+		case b.Clsact != 0:
+			err = within(b.Binding.Netns, func(uint32) error { return b.filter(prog, hook) })
+		default: // a process before this one got no further
+			err = within(b.Binding.Netns, func(uint32) error { return p.tcx(b, dir, prog, hook) })
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// removeStalePins removes links that no binding has.
+func (p *Plane) removeStalePins() error {
+	pins, err := filepath.Glob(filepath.Join(p.dir, "link-*"))
+	if err != nil {
+		return err
+	}
+	ours := map[string]bool{}
+	for _, b := range p.bound {
+		ours[p.pin(b, dirIn)], ours[p.pin(b, dirOut)] = true, true
+	}
+	for _, pin := range pins {
+		if !ours[pin] {
+			if err := os.Remove(pin); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+#pragma once
+
+/* Whether an ICMP error is about a live flow of the interface, told by the
+ * packet that it quotes. */
+__noinline int related4(struct __sk_buff *skb, struct context *c, struct packet *p)
+{
+	if (!c || !p)
+		return 0;
+
+	struct rules *r = rules_of(c);
+	__u32 dir = c->dir;
+	struct flow4_key k = { .eni = c->eni };
+	struct flow_value *f;
+	struct ipv4 h;
+	__u32 at = p->l4 + 8, ihl;
+	__u16 ports[4] = {};
+
+	if (!r)
+		return 0;
+	if (p->type != 3 && p->type != 4 && p->type != 11 && p->type != 12)
+		return 0;
+	if (at + sizeof(h) > p->end || bpf_skb_load_bytes(skb, at, &h, sizeof(h)))
+		return 0;
+	ihl = (h.version_ihl & 15) * 4;
+	if (h.version_ihl >> 4 != 4 || ihl < 20 || h.frag_be & bpf_htons(0x1fff))
+		return 0;
+	k.proto = h.proto;
+	/* Who gets the error sent what is quoted. */
+	k.local_be = dir == DIR_IN ? h.src_be : h.dst_be;
+	k.remote_be = dir == DIR_IN ? h.dst_be : h.src_be;
+	if (h.proto == IP_TCP || h.proto == IP_UDP || h.proto == IP_ICMP) {
+		if (at + ihl + 8 > p->end || bpf_skb_load_bytes(skb, at + ihl, ports, 8))
+			return 0;
+		if (h.proto == IP_ICMP) {
+			__u8 type = bpf_ntohs(ports[0]) >> 8, code = bpf_ntohs(ports[0]);
+			__u16 id = ports[2];
+
+			if (code)
+				return 0;
+			if (type == 8 || type == 13 || type == 15 || type == 17) {
+				ports[0] = id;
+				ports[1] = bpf_htons(type);
+			} else if (type == 0 || type == 14 || type == 16 || type == 18) {
+				ports[0] = bpf_htons(type ? type - 1 : 8);
+				ports[1] = id;
+			} else
+				return 0;
+		}
+		k.lport_be = dir == DIR_IN ? ports[0] : ports[1];
+		k.rport_be = dir == DIR_IN ? ports[1] : ports[0];
+	}
+	f = bpf_map_lookup_elem(&flows4, &k);
+	return f && !(f->bits & FLOW_CUT) && current(r, f, c->now) && !expired(r, k.proto, 0, f, c->now);
+}
+
+__noinline int ipv4(struct __sk_buff *skb, struct context *c, __u32 l3)
+{
+	if (!c || l3 > 14)
+		return DROP_INTERNAL;
+
+	struct rules *r = rules_of(c);
+	__u32 dir = c->dir;
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	struct ipv4 *h = data + l3;
+	struct flow4_key *k;
+	struct packet *p;
+	struct parties *who;
+	struct scratch *s;
+	__u32 zero = 0, len, ihl, own, local;
+	int why;
+
+	s = bpf_map_lookup_elem(&scratches, &zero);
+	if (!r || !s)
+		return DROP_INTERNAL;
+	p = &s->p;
+	who = &s->who;
+	k = &s->k4;
+	__builtin_memset(p, 0, sizeof(*p));
+	__builtin_memset(k, 0, sizeof(*k));
+	p->l3 = l3;
+	k->eni = c->eni;
+	who->lhi = who->rhi = 0;
+	who->parity = c->parity;
+	who->six = 0;
+	if ((void *)(h + 1) > end)
+		return DROP_MALFORMED;
+	ihl = (h->version_ihl & 15) * 4;
+	len = bpf_ntohs(h->len_be);
+	if (!len && skb->gso_size)
+		len = skb->len - l3; /* more than 64 KiB, of our own stack */
+	if (h->version_ihl >> 4 != 4 || ihl < 20 || len < ihl || l3 + len > skb->len)
+		return DROP_MALFORMED;
+	p->l4 = l3 + ihl;
+	p->end = l3 + len;
+	p->proto = h->proto;
+	p->hops = h->ttl;
+	p->frag_id = h->id_be;
+	p->frag_at = (bpf_ntohs(h->frag_be) & 0x1fff) * 8;
+	p->frag_more = !!(h->frag_be & bpf_htons(0x2000));
+
+	k->local_be = dir == DIR_OUT ? h->src_be : h->dst_be;
+	k->remote_be = dir == DIR_OUT ? h->dst_be : h->src_be;
+	k->proto = p->proto;
+	who->llo = bpf_ntohl(k->local_be);
+	who->rlo = bpf_ntohl(k->remote_be);
+
+	if (p->frag_at || p->frag_more) {
+		why = fragment(c, p, who, 0);
+		if (why != NOT_LATER)
+			return why;
+	}
+	why = transport(skb, p, 0);
+	if (why != PASS)
+		return why;
+
+	/* DHCP is never filtered: EC2 user guide, "Security groups". */
+	if (p->proto == IP_UDP && !p->frag_more &&
+	    p->sport == (dir == DIR_OUT ? 68 : 67) && p->dport == (dir == DIR_OUT ? 67 : 68)) {
+		own = r->block + BLOCK_WORDS;
+		local = who->llo;
+		if (!(r->flags & RULES_CHECK) || local == (dir == DIR_OUT ? 0 : 0xffffffff) ||
+		    find(own, word(r->block), 0, local, 0))
+			return PASS;
+		return DROP_SPOOFED;
+	}
+	if (p->proto == IP_ICMP && !p->tracked && related4(skb, c, p)) {
+		if (r->flags & RULES_CHECK &&
+		    !find(r->block + BLOCK_WORDS, word(r->block), 0, who->llo, 0))
+			return DROP_SPOOFED;
+		why = PASS;
+	} else {
+		k->lport_be = bpf_htons(dir == DIR_OUT ? p->sport : p->dport);
+		k->rport_be = bpf_htons(dir == DIR_OUT ? p->dport : p->sport);
+		why = decide4(skb, c, p, k, who);
+	}
+	if (why == PASS && p->frag_more)
+		return fragment(c, p, who, 1);
+	return why;
+}

@@ -1,0 +1,582 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The filter of an interface: two programs, for what the workload sends and
+ * for what it is sent. A packet of a tracked flow passes; another is judged by
+ * the policy of its direction; everything that cannot be judged is dropped. A
+ * third program, tend, does for user space what must not race with packets. */
+#include "kernel.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_endian.h>
+
+#include "moat.h"
+
+char _license[] SEC("license") = "Dual BSD/GPL";
+
+/* The network namespace of the devices that this copy of the programs filters:
+ * an ifindex alone says nothing. */
+const volatile __u32 netns;
+
+enum {
+	TRACK_NOT   = 0,	/* of no flow: always judged */
+	TRACK       = 1,
+	TRACK_REPLY = 2,	/* it can be of a flow, but begins none */
+};
+
+/* What of a packet matters. Ports in host order. */
+struct packet {
+	__u32 l3, l4, end;	/* where headers begin and the IP packet ends */
+	__u32 x;
+	__u32 frag_id;
+	__u16 sport, dport;
+	__u16 frag_at;		/* in bytes */
+	__u8 frag_more;
+	__u8 proto, hops;
+	__u8 tracked;		/* TRACK_* */
+	__u8 type, code;	/* of ICMP */
+	__u8 seen;		/* SEEN_* */
+};
+
+/* Whom a packet is between, for permit. */
+struct parties {
+	__u64 lhi, llo, rhi, rlo;	/* local and remote address; IPv4 in llo, rlo */
+	__u32 six, parity;
+};
+
+#include "maps.h"
+#include "search.h"
+#include "reset.h"
+
+/* What becomes of a packet; else one of DROP_*. The next program decides what
+ * passes, of TCX and of clsact alike. */
+enum { PASS = -1, NOT_LATER = -2, NOT_DISCOVERY = -3, RESET = -4 };
+
+/* What every step needs. */
+struct context {
+	__u32 eni, device, parity, now, dir;
+	__u32 l4, end;	/* of a packet that becomes a reset */
+};
+
+/* Functions that are not static are verified once, not wherever they are
+ * called from; so that they take no pointers into maps. */
+static __always_inline struct rules *rules_of(struct context *c)
+{
+	struct eni *e = bpf_map_lookup_elem(&enis, &c->eni);
+
+	return e ? c->parity & 1 ? &e->side[1] : &e->side[0] : 0;
+}
+
+static __always_inline __u32 seconds(struct control *c)
+{
+	return bpf_ktime_get_coarse_ns() / 1000000000 + c->now_offset;
+}
+
+__noinline int stray(void)
+{
+	__u32 zero = 0;
+	__u64 *n = bpf_map_lookup_elem(&strays, &zero);
+
+	if (n)
+		(*n)++;
+	return TC_ACT_SHOT;
+}
+
+__noinline int refuse(__u32 eni, __u32 why, __u32 device)
+{
+	struct eni_count *c = bpf_map_lookup_elem(&eni_counts, &eni);
+
+	if (c && why < DROP_REASONS) {
+		if (device & DEVICE_OBSERVE)
+			c->would_drop++;
+		c->drops[why]++;
+	}
+	return device & DEVICE_OBSERVE ? PASS : TC_ACT_SHOT;
+}
+
+/* Counts a packet for a rule. */
+static __always_inline void hit(__u32 rule, __u32 bytes, __u32 now, __u32 connection)
+{
+	struct rule_stat *s = bpf_map_lookup_elem(&rule_stats, &rule);
+
+	if (!s)
+		return;
+	s->packets++;
+	s->bytes += bytes;
+	s->connections += connection;
+	s->last = now;
+}
+
+/* x of a packet to a port, or of an ICMP query of a type. */
+static __always_inline __u32 x_of(__u8 proto, __u32 six, __u16 port)
+{
+	if (proto == IP_TCP || proto == IP_UDP)
+		return proto << 16 | port;
+	if (proto == (six ? IP_ICMPV6 : IP_ICMP))
+		return proto << 16 | (__u32)(port & 0xff) << 8;
+	if (proto == IP_ICMP || proto == IP_ICMPV6)
+		return X_STRANGE;
+	return proto << 16;
+}
+
+/* Whether the interface may have a flow of x in a direction: judge's answer,
+ * SPOOFED, EXEMPTED, or 0. */
+__noinline __u64 permit(struct rules *r, struct parties *who, __u32 x, __u32 out)
+{
+	if (!r || !who)
+		return 0;
+
+	__u32 own = r->block + BLOCK_WORDS;
+	__u64 sizes = word(r->block), exempt = word(r->block + 1);
+	__u32 policy = out ? r->policy[DIR_OUT] : r->policy[DIR_IN];
+
+	if (r->flags & RULES_CHECK && !find(own, sizes, who->lhi, who->llo, who->six))
+		return SPOOFED;
+	own += (__u32)sizes + 3 * (sizes >> 32);
+	if (exempt && find(own, exempt, who->rhi, who->rlo, who->six))
+		return EXEMPTED;
+	if (!policy)
+		return 0;
+	return judge(policy, x, who->rhi, who->rlo,
+		     (__u64)r->vpc << JUDGE_VPC | who->parity << 1 | (who->six ? JUDGE_SIX : 0));
+}
+
+/* Whether the other direction of a flow that 0.0.0.0/0 or ::/0 allows is open
+ * to everybody, so that it needs no tracking: EC2 user guide, "Untracked
+ * connections". */
+static __always_inline __u32 open(struct rules *r, __u32 out, __u32 six)
+{
+	__u32 other = out ? r->policy[DIR_IN] : r->policy[DIR_OUT];
+
+	return other && word(other + 1) >> 32 & (six ? POLICY_OPEN6 : POLICY_OPEN4);
+}
+
+/* Seconds without a packet after which a flow is forgotten. */
+static __always_inline __u32 patience(struct rules *r, __u8 proto, __u32 six, __u32 bits)
+{
+	__u32 in = bits & 0xff, out = bits >> 8 & 0xff;
+
+	if (bits & FLOW_CUT)
+		return 10;
+	if (proto == IP_TCP) {
+		if ((in | out) & SEEN_RST)
+			return 10;
+		if (in & out & SEEN_FIN)
+			return 60;
+		return in & out & SEEN_ACK ? r->tcp_established : 60;
+	}
+	if (proto == IP_UDP)
+		return in & out & SEEN_MORE ? r->udp_stream : r->udp;
+	if (proto == (six ? IP_ICMPV6 : IP_ICMP))
+		return 30;
+	return 600;
+}
+
+static __always_inline int expired(struct rules *r, __u8 proto, __u32 six, struct flow_value *f, __u32 now)
+{
+	__s32 idle = now - f->seen;
+
+	return idle > 0 && (__u32)idle > patience(r, proto, six, f->bits);
+}
+
+static __always_inline void forget(void *flows, void *key, struct eni_state *state, __u32 bits)
+{
+	if (bpf_map_delete_elem(flows, key))
+		return; /* somebody else did */
+	__sync_fetch_and_add(&state->flows, -1);
+	if (bits & FLOW_HALF)
+		__sync_fetch_and_add(&state->half, -1);
+}
+
+/* A flow whose policy changed: nothing if it may live on, else CUT. */
+enum { LIVES = -1 };
+
+static __always_inline int again(struct rules *r, struct flow_value *f, struct parties *who, __u8 proto, __u16 lport, __u16 rport)
+{
+	__u32 out = f->bits & FLOW_OUT;
+	__u32 gen = out ? r->gen[DIR_OUT] : r->gen[DIR_IN];
+	__u64 by = permit(r, who, x_of(proto, who->six, out ? rport : lport), out);
+
+	if (!by || by & SPOOFED)
+		return DROP_CUT;
+	f->gen = gen;
+	if ((__u32)by)
+		f->rule = (__u32)by - 1;
+	return LIVES;
+}
+
+/* Whether a flow's generation is that of its policy, or need not be. */
+static __always_inline int current(struct rules *r, struct flow_value *f, __u32 now)
+{
+	__u32 gen = f->bits & FLOW_OUT ? r->gen[DIR_OUT] : r->gen[DIR_IN];
+
+	return f->gen == gen || r->flags & RULES_AWS ||
+		(r->flags & RULES_DRAIN && now < r->drain_until);
+}
+
+static __always_inline void learn(struct __sk_buff *skb, struct context *c, struct eni_state *state)
+{
+	if (!(c->device & DEVICE_L3))
+		bpf_skb_load_bytes(skb, c->dir == DIR_OUT ? 6 : 0, state->mac, 6);
+}
+
+/* A packet that has both ports, or none by its protocol: by its flow, or by
+ * the policy. Gives PASS or the reason to drop it. */
+static __always_inline int decide(struct __sk_buff *skb, struct context *c, struct packet *p,
+				  void *flows, void *key, struct parties *who, const int six)
+{
+	struct rules *r = rules_of(c);
+	struct eni_state *state = bpf_map_lookup_elem(&eni_states, &c->eni);
+	__u32 dir = c->dir;
+	__u16 lport = dir == DIR_OUT ? p->sport : p->dport;
+	__u16 rport = dir == DIR_OUT ? p->dport : p->sport;
+	struct flow_value *f = 0;
+	__u64 by;
+	__u32 seen = p->seen;
+
+	if (!r || !state)
+		return DROP_INTERNAL;
+	if (p->tracked)
+		f = bpf_map_lookup_elem(flows, key);
+	if (f) {
+		__u32 bits = f->bits, mine, more;
+
+		if (expired(r, p->proto, six, f, c->now))
+			goto gone;
+		if (p->proto == IP_TCP && (seen & (SEEN_SYN | SEEN_ACK | SEEN_RST)) == SEEN_SYN &&
+		    (bits & FLOW_CUT || (bits | bits >> 8) & SEEN_RST || bits & bits >> 8 & SEEN_FIN))
+			goto gone; /* its ports are used anew */
+		if (!(bits & FLOW_CUT) && !current(r, f, c->now) &&
+		    again(r, f, who, p->proto, lport, rport) != LIVES) {
+			if (c->device & DEVICE_OBSERVE)
+				return DROP_CUT;
+			if (p->proto != IP_TCP) {
+				forget(flows, key, state, bits);
+				return DROP_CUT;
+			}
+			__sync_fetch_and_or(&f->bits, FLOW_CUT);
+			bits |= FLOW_CUT;
+		}
+		if (bits & FLOW_CUT) {
+			if (seen & SEEN_RST)
+				return PASS;
+			if (skb->mark == TEND_MARK && dir == DIR_IN)
+				return PASS;
+			f->seen = c->now;
+			if (p->frag_more)
+				return DROP_CUT;
+			c->l4 = p->l4;
+			c->end = p->end;
+			return RESET;
+		}
+		mine = dir == DIR_OUT ? bits >> 8 : bits;
+		if (p->proto == IP_UDP && mine & SEEN_ANY)
+			seen |= SEEN_MORE;
+		more = dir == DIR_OUT ? seen << 8 : seen;
+		if (more & ~bits) {
+			__sync_fetch_and_or(&f->bits, more);
+			bits |= more;
+			if (bits & FLOW_HALF && (bits & bits >> 8 & SEEN_ACK || (bits | bits >> 8) & (SEEN_RST | SEEN_FIN)) &&
+			    __sync_fetch_and_and(&f->bits, ~FLOW_HALF) & FLOW_HALF) {
+				__sync_fetch_and_add(&state->half, -1);
+				learn(skb, c, state);
+			}
+		}
+		if (f->seen != c->now)
+			f->seen = c->now;
+		hit(f->rule, skb->len, c->now, 0);
+		return PASS;
+gone:
+		forget(flows, key, state, bits);
+	}
+
+	by = permit(r, who, p->x, dir == DIR_OUT);
+	if (by & SPOOFED)
+		return DROP_SPOOFED;
+	if (by & EXEMPTED) {
+		struct eni_count *n = bpf_map_lookup_elem(&eni_counts, &c->eni);
+
+		if (n)
+			n->exempt++;
+		return PASS;
+	}
+	if (!by)
+		return DROP_NO_RULE;
+	if (p->tracked != TRACK || seen & SEEN_RST)
+		goto pass;
+	if (r->flags & RULES_AWS && (p->proto == IP_TCP || p->proto == IP_UDP)) {
+		if (by & BY_ANY && open(r, dir == DIR_OUT, six))
+			goto pass;
+		/* It may be a reply of such a flow. */
+		if (!(p->proto == IP_TCP && (seen & (SEEN_SYN | SEEN_ACK)) == SEEN_SYN) &&
+		    open(r, dir == DIR_IN, six) &&
+		    permit(r, who, x_of(p->proto, six, p->sport), dir == DIR_IN) & BY_ANY)
+			goto pass;
+	}
+	{
+		struct flow_value v = {
+			.seen = c->now,
+			.gen = dir == DIR_OUT ? r->gen[DIR_OUT] : r->gen[DIR_IN],
+			.rule = (__u32)by - 1,
+			.bits = dir == DIR_OUT ? seen << 8 | FLOW_OUT : seen,
+		};
+		long err = 0;
+
+		if (state->flows >= r->flow_limit)
+			return DROP_FLOWS;
+		if (p->proto == IP_TCP) {
+			if (state->half >= r->half_limit)
+				return DROP_HALF_OPEN;
+			v.bits |= FLOW_HALF;
+		}
+		/* Counted first: who removes it takes it back. */
+		__sync_fetch_and_add(&state->flows, 1);
+		if (v.bits & FLOW_HALF)
+			__sync_fetch_and_add(&state->half, 1);
+		for (int i = 0; i < 3; i++) {
+			err = bpf_map_update_elem(flows, key, &v, BPF_NOEXIST);
+			if (err != -EBUSY)
+				break;
+		}
+		if (err) {
+			__sync_fetch_and_add(&state->flows, -1);
+			if (v.bits & FLOW_HALF)
+				__sync_fetch_and_add(&state->half, -1);
+			if (err != -EEXIST)
+				return DROP_TABLE_FULL;
+		}
+		if (p->proto != IP_TCP)
+			learn(skb, c, state);
+	}
+	hit((__u32)by - 1, skb->len, c->now, 1);
+	return PASS;
+pass:
+	hit((__u32)by - 1, skb->len, c->now, 0);
+	return PASS;
+}
+
+__noinline int decide4(struct __sk_buff *skb, struct context *c, struct packet *p, struct flow4_key *k, struct parties *who)
+{
+	if (!c || !p || !k || !who)
+		return DROP_INTERNAL;
+	return decide(skb, c, p, &flows4, k, who, 0);
+}
+
+__noinline int decide6(struct __sk_buff *skb, struct context *c, struct packet *p, struct flow6_key *k, struct parties *who)
+{
+	if (!c || !p || !k || !who)
+		return DROP_INTERNAL;
+	return decide(skb, c, p, &flows6, k, who, 1);
+}
+
+/* Reads what the transport's header says, of a packet or of its first
+ * fragment. Gives PASS or the reason to drop it. */
+__noinline int transport(struct __sk_buff *skb, struct packet *p, __u32 six)
+{
+	if (!p)
+		return DROP_INTERNAL;
+
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+	__u32 len = p->end - p->l4;
+	__u8 *t = data + (p->l4 & 0x3ff);
+
+	p->seen = SEEN_ANY;
+	p->tracked = TRACK;
+	switch (p->proto) {
+	case IP_TCP: {
+		struct tcp *h = (void *)t;
+
+		if (len < sizeof(*h) || (void *)(h + 1) > end)
+			return DROP_MALFORMED;
+		if (h->offset < 0x50 || (!p->frag_more && (h->offset >> 4) * 4 > len))
+			return DROP_MALFORMED;
+		p->sport = bpf_ntohs(h->sport_be);
+		p->dport = bpf_ntohs(h->dport_be);
+		p->seen |= h->flags & (SEEN_FIN | SEEN_SYN | SEEN_RST | SEEN_ACK);
+		p->x = x_of(IP_TCP, six, p->dport);
+		return PASS;
+	}
+	case IP_UDP: {
+		__u16 *h = (void *)t;
+		__u32 said;
+
+		if (len < 8 || (void *)(t + 8) > end)
+			return DROP_MALFORMED;
+		said = bpf_ntohs(h[2]);
+		if (said < 8 || (!p->frag_more && said > len))
+			return DROP_MALFORMED;
+		p->sport = bpf_ntohs(h[0]);
+		p->dport = bpf_ntohs(h[1]);
+		p->x = x_of(IP_UDP, six, p->dport);
+		return PASS;
+	}
+	case IP_ICMP:
+	case IP_ICMPV6:
+		if (p->proto == (six ? IP_ICMP : IP_ICMPV6))
+			break;
+		if (len < 8 || (void *)(t + 8) > end)
+			return DROP_MALFORMED;
+		p->type = t[0];
+		p->code = t[1];
+		p->x = p->proto << 16 | p->type << 8 | p->code;
+		/* A query's identifier is the port of who asks. */
+		if (p->code)
+			p->tracked = TRACK_NOT;
+		else if (six ? p->type == 128 : p->type == 8 || p->type == 13 || p->type == 15 || p->type == 17) {
+			p->sport = bpf_ntohs(*(__u16 *)(t + 4));
+			p->dport = p->type;
+		} else if (six ? p->type == 129 : p->type == 0 || p->type == 14 || p->type == 16 || p->type == 18) {
+			p->dport = bpf_ntohs(*(__u16 *)(t + 4));
+			p->sport = six ? 128 : p->type == 0 ? 8 : p->type - 1;
+			/* One that nobody asked for does not begin a flow. */
+			p->tracked = TRACK_REPLY;
+		} else
+			p->tracked = TRACK_NOT;
+		return PASS;
+	}
+	p->x = x_of(p->proto, six, 0);
+	return PASS;
+}
+
+/* Of a fragment that is not the first: PASS if the first one passed, and this
+ * one does not reach into it; of a first one: nothing but a look at lengths.
+ * With record, a first one that passed is remembered. */
+__noinline int fragment(struct context *c, struct packet *p, struct parties *who, __u32 record)
+{
+	if (!c || !p || !who)
+		return DROP_INTERNAL;
+
+	struct frag_key k = {
+		.lhi = who->lhi, .llo = who->llo, .rhi = who->rhi, .rlo = who->rlo,
+		.eni = c->eni, .id = p->frag_id, .dir = c->dir, .six = who->six,
+		/* IPv6: what a later fragment says of its protocol means nothing. */
+		.proto = who->six ? 0 : p->proto,
+	};
+	__u32 size = p->end - p->l4;
+	struct frag_value *f;
+
+	if (record) {
+		struct frag_value v = { .end = size, .seen = c->now };
+
+		bpf_map_update_elem(&frags, &k, &v, BPF_ANY);
+		return PASS;
+	}
+	if (!size || p->frag_at + size > 65535 || (p->frag_more && size & 7))
+		return DROP_FRAGMENT;
+	if (!p->frag_at)
+		return NOT_LATER;
+	f = bpf_map_lookup_elem(&frags, &k);
+	if (!f || c->now - f->seen > 30 || p->frag_at < f->end)
+		return DROP_FRAGMENT;
+	return PASS;
+}
+
+#include "ipv4.h"
+#include "ipv6.h"
+
+/* ARP passes, but nobody may claim the address of another. */
+static __always_inline int arp(struct __sk_buff *skb, struct context *c, struct rules *r)
+{
+	struct arp a;
+	__u32 sender;
+
+	if (!(r->flags & RULES_CHECK) || c->dir == DIR_IN)
+		return PASS;
+	if (bpf_skb_load_bytes(skb, 14, &a, sizeof(a)))
+		return DROP_MALFORMED;
+	if (a.hardware_be != bpf_htons(1) || a.protocol_be != bpf_htons(ETHERTYPE_IPV4) ||
+	    a.hardware_len != 6 || a.protocol_len != 4)
+		return DROP_MALFORMED;
+	__builtin_memcpy(&sender, a.sender, 4);
+	if (sender && !find(r->block + BLOCK_WORDS, word(r->block), 0, bpf_ntohl(sender), 0))
+		return DROP_ARP_SPOOFED;
+	return PASS;
+}
+
+static __always_inline int filter(struct __sk_buff *skb, const int dir)
+{
+	struct device_key where = { .netns = netns, .index = skb->ifindex };
+	struct device *device = bpf_map_lookup_elem(&devices, &where);
+	struct context c = {};
+	struct control *ctl;
+	struct rules *r;
+	__u32 zero = 0, linear, want, type, l3 = 14;
+	int why;
+
+	if (!device)
+		return stray();
+	c.eni = device->eni;
+	c.device = device->flags;
+	ctl = bpf_map_lookup_elem(&controls, &zero);
+		if (!ctl)
+		return stray();
+	c.parity = *(volatile __u64 *)&ctl->epoch & 1;
+	c.now = seconds(ctl);
+	c.dir = dir;
+	r = rules_of(&c);
+	if (!r)
+		return stray();
+	if (!r->block)
+		return refuse(c.eni, DROP_NO_INTERFACE, c.device);
+	if (skb->vlan_present)
+		return refuse(c.eni, DROP_VLAN, c.device);
+
+	/* Headers of this length at most are looked at. */
+	linear = skb->data_end - skb->data;
+	want = skb->len < 256 ? skb->len : 256;
+	if (linear < want && bpf_skb_pull_data(skb, want))
+		return refuse(c.eni, DROP_MALFORMED, c.device);
+
+	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
+
+	if (c.device & DEVICE_L3) {
+		if (data + 1 > end)
+			return refuse(c.eni, DROP_MALFORMED, c.device);
+		l3 = 0;
+		type = *(__u8 *)data >> 4 == 4 ? ETHERTYPE_IPV4 : *(__u8 *)data >> 4 == 6 ? ETHERTYPE_IPV6 : 0;
+	} else {
+		if (data + 14 > end)
+			return refuse(c.eni, DROP_MALFORMED, c.device);
+		type = bpf_ntohs(*(__u16 *)(data + 12));
+	}
+	switch (type) {
+	case ETHERTYPE_IPV4:
+		why = ipv4(skb, &c, l3);
+		break;
+	case ETHERTYPE_IPV6:
+		why = ipv6(skb, &c, l3);
+		break;
+	case ETHERTYPE_ARP:
+		why = arp(skb, &c, r);
+		break;
+	case ETHERTYPE_VLAN:
+	case ETHERTYPE_QINQ:
+		why = DROP_VLAN;
+		break;
+	default:
+		why = DROP_PROTOCOL;
+	}
+	if (why == PASS)
+		return PASS;
+	if (why == RESET) {
+		/* What is left of the packet is a reset. */
+		refuse(c.eni, DROP_CUT, 0);
+		if (!reset(skb, l3, c.l4, c.end, (type == ETHERTYPE_IPV6 ? RESET_SIX : 0) |
+			   (c.device & DEVICE_L3 ? RESET_L3 : 0) |
+			   ((dir == DIR_OUT) == !(c.device & DEVICE_WORKLOAD) ? 0 : RESET_INGRESS)))
+			return PASS;
+		return TC_ACT_SHOT;
+	}
+	return refuse(c.eni, why, c.device);
+}
+
+SEC("tc")
+int from_workload(struct __sk_buff *skb)
+{
+	return filter(skb, DIR_OUT);
+}
+
+SEC("tc")
+int to_workload(struct __sk_buff *skb)
+{
+	return filter(skb, DIR_IN);
+}
+
+#include "tend.h"

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* What user space and the programs share: maps' keys and values, each with a
+ * Go twin that bpf2go makes of it, and the layout of words. Numbers are in
+ * host order unless a name ends in _be. */
+#pragma once
+
+#include "kernel.h"
+
+/* A device with an interface on it. */
+struct device_key {
+	__u32 netns;		/* inode of its network namespace */
+	__u32 index;
+};
+
+struct device {
+	__u32 eni;		/* the interface's number: its place in enis */
+	__u32 flags;		/* DEVICE_* */
+};
+
+enum {
+	DEVICE_OBSERVE  = 1 << 0,	/* judge and count, drop nothing */
+	DEVICE_WORKLOAD = 1 << 1,	/* what the workload sends leaves by it */
+	DEVICE_L3       = 1 << 2,	/* it has no Ethernet header */
+};
+
+/* What is in force for an interface. The one of eni.side that the epoch
+ * selects is in force; the other belongs to user space. */
+struct rules {
+	__u32 block;		/* place in words of its addresses; 0: no ruleset has the interface */
+	__u32 policy[2];	/* place in words, by DIR_* */
+	__u32 gen[2];		/* grows when a policy may have come to allow less */
+	__u32 vpc;		/* number of its VPC, for members */
+	__u32 flags;		/* RULES_* */
+	__u32 tcp_established;	/* idle times in seconds */
+	__u16 udp_stream;
+	__u16 udp;
+	__u32 flow_limit;	/* allowance of tracked flows, and of half-open ones */
+	__u32 half_limit;
+	__u32 drain_until;	/* seconds of now() */
+};
+
+enum {
+	RULES_CHECK = 1 << 0,	/* source/dest check */
+	RULES_AWS   = 1 << 1,	/* tracked flows outlive their rule, open ones are not tracked */
+	RULES_DRAIN = 1 << 2,	/* flows without a rule live until drain_until */
+};
+
+struct eni {
+	struct rules side[2];
+};
+
+struct control {
+	__u64 epoch;		/* the lowest bit selects the sides of enis and members */
+	__u64 now_offset;	/* seconds added to the clock, for tests */
+	__u64 names[2];		/* place in words of the block of names, by epoch */
+	__u64 rev[2];		/* revision of the ruleset, by epoch */
+};
+
+/* words is an arena of blocks. Place 0 is nothing.
+ *
+ * A table of addresses is a list of starts: IPv4 ones of a word, start in the
+ * upper half, value in the lower; IPv6 ones of three, upper and lower half of
+ * the start, value. Starts are sorted and cut all addresses into ranges; the
+ * value of a range without one is 0.
+ *
+ * A policy:
+ *   0  number of IPv4 starts, number of IPv6 starts (upper half)
+ *   1  number of groups, POLICY_* (upper half)
+ *   2  port set of 0.0.0.0/0, port set of ::/0 (upper half)
+ *   3  place of its rules' table of counters, its source
+ *   4… table of addresses, its values port sets
+ *      groups, sorted: number in the upper half, port set in the lower
+ *      port sets: their number of ranges, then the ranges, disjoint and
+ *      sorted, lo << 40 | hi << 16 | rule; lo and hi are protocol << 16 | port
+ *      or type << 8 | code, and rule counts from 1
+ *      counters of the rules, two in a word
+ *      source
+ * All places in it are relative to the policy.
+ *
+ * A block of an interface:
+ *   0  numbers of starts of own addresses, IPv4 and IPv6 (upper half)
+ *   1  the same of exempt ones
+ *   2  place of its source, relative
+ *   3… two tables, their values 1; source
+ *
+ * A set of groups: their number, then the groups' numbers.
+ *
+ * A source is what user space made a block of: its length in bytes, then the
+ * bytes. */
+enum {
+	POLICY_WORDS = 4,
+	BLOCK_WORDS  = 3,
+	POLICY_OPEN4 = 1 << 0,	/* allows everything to or from everybody, per family */
+	POLICY_OPEN6 = 1 << 1,
+	SET_GROUPS   = 64,	/* at most so many groups has an address */
+};
+
+/* x of a protocol without ports is protocol << 16; that of ICMP over IPv6 or
+ * ICMPv6 over IPv4, which only a rule for all protocols allows: */
+enum { X_STRANGE = 1 };
+
+/* The groups of an address: two places of sets in words, by epoch, of 24 bits
+ * each, and 16 bits that tell the key. A value of a hash is recycled at once,
+ * so that a slow reader could see another's; one aligned word with a sign of
+ * its key cannot mislead. */
+struct member4_key {
+	__u32 vpc;
+	__u32 addr_be;
+};
+
+struct member6_key {
+	__u32 vpc;
+	__u8 addr[16];
+};
+
+/* A tracked flow as an interface sees it: one entry for both directions. For
+ * ICMP queries the side that asks has the identifier as its port, the other
+ * the query's type. */
+struct flow4_key {
+	__u32 eni;
+	__u32 local_be, remote_be;
+	__u16 lport_be, rport_be;
+	__u8 proto;
+	__u8 pad[3];
+};
+
+struct flow6_key {
+	__u32 eni;
+	__u8 local[16], remote[16];
+	__u16 lport_be, rport_be;
+	__u8 proto;
+	__u8 pad[3];
+};
+
+struct flow_value {
+	__u32 seen;		/* seconds of now(), when it last had a packet */
+	__u32 gen;		/* of the policy that admitted it */
+	__u32 rule;		/* the counter of the rule that did */
+	__u32 bits;		/* SEEN_* of packets in, << 8 those of packets out, FLOW_* */
+};
+
+enum { DIR_IN = 0, DIR_OUT = 1 };
+
+enum {
+	SEEN_FIN = 1, SEEN_SYN = 2, SEEN_RST = 4, SEEN_ACK = 16,
+	SEEN_ANY = 64,		/* a packet at all */
+	SEEN_MORE = 128,	/* a second one */
+	FLOW_OUT  = 1 << 16,	/* it was admitted as a packet out */
+	FLOW_HALF = 1 << 17,	/* it counts as half-open */
+	FLOW_CUT  = 1 << 18,	/* no rule allows it any more: only resets pass */
+};
+
+/* A fragmented packet whose first fragment passed. */
+struct frag_key {
+	__u64 lhi, llo, rhi, rlo;	/* local and remote address */
+	__u32 eni;
+	__u32 id;
+	__u8 proto;
+	__u8 dir;
+	__u8 six;
+	__u8 pad[5];
+};
+
+struct frag_value {
+	__u32 end;		/* where the first fragment ends, in bytes */
+	__u32 seen;
+};
+
+/* What an interface has tracked now. */
+struct eni_state {
+	__s64 flows;
+	__s64 half;
+	__u8 mac[8];		/* the workload's, when it was last learned */
+};
+
+enum {
+	DROP_NO_INTERFACE = 0,	/* no ruleset has it */
+	DROP_NO_RULE      = 1,
+	DROP_MALFORMED    = 2,
+	DROP_FRAGMENT     = 3,	/* its first fragment is not known, or overlaps */
+	DROP_VLAN         = 4,
+	DROP_PROTOCOL     = 5,	/* neither IP nor ARP */
+	DROP_SPOOFED      = 6,	/* source or destination is not the interface's */
+	DROP_EXTENSIONS   = 7,	/* too many IPv6 extension headers, or a source route */
+	DROP_FLOWS        = 8,	/* the allowance of tracked flows is used up */
+	DROP_HALF_OPEN    = 9,
+	DROP_TABLE_FULL   = 10,
+	DROP_CUT          = 11,	/* its rule went away */
+	DROP_INTERNAL     = 12,	/* a map has no entry where one must be */
+	DROP_ARP_SPOOFED  = 13,
+	DROP_REASONS      = 14,
+};
+
+/* Counters of an interface, one for each processor. */
+struct eni_count {
+	__u64 exempt;
+	__u64 would_drop;
+	__u64 drops[14];	/* by DROP_* */
+};
+
+struct rule_stat {
+	__u64 packets, bytes, connections;
+	__u64 last;		/* seconds of now() */
+};
+
+/* What user space asks of the program tend; its packet is this after an
+ * Ethernet header, and comes back with the answers. */
+enum {
+	TEND_EXPIRE = 1,	/* remove the flows that are expired */
+	TEND_JUDGE  = 2,	/* cut the flows that no rule allows any more */
+	TEND_DROP   = 3,	/* remove the flows */
+	TEND_KEYS   = 32,
+	TENDED_NOTHING = 0, TENDED_REMOVED = 1, TENDED_CUT = 2,
+};
+
+struct tending {
+	__u32 what;		/* TEND_* */
+	__u32 six;
+	__u32 n;
+	__u8 done[32];		/* TENDED_*, by key */
+	struct flow6_key keys[32];	/* of IPv4 the beginning is a flow4_key */
+};

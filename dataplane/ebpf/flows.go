@@ -1,0 +1,279 @@
+package ebpf
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"golang.org/x/sys/unix"
+
+	"moat/dataplane"
+	"moat/vpc"
+)
+
+// What the program tend does with flows.
+const (
+	tendExpire = 1
+	tendJudge  = 2
+	tendDrop   = 3
+	tendKeys   = 32
+
+	tendedCut = 2
+)
+
+const (
+	seenFIN  = 1
+	seenRST  = 4
+	seenACK  = 16
+	seenMore = 128
+	flowOut  = 1 << 16
+	flowCut  = 1 << 18
+)
+
+// eachFlow calls f for all tracked flows, with the key as tend wants it, until
+// f gives false.
+func (p *Plane) eachFlow(f func(k bpfFlow6Key, six bool, v bpfFlowValue) bool) error {
+	on := true
+	err := batches(p.maps.Flows4, func(keys []bpfFlow4Key, values []bpfFlowValue) bool {
+		for i := range keys {
+			var k bpfFlow6Key
+			*(*bpfFlow4Key)(unsafe.Pointer(&k)) = keys[i]
+			if on = f(k, false, values[i]); !on {
+				return false
+			}
+		}
+		return true
+	})
+	if err != nil || !on {
+		return err
+	}
+	return batches(p.maps.Flows6, func(keys []bpfFlow6Key, values []bpfFlowValue) bool {
+		for i := range keys {
+			if !f(keys[i], true, values[i]) {
+				return false
+			}
+		}
+		return true
+	})
+}
+
+// proto gives the protocol of a flow's key.
+func proto(k *bpfFlow6Key, six bool) uint8 {
+	if six {
+		return k.Proto
+	}
+	return (*bpfFlow4Key)(unsafe.Pointer(k)).Proto
+}
+
+// tend has the kernel do something with flows, and calls cut for those that
+// were cut.
+func (p *Plane) tend(what uint32, six bool, keys []bpfFlow6Key, cut func(bpfFlow6Key)) error {
+	for len(keys) > 0 {
+		var t bpfTending
+		n := copy(t.Keys[:], keys)
+		keys = keys[n:]
+		t.What, t.N = what, uint32(n)
+		if six {
+			t.Six = 1
+		}
+		size := int(unsafe.Sizeof(t))
+		in := make([]byte, 14+size)
+		copy(in[14:], unsafe.Slice((*byte)(unsafe.Pointer(&t)), size))
+		r := ebpf.RunOptions{Data: in, DataOut: make([]byte, len(in))}
+		ret, err := p.tender.Run(&r)
+		if err != nil || ret != 0 {
+			return fmt.Errorf("tend flows: %d: %w", ret, err)
+		}
+		if cut == nil {
+			continue
+		}
+		done := r.DataOut[14+int(unsafe.Offsetof(t.Done)):]
+		for i := range n {
+			if done[i] == tendedCut {
+				cut(t.Keys[i])
+			}
+		}
+	}
+	return nil
+}
+
+// some gathers the flows that f wants and has them tended to.
+func (p *Plane) some(what uint32, f func(k *bpfFlow6Key, six bool, v *bpfFlowValue) bool, cut func(k bpfFlow6Key, six bool)) error {
+	var keys [2][]bpfFlow6Key
+	err := p.eachFlow(func(k bpfFlow6Key, six bool, v bpfFlowValue) bool {
+		if f(&k, six, &v) {
+			i := 0
+			if six {
+				i = 1
+			}
+			keys[i] = append(keys[i], k)
+		}
+		return true
+	})
+	if err != nil {
+		return err
+	}
+	for i := range keys {
+		six := i == 1
+		if err := p.tend(what, six, keys[i], func(k bpfFlow6Key) {
+			if cut != nil {
+				cut(k, six)
+			}
+		}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *Plane) dropFlows(n uint32) error {
+	var s bpfEniState
+	if err := p.maps.EniStates.Lookup(n, &s); err == nil && s.Flows == 0 {
+		return nil
+	}
+	if err := p.some(tendDrop, func(k *bpfFlow6Key, six bool, v *bpfFlowValue) bool { return k.Eni == n }, nil); err != nil {
+		return err
+	}
+	return p.maps.EniStates.Put(n, bpfEniState{})
+}
+
+// collect removes expired flows, so that their room is free: that they are
+// expired, packets see for themselves.
+func (p *Plane) collect() {
+	t := time.NewTicker(5 * time.Second)
+	defer t.Stop()
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-t.C:
+			p.expire()
+		}
+	}
+}
+
+func (p *Plane) expire() error {
+	side, now := p.epoch(), p.now()
+	return p.some(tendExpire, func(k *bpfFlow6Key, six bool, v *bpfFlowValue) bool {
+		idle := int32(now - v.Seen)
+		if k.Eni >= uint32(len(p.enis)) || idle <= 0 {
+			return false
+		}
+		return uint32(idle) > patience(&p.enis[k.Eni].Side[side], proto(k, six), six, v.Bits)
+	}, nil)
+}
+
+// patience is bpf/moat.bpf.c's: the seconds after which a flow without a
+// packet is forgotten.
+func patience(r *bpfRules, proto uint8, six bool, bits uint32) uint32 {
+	in, out := bits&0xff, bits>>8&0xff
+	switch {
+	case bits&flowCut != 0:
+		return 10
+	case proto == 6 && (in|out)&seenRST != 0:
+		return 10
+	case proto == 6 && in&out&seenFIN == 0 && in&out&seenACK != 0:
+		return r.TcpEstablished
+	case proto == 6:
+		return 60
+	case proto == 17 && in&out&seenMore != 0:
+		return uint32(r.UdpStream)
+	case proto == 17:
+		return uint32(r.Udp)
+	case proto == 1 && !six || proto == 58 && six:
+		return 30
+	}
+	return 600
+}
+
+// sweep finds the flows of interfaces whose access shrank, that no packet may
+// show for long, and cuts those that no rule allows any more.
+func (p *Plane) sweep(narrowed map[uint32]bool) {
+	p.sweeping.Lock()
+	defer p.sweeping.Unlock()
+	side := p.epoch()
+	p.some(tendJudge, func(k *bpfFlow6Key, six bool, v *bpfFlowValue) bool {
+		if !narrowed[k.Eni] || v.Bits&flowCut != 0 {
+			return false
+		}
+		dir := dirIn
+		if v.Bits&flowOut != 0 {
+			dir = dirOut
+		}
+		return v.Gen != p.enis[k.Eni].Side[side].Gen[dir]
+	}, p.provoke)
+}
+
+// provoke makes the workload answer in a TCP connection that was cut, so that
+// the answer's numbers make the resets that both peers believe.
+func (p *Plane) provoke(k bpfFlow6Key, six bool) {}
+
+// Stats reports what was counted since the interfaces were bound.
+func (p *Plane) Stats(ctx context.Context) (*dataplane.Stats, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errClosed
+	}
+	s := &dataplane.Stats{Rules: map[vpc.RuleID]dataplane.RuleStats{}, Drops: map[vpc.InterfaceID]map[string]uint64{},
+		Exempt: map[vpc.InterfaceID]uint64{}, Flows: map[vpc.InterfaceID]uint64{}}
+	var mono unix.Timespec
+	unix.ClockGettime(unix.CLOCK_MONOTONIC_COARSE, &mono)
+	start := time.Now().Add(-time.Duration(mono.Nano()) - time.Duration(p.control.NowOffset)*time.Second)
+	var each []bpfRuleStat
+	for k, n := range p.counters.places {
+		if err := p.maps.RuleStats.Lookup(n, &each); err != nil {
+			return nil, fmt.Errorf("read the counters of %s: %w", k.id, err)
+		}
+		r := dataplane.RuleStats{Direction: k.direction}
+		last := uint64(0)
+		for _, c := range each {
+			r.Packets += c.Packets
+			r.Bytes += c.Bytes
+			r.Connections += c.Connections
+			last = max(last, c.Last)
+		}
+		if last > 0 {
+			r.LastHit = start.Add(time.Duration(last) * time.Second)
+		}
+		s.Rules[k.id] = r
+	}
+	var counts []bpfEniCount
+	for id, b := range p.bound {
+		if err := p.maps.EniCounts.Lookup(b.number, &counts); err != nil {
+			return nil, fmt.Errorf("read the counters of %s: %w", id, err)
+		}
+		var state bpfEniState
+		if err := p.maps.EniStates.Lookup(b.number, &state); err != nil {
+			return nil, fmt.Errorf("read the state of %s: %w", id, err)
+		}
+		drops := map[string]uint64{}
+		for _, c := range counts {
+			s.Exempt[id] += c.Exempt
+			for i, n := range c.Drops {
+				if n > 0 {
+					drops[reasons[i]] += n
+				}
+			}
+			if c.WouldDrop > 0 {
+				drops[WouldDrop] += c.WouldDrop
+			}
+		}
+		s.Drops[id] = drops
+		s.Flows[id] = uint64(max(state.Flows, 0))
+	}
+	return s, nil
+}
+
+// WouldDrop counts, among the drops of an interface that observes, the packets
+// that it let pass all the same.
+const WouldDrop = "would_drop"
+
+// reasons are the names of DROP_* in bpf/moat.h.
+var reasons = [14]string{"no_ruleset", "no_rule", "malformed", "fragment", "vlan", "protocol", "spoofed", "extensions",
+	"flow_allowance", "half_open_allowance", "table_full", "cut", "internal", "arp_spoofed"}
+
+var _ = binary.BigEndian

@@ -1,0 +1,8 @@
+package ebpf
+
+// The programs are compiled ahead, so that building needs no C compiler; clang
+// 14 and libbpf-dev make the same bytes again:
+//
+//	go generate ./dataplane/ebpf
+//
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go@v0.22.0 -target bpfel -cflags "-O2 -g -Wall -Werror -mcpu=v3" -type device_key -type device -type rules -type eni -type control -type member4_key -type member6_key -type flow4_key -type flow6_key -type flow_value -type frag_key -type frag_value -type eni_state -type eni_count -type rule_stat -type binding -type tending bpf bpf/moat.bpf.c

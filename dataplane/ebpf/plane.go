@@ -1,0 +1,304 @@
+// Package ebpf is the data plane of a Linux kernel: two programs at each bound
+// device, policies and tracked flows in maps, all pinned, so that enforcement
+// outlives the process. It knows how a ruleset becomes words that the programs
+// search; what the rules mean is package ruleset's to say.
+//
+// Everything that a ruleset says of an interface has two sides; control.epoch
+// selects which is in force. An update writes the other side, with new blocks
+// beside those in use, and switches with one store. What it replaced is freed
+// after no packet can look at it any more.
+package ebpf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+	"unsafe"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/rlimit"
+	"golang.org/x/sys/unix"
+
+	"moat/dataplane"
+	"moat/ruleset"
+	"moat/vpc"
+)
+
+// Options say whose data plane it is and how it is set up.
+type Options struct {
+	// Identity names the folder of pins: the data directory's uuid. Every
+	// server touches only its own.
+	Identity string
+	// PinDir is where the folders of all identities are; empty for
+	// /sys/fs/bpf/moat. It must be on a bpffs, which is mounted if missing.
+	PinDir string
+	// ForceClsact attaches as older kernels must, also where TCX is known.
+	ForceClsact bool
+	// Flows4 and Flows6 are the sizes of the tables of tracked flows when they
+	// are first made; 0 for 262,144 and 65,536.
+	Flows4, Flows6 int
+	// FlowLimit and HalfLimit are how many tracked and half-open flows one
+	// interface may have; 0 for 131,072 and 32,768.
+	FlowLimit, HalfLimit int
+}
+
+// A Plane is the kernel's data plane. It is safe for concurrent use.
+type Plane struct {
+	options Options
+	dir     string // of its pins
+	maps    bpfMaps
+	tender  *ebpf.Program
+	inject  *ebpf.Program
+	spec    *ebpf.CollectionSpec
+	mapped  [][]byte
+	control *bpfControl
+	enis    []bpfEni
+
+	mu        sync.Mutex
+	programs  map[uint32]*programs // by network namespace
+	arena     *arena
+	names     *names
+	counters  counters
+	numbers   map[vpc.InterfaceID]uint32 // places in enis
+	bound     map[vpc.InterfaceID]*bound
+	have      state
+	unsettled []func() // to be done when no packet sees the side before
+	closed    bool
+	stop      chan struct{}
+	work      sync.WaitGroup
+	sweeping  sync.Mutex
+}
+
+var _ dataplane.Dataplane = (*Plane)(nil)
+
+// A state is what is in force, and where.
+type state struct {
+	rules    *ruleset.Ruleset
+	policies map[string]placedPolicy
+	blocks   map[vpc.InterfaceID]extent
+	sets     map[string]*placedSet // by their words
+	members  map[memberKey]*placedSet
+	names    extent
+}
+
+type placedPolicy struct {
+	extent
+	policy *ruleset.Policy
+}
+
+type placedSet struct {
+	extent
+	key  string
+	uses int
+}
+
+// version is the layout of maps; another version cannot take them over.
+const version = "v1"
+
+// Open takes over what is pinned for the identity, or begins anew. Devices
+// that are gone lose their binding.
+func Open(o Options) (*Plane, error) {
+	if o.Identity == "" || strings.ContainsAny(o.Identity, "/.") {
+		return nil, fmt.Errorf("%q cannot be the identity of a data plane", o.Identity)
+	}
+	if o.PinDir == "" {
+		o.PinDir = "/sys/fs/bpf/moat"
+	}
+	defaults(&o.Flows4, 262_144)
+	defaults(&o.Flows6, 65_536)
+	defaults(&o.FlowLimit, 131_072)
+	defaults(&o.HalfLimit, 32_768)
+	p := &Plane{options: o, dir: filepath.Join(o.PinDir, o.Identity, version), programs: map[uint32]*programs{}, stop: make(chan struct{})}
+	if err := p.open(); err != nil {
+		p.Close()
+		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
+			return nil, fmt.Errorf("the kernel refuses BPF: run as root or grant CAP_BPF, CAP_NET_ADMIN and CAP_PERFMON: %w", err)
+		}
+		return nil, err
+	}
+	return p, nil
+}
+
+func defaults(v *int, d int) {
+	if *v == 0 {
+		*v = d
+	}
+}
+
+func (p *Plane) open() error {
+	rlimit.RemoveMemlock() // kernels before 5.11; newer ones do not mind
+	if err := mountBPF(p.options.PinDir); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(p.dir, 0o700); err != nil {
+		return fmt.Errorf("make the folder of pins: %w", err)
+	}
+	spec, err := loadBpf()
+	if err != nil {
+		return fmt.Errorf("read the programs: %w", err)
+	}
+	p.spec = spec
+	spec.Maps["flows4"].MaxEntries, spec.Maps["flows6"].MaxEntries = uint32(p.options.Flows4), uint32(p.options.Flows6)
+	for name, m := range spec.Maps {
+		if name == "scratches" || strings.HasPrefix(name, ".") {
+			continue
+		}
+		m.Pinning = ebpf.PinByName
+		// A table that exists keeps its size.
+		if old, err := ebpf.LoadPinnedMap(filepath.Join(p.dir, name), nil); err == nil {
+			m.MaxEntries = old.MaxEntries()
+			old.Close()
+		}
+	}
+	var objects struct {
+		bpfMaps
+		Tend   *ebpf.Program `ebpf:"tend"`
+		Inject *ebpf.Program `ebpf:"inject"`
+	}
+	if err := spec.LoadAndAssign(&objects, &ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: p.dir}}); err != nil {
+		return fmt.Errorf("load the data plane: %w", err)
+	}
+	p.maps, p.tender, p.inject = objects.bpfMaps, objects.Tend, objects.Inject
+	if p.control, err = mapped[bpfControl](p, p.maps.Controls); err != nil {
+		return err
+	}
+	first, err := mapped[bpfEni](p, p.maps.Enis)
+	if err != nil {
+		return err
+	}
+	p.enis = unsafe.Slice(first, p.maps.Enis.MaxEntries())
+	word, err := mapped[uint64](p, p.maps.Words)
+	if err != nil {
+		return err
+	}
+	if err := p.restore(unsafe.Slice(word, p.maps.Words.MaxEntries())); err != nil {
+		return err
+	}
+	if err := p.restoreBindings(); err != nil {
+		return err
+	}
+	p.work.Go(p.collect)
+	return nil
+}
+
+// mapped gives the first value of an array as it is in the kernel.
+func mapped[T any](p *Plane, m *ebpf.Map) (*T, error) {
+	size := (int(m.MaxEntries())*int(m.ValueSize()) + os.Getpagesize() - 1) &^ (os.Getpagesize() - 1)
+	b, err := unix.Mmap(m.FD(), 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	if err != nil {
+		return nil, fmt.Errorf("map %v: %w", m, err)
+	}
+	p.mapped = append(p.mapped, b)
+	return (*T)(unsafe.Pointer(&b[0])), nil
+}
+
+// mountBPF mounts a bpffs where dir is to be, unless there is one.
+func mountBPF(dir string) error {
+	const magic = 0xcafe4a11
+	at := dir
+	for {
+		var s unix.Statfs_t
+		err := unix.Statfs(at, &s)
+		if err == nil && s.Type == magic {
+			return nil
+		}
+		if err == nil || filepath.Dir(at) == at {
+			break
+		}
+		at = filepath.Dir(at)
+	}
+	at = "/sys/fs/bpf"
+	if !strings.HasPrefix(dir, at+"/") {
+		at = dir
+		if err := os.MkdirAll(at, 0o700); err != nil {
+			return fmt.Errorf("make the folder of pins: %w", err)
+		}
+	}
+	if err := unix.Mount("bpf", at, "bpf", 0, "mode=0700"); err != nil {
+		return fmt.Errorf("mount a bpffs at %s: %w", at, err)
+	}
+	return nil
+}
+
+// Close lets go of the data plane. Enforcement goes on.
+func (p *Plane) Close() error {
+	p.mu.Lock()
+	if p.closed {
+		p.mu.Unlock()
+		return nil
+	}
+	p.closed = true
+	close(p.stop)
+	p.settle()
+	p.mu.Unlock()
+	p.work.Wait()
+	for _, b := range p.bound {
+		b.close()
+	}
+	for _, g := range p.programs {
+		g.close()
+	}
+	for _, b := range p.mapped {
+		unix.Munmap(b)
+	}
+	if p.tender != nil {
+		p.tender.Close()
+		p.inject.Close()
+		return p.maps.Close()
+	}
+	return nil
+}
+
+var errClosed = errors.New("the data plane is closed")
+
+// epoch gives the side that is in force.
+func (p *Plane) epoch() int { return int(atomic.LoadUint64(&p.control.Epoch) & 1) }
+
+// now gives the programs' clock.
+func (p *Plane) now() uint32 {
+	var t unix.Timespec
+	unix.ClockGettime(unix.CLOCK_MONOTONIC_COARSE, &t)
+	return uint32(t.Sec) + uint32(p.control.NowOffset)
+}
+
+// grace waits until every packet that was looked at when it was called is done
+// with.
+func grace() {
+	const membarrierGlobal = 1 // which waits for an RCU grace period
+	if _, _, err := unix.Syscall(unix.SYS_MEMBARRIER, membarrierGlobal, 0, 0); err != 0 {
+		time.Sleep(time.Second) // longer than any packet takes
+	}
+}
+
+// settle ends the update before: when no packet sees the other side any more,
+// what only that had is freed. The caller holds mu.
+func (p *Plane) settle() {
+	if len(p.unsettled) == 0 {
+		return
+	}
+	grace()
+	for _, f := range p.unsettled {
+		f()
+	}
+	p.unsettled = nil
+}
+
+// Actual reports the ruleset in force, read back from the kernel.
+func (p *Plane) Actual(ctx context.Context) (*ruleset.Ruleset, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, errClosed
+	}
+	s, err := p.read()
+	if err != nil {
+		return nil, err
+	}
+	return s.rules, nil
+}

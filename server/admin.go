@@ -1,0 +1,127 @@
+package server
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"moat/fault"
+	"moat/iam"
+	"moat/sigv4"
+	"moat/state"
+	"moat/store"
+	"moat/vpc"
+)
+
+// AdminPath is where the operator of the host is answered: JSON, signed for
+// the service "moat" with a root key of the default account, verified even
+// where every credential is taken. Errors are {"code", "message",
+// "request_id"}.
+const AdminPath = "/moat/v1/"
+
+// An adminCall is one thing that the operator may ask for; the value is the
+// body of the answer.
+type adminCall struct {
+	method string
+	action string // in the audit trail and the metrics
+	answer func(s *Server, r *request) (any, error)
+}
+
+var adminCalls = map[string]adminCall{
+	"attach":     {http.MethodPost, "AttachDevice", (*Server).attachDevice},
+	"detach":     {http.MethodPost, "DetachDevice", (*Server).detachDevice},
+	"interfaces": {http.MethodGet, "DescribeDevices", (*Server).describeDevices},
+	"status":     {http.MethodGet, "DescribeStatus", (*Server).describeStatus},
+	"wait":       {http.MethodGet, "WaitEnforced", (*Server).waitFor},
+	"hits":       {http.MethodGet, "DescribeRuleHits", (*Server).describeHits},
+	"why":        {http.MethodGet, "DescribeWhy", (*Server).describeWhy},
+}
+
+func (s *Server) serveAdmin(w http.ResponseWriter, r *request) {
+	r.service = ServiceMoat
+	out, err := s.answerAdmin(w, r)
+	status, code := http.StatusOK, ""
+	if err != nil {
+		f := s.fault(r, err)
+		status, code = f.Status, f.Code
+		out = map[string]string{"code": f.Code, "message": f.Message, "request_id": r.id}
+	}
+	body, e := json.MarshalIndent(out, "", "  ")
+	if e != nil {
+		panic(fmt.Sprintf("server: the answer to %s is no JSON: %v", r.action, e))
+	}
+	setHeaders(w.Header(), r)
+	sendText(w, r, status, "application/json", string(body)+"\n")
+	s.cfg.Metrics.served(r, code, s.cfg.Now().Sub(r.began))
+}
+
+func (s *Server) answerAdmin(w http.ResponseWriter, r *request) (any, error) {
+	var err error
+	if r.body, err = readBody(r.Request, nil); err != nil {
+		return nil, err
+	}
+	r.hash = sha256.Sum256(r.body)
+	call, ok := adminCalls[strings.TrimPrefix(r.URL.Path, AdminPath)]
+	if ok {
+		r.action, r.known = call.action, true
+	}
+	if err := s.operator(r, "do this"); err != nil {
+		return nil, err
+	}
+	switch {
+	case !ok:
+		return nil, &fault.Error{Code: "NotFound", Status: http.StatusNotFound, Message: "There is no " + r.URL.Path + "."}
+	case r.Method != call.method:
+		w.Header().Set("Allow", call.method)
+		return nil, &fault.Error{Code: "InvalidRequest", Status: http.StatusMethodNotAllowed, Message: r.URL.Path + " is asked with " + call.method + "."}
+	}
+	return call.answer(s, r)
+}
+
+// operator finds out whether a request comes from the operator: it is signed
+// for the service "moat" with a root key of the default account. Its scope is
+// that account in the region of the signature.
+func (s *Server) operator(r *request, do string) error {
+	sig, err := sigv4.Parse(r.Request)
+	if err != nil {
+		return r.service.authFault(err)
+	}
+	if sig.Service != ServiceMoat {
+		return r.service.authFault(&sigv4.Error{Kind: sigv4.WrongService, Detail: ServiceMoat})
+	}
+	key, err := s.verify(r, sig)
+	if err != nil {
+		return r.service.authFault(err)
+	}
+	if key.User != "" || key.Account != s.cfg.Account {
+		return &fault.Error{Code: "AccessDenied", Status: http.StatusForbidden, Message: "Only the root key of account " + string(s.cfg.Account) + " may " + do + "."}
+	}
+	r.scope = state.Scope{Region: sig.Region, Account: key.Account}
+	if r.scope.Region == "" {
+		r.scope.Region = s.cfg.Region
+	}
+	r.caller = iam.Root(key.Account, vpc.Partition(r.scope.Region), key.ID)
+	return nil
+}
+
+// decodeAdmin reads the JSON of a request; what it does not know is an error.
+func decodeAdmin(r *request, in any) error {
+	d := json.NewDecoder(bytes.NewReader(r.body))
+	d.DisallowUnknownFields()
+	if err := d.Decode(in); err != nil {
+		return fault.InvalidRequest.Say("The request's body is not the JSON that is expected: %v", err)
+	}
+	return nil
+}
+
+// adminEvent is the event of a call of the operator with its parameters.
+func (s *Server) adminEvent(r *request, params url.Values) store.Event {
+	return store.Event{
+		Principal: r.caller.ARN, AccessKey: r.caller.AccessKeyID, Source: r.source.String(),
+		UserAgent: r.UserAgent(), RequestID: r.id, Service: ServiceMoat, Action: r.action, Request: params.Encode(),
+	}
+}

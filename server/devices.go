@@ -1,0 +1,292 @@
+package server
+
+import (
+	"errors"
+	"net/url"
+	"strings"
+
+	"moat/agent"
+	"moat/dataplane"
+	"moat/fault"
+	"moat/state"
+	"moat/store"
+	"moat/vpc"
+)
+
+// An AttachDevice request binds an interface to a device of the server's host.
+type AttachDevice struct {
+	Interface vpc.InterfaceID `json:"interface"`
+	Device    string          `json:"device"`
+	// Netns names the device's network namespace: a name as `ip netns` has
+	// them, the id of a process, or a path; empty for the server's own.
+	Netns string `json:"netns,omitempty"`
+	// Side is host (also when empty) or workload.
+	Side string `json:"side,omitempty"`
+	// Account is the interface's; empty for the default one.
+	Account vpc.AccountID `json:"account,omitempty"`
+}
+
+// A DetachDevice request takes an interface off its device. It names one of
+// the two.
+type DetachDevice struct {
+	Interface vpc.InterfaceID `json:"interface,omitempty"`
+	Device    string          `json:"device,omitempty"`
+	Netns     string          `json:"netns,omitempty"`
+	Account   vpc.AccountID   `json:"account,omitempty"`
+}
+
+// A Bound reply tells of an interface that was bound or freed.
+type Bound struct {
+	Interface  vpc.InterfaceID `json:"interface"`
+	Attachment string          `json:"attachment,omitempty"`
+	Device     string          `json:"device"`
+	Netns      string          `json:"netns,omitempty"`
+	Side       string          `json:"side"`
+	Observe    bool            `json:"observe"`
+	Revision   uint64          `json:"revision"`
+	// Enforced is yes, pending or failed, with Error.
+	Enforced string `json:"enforced"`
+	Error    string `json:"error,omitempty"`
+}
+
+// attachDevice binds: the device passes nothing from the beginning, then the
+// state has the binding, then its rules are in force. Only a device that
+// carries the addresses itself, in the server's own namespace, begins by
+// observing: it is what the operator may be logged in through.
+func (s *Server) attachDevice(r *request) (any, error) {
+	var in AttachDevice
+	if err := decodeAdmin(r, &in); err != nil {
+		return nil, err
+	}
+	if err := s.ofAccount(r, in.Account); err != nil {
+		return nil, err
+	}
+	switch {
+	case in.Interface == "":
+		return nil, fault.MissingParameter.With("interface")
+	case in.Device == "":
+		return nil, fault.MissingParameter.With("device")
+	case !vpc.WellFormed(vpc.InterfacePrefix, string(in.Interface)):
+		return nil, fault.InvalidNetworkInterfaceMalformed.With(in.Interface)
+	case in.Side != "" && in.Side != "host" && in.Side != "workload":
+		return nil, fault.InvalidParameterValue.With(in.Side, "side", "It is host or workload.")
+	case len(in.Device) > 15 || strings.ContainsAny(in.Device, "/ \t\n"):
+		return nil, fault.InvalidParameterValue.With(in.Device, "device", "It is no name of a network device.")
+	}
+	a, err := s.agent()
+	if err != nil {
+		return nil, err
+	}
+	if _, err := attachable(s.store.Latest().In(r.scope), in.Interface); err != nil {
+		return nil, err // before anything is touched
+	}
+	netns, err := agent.NetnsPath(in.Netns)
+	if err != nil {
+		return nil, fault.InvalidParameterValue.Say("%v", err)
+	}
+	b := dataplane.Binding{Interface: in.Interface, Device: in.Device, Netns: netns}
+	if in.Side == "workload" {
+		b.Side, b.Observe = dataplane.Workload, netns == ""
+	}
+	out := boundReply(b)
+	rev, err := a.Attach(r.Context(), b, func() (uint64, error) {
+		id, rev, err := s.store.Write(r.Context(), &store.Write{
+			Call: s.call(r),
+			Plan: func(tx *state.Txn) (any, error) {
+				row, err := attachable(tx, in.Interface)
+				if err != nil {
+					return nil, err
+				}
+				c := *row
+				c.Attachment = &vpc.Attachment{
+					ID: tx.NewID(vpc.AttachmentPrefix), InstanceOwner: row.Owner, Attached: tx.Now,
+					Device: &vpc.Device{Host: a.Host(), Name: b.Device, Netns: b.Netns, Workload: b.Side == dataplane.Workload, Observe: b.Observe},
+				}
+				state.Interfaces.Put(tx, &c)
+				return c.Attachment.ID, nil
+			},
+			Event: s.adminEvent(r, url.Values{"Interface": {string(in.Interface)}, "Device": {in.Device}, "Netns": {netns}, "Side": {out.Side}}),
+		})
+		if err != nil {
+			return 0, err
+		}
+		out.Attachment = id.(string)
+		return rev, nil
+	})
+	if err != nil {
+		return nil, attachFault(&in, err)
+	}
+	s.finish(r, out, rev)
+	return out, nil
+}
+
+// attachable gives the row of an interface that can be attached.
+func attachable(r state.Reader, id vpc.InterfaceID) (*vpc.Interface, error) {
+	row := state.Interfaces.Get(r, id)
+	if row == nil {
+		return nil, fault.InvalidNetworkInterfaceNotFound.With(id)
+	}
+	if row.Attachment != nil {
+		return nil, fault.InvalidNetworkInterfaceInUse.With(id)
+	}
+	return row, nil
+}
+
+// attachFault tells an operator why a device cannot be bound.
+func attachFault(in *AttachDevice, err error) error {
+	var f *fault.Error
+	switch {
+	case errors.As(err, &f), errors.Is(err, store.ErrClosed), errors.Is(err, store.ErrNoAnswer):
+		return err
+	case errors.Is(err, dataplane.ErrNoDevice):
+		where := ""
+		if in.Netns != "" {
+			where = " in network namespace " + in.Netns
+		}
+		return fault.InvalidParameterValue.Say("There is no device %s%s on the server's host.", in.Device, where)
+	}
+	return fault.IncorrectState.With(err.Error())
+}
+
+// detachDevice takes the binding out of the state, and then the filter off the
+// device, which passes everything from there on.
+func (s *Server) detachDevice(r *request) (any, error) {
+	var in DetachDevice
+	if err := decodeAdmin(r, &in); err != nil {
+		return nil, err
+	}
+	if err := s.ofAccount(r, in.Account); err != nil {
+		return nil, err
+	}
+	if (in.Interface == "") == (in.Device == "") {
+		return nil, fault.InvalidRequest.Say("Name either the interface or the device.")
+	}
+	if in.Device != "" {
+		b, unknown, err := s.boundTo(in.Device, in.Netns)
+		if err != nil {
+			return nil, err
+		}
+		if unknown {
+			out := boundReply(b.Binding)
+			out.Revision, out.Enforced = s.store.Latest().Rev, enforcedYes
+			return out, s.cfg.Enforcement.Agent.Free(r.Context(), b.Interface)
+		}
+		in.Interface, r.scope = b.Interface, b.Scope
+	}
+	v, rev, err := s.store.Write(r.Context(), &store.Write{
+		Call: s.call(r),
+		Plan: func(tx *state.Txn) (any, error) {
+			row := state.Interfaces.Get(tx, in.Interface)
+			switch {
+			case row == nil:
+				return nil, fault.InvalidNetworkInterfaceNotFound.With(in.Interface)
+			case row.Attachment == nil || row.Attachment.Device == nil:
+				return nil, fault.IncorrectState.Say("Interface %s is not bound to a device.", in.Interface)
+			}
+			c := *row
+			c.Attachment = nil
+			state.Interfaces.Put(tx, &c)
+			return row.Attachment, nil
+		},
+		Event: s.adminEvent(r, url.Values{"Interface": {string(in.Interface)}}),
+	})
+	if err != nil {
+		return nil, err
+	}
+	was := v.(*vpc.Attachment)
+	b := dataplane.Binding{Interface: in.Interface, Device: was.Device.Name, Netns: was.Device.Netns, Observe: was.Device.Observe}
+	if was.Device.Workload {
+		b.Side = dataplane.Workload
+	}
+	out := boundReply(b)
+	out.Attachment = was.ID
+	s.finish(r, out, rev)
+	return out, nil
+}
+
+// finish waits until what was written is in force.
+func (s *Server) finish(r *request, out *Bound, rev uint64) {
+	r.rev, out.Revision = rev, rev
+	e := &s.cfg.Enforcement
+	if e.Agent == nil {
+		out.Enforced = s.awaitEnforced(r.Context(), rev)
+	} else {
+		var err error
+		// A device that was bound is enforced when the call returns, also where
+		// other calls do not wait.
+		if out.Enforced, err = s.waitEnforced(r.Context(), rev, e.Timeout); err != nil {
+			out.Error = err.Error()
+		}
+	}
+	r.enforced = out.Enforced
+}
+
+// boundTo finds what is bound to a device of this host; unknown tells that the
+// state does not have it.
+func (s *Server) boundTo(device, netns string) (b agent.BindingStatus, unknown bool, err error) {
+	path := netns
+	if netns != "" {
+		if p, err := agent.NetnsPath(netns); err == nil {
+			path = p // and otherwise a namespace that is gone, by its path
+		} else if !strings.Contains(netns, "/") {
+			path = "/run/netns/" + netns
+		}
+	}
+	found := 0
+	match := func(c agent.BindingStatus, u bool) {
+		if c.Device == device && (netns == "" || c.Netns == path) {
+			b, unknown = c, u
+			found++
+		}
+	}
+	for _, c := range agent.Bound(s.store.Latest(), s.cfg.Enforcement.Host) {
+		match(c, false)
+	}
+	if a := s.cfg.Enforcement.Agent; a != nil {
+		for _, u := range a.Status().Unknown {
+			match(agent.BindingStatus{Binding: u}, true)
+		}
+	}
+	switch found {
+	case 0:
+		return b, false, fault.InvalidParameterValue.Say("No interface is bound to a device %s of this host.", device)
+	case 1:
+		return b, unknown, nil
+	}
+	return b, false, fault.InvalidParameterValue.Say("Devices named %s are bound in several network namespaces: name one.", device)
+}
+
+// agent gives the agent, or why there is none.
+func (s *Server) agent() (*agent.Agent, error) {
+	if a := s.cfg.Enforcement.Agent; a != nil {
+		return a, nil
+	}
+	return nil, fault.UnsupportedOperation.Say("Nothing can be enforced on this host: %s", s.cfg.Enforcement.Reason)
+}
+
+// ofAccount turns a request to another account.
+func (s *Server) ofAccount(r *request, a vpc.AccountID) error {
+	if a != "" {
+		if !isAccount(string(a)) {
+			return fault.InvalidParameterValue.With(a, "account", "It has 12 digits.")
+		}
+		r.scope.Account = a
+	}
+	if !s.serves(r.scope.Region) {
+		return fault.InvalidParameterValue.With(r.scope.Region, "region", "It is not served.")
+	}
+	return nil
+}
+
+func boundReply(b dataplane.Binding) *Bound {
+	return &Bound{Interface: b.Interface, Device: b.Device, Netns: b.Netns, Side: sideName(b.Side), Observe: b.Observe}
+}
+
+func sideName(s dataplane.Side) string {
+	if s == dataplane.Workload {
+		return "workload"
+	}
+	return "host"
+}
+
+func isGone(err error) bool { return errors.Is(err, dataplane.ErrNoDevice) }

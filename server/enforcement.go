@@ -1,0 +1,131 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"moat/agent"
+)
+
+// Enforcement is what a server knows of the data plane of its own host.
+type Enforcement struct {
+	// Agent enforces; nil when nothing can, for a Reason.
+	Agent  *agent.Agent
+	Reason string
+	// Host is the name under which the state knows this host; Hostname is for
+	// people.
+	Host, Hostname string
+	// Kind is the data plane's.
+	Kind string
+	// Wait makes writes wait until they are in force, at most for Timeout.
+	Wait    bool
+	Timeout time.Duration
+}
+
+// What the header x-moat-enforced says of a write.
+const (
+	enforcedYes     = "yes"     // the next packet obeys
+	enforcedPending = "pending" // soon
+	enforcedFailed  = "failed"  // it cannot be put into force; it is tried again
+)
+
+// awaitEnforced waits until a revision is in force on this host and tells how
+// far it is. Where nothing is bound there is nothing to wait for.
+func (s *Server) awaitEnforced(ctx context.Context, rev uint64) string {
+	e := &s.cfg.Enforcement
+	switch {
+	case e.Agent == nil:
+		if e.Host == "" || len(agent.Bound(s.store.Latest(), e.Host)) == 0 {
+			return enforcedYes
+		}
+		return enforcedFailed
+	case e.Agent.Idle():
+		return enforcedYes
+	}
+	timeout := time.Duration(0)
+	if e.Wait {
+		timeout = e.Timeout
+	}
+	word, _ := s.waitEnforced(ctx, rev, timeout)
+	return word
+}
+
+// waitEnforced is awaitEnforced where there is an agent, with its error.
+func (s *Server) waitEnforced(ctx context.Context, rev uint64, timeout time.Duration) (string, error) {
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	err := s.cfg.Enforcement.Agent.Wait(ctx, rev)
+	switch {
+	case err == nil:
+		return enforcedYes, nil
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return enforcedPending, nil
+	}
+	return enforcedFailed, err
+}
+
+// enforcement gives the metrics of an agent, read when they are asked for.
+type enforcement struct{ agent *agent.Agent }
+
+var (
+	enforcedRevision  = prometheus.NewDesc("moat_enforced_revision", "The revision that is in force on this host.", nil, nil)
+	enforcementFailed = prometheus.NewDesc("moat_enforcement_failed", "1 while the latest revision cannot be put into force.", nil, nil)
+	deniedInterfaces  = prometheus.NewDesc("moat_denied_interfaces", "Interfaces that pass nothing because a change could not be put into force.", nil, nil)
+	boundInterfaces   = prometheus.NewDesc("moat_bound_interfaces", "Interfaces that are bound to devices of this host.", nil, nil)
+	droppedPackets    = prometheus.NewDesc("moat_dropped_packets_total", "Packets dropped since the interface was bound, by reason.", []string{"interface", "reason"}, nil)
+	exemptPackets     = prometheus.NewDesc("moat_exempt_packets_total", "Packets from and to addresses that are never filtered.", []string{"interface"}, nil)
+	trackedFlows      = prometheus.NewDesc("moat_tracked_flows", "Flows that are tracked now.", []string{"interface"}, nil)
+	rulePackets       = prometheus.NewDesc("moat_rule_packets_total", "Packets that a rule let pass.", []string{"rule"}, nil)
+	ruleBytes         = prometheus.NewDesc("moat_rule_bytes_total", "Bytes that a rule let pass.", []string{"rule"}, nil)
+	ruleConnections   = prometheus.NewDesc("moat_rule_connections_total", "Flows that a rule admitted.", []string{"rule"}, nil)
+)
+
+// Enforcement adds what an agent enforces and counts.
+func (m *Metrics) Enforcement(a *agent.Agent) { m.registry.MustRegister(enforcement{a}) }
+
+// Describe gives nothing: which rules have counters changes all the time.
+func (enforcement) Describe(chan<- *prometheus.Desc) {}
+
+// Collect reads the counters.
+func (e enforcement) Collect(out chan<- prometheus.Metric) {
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	counter := func(d *prometheus.Desc, v uint64, labels ...string) {
+		out <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(v), labels...)
+	}
+	s := e.agent.Status()
+	failed := 0.0
+	if s.Err != nil {
+		failed = 1
+	}
+	gauge(enforcedRevision, float64(s.Rev))
+	gauge(enforcementFailed, failed)
+	gauge(deniedInterfaces, float64(len(s.Denied)))
+	gauge(boundInterfaces, float64(len(s.Bindings)))
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	stats, err := e.agent.Plane().Stats(ctx)
+	if err != nil {
+		return // the gauges above tell that something is wrong
+	}
+	for id, reasons := range stats.Drops {
+		for reason, n := range reasons {
+			counter(droppedPackets, n, string(id), reason)
+		}
+	}
+	for id, n := range stats.Exempt {
+		counter(exemptPackets, n, string(id))
+	}
+	for id, n := range stats.Flows {
+		gauge(trackedFlows, float64(n), string(id))
+	}
+	for id, r := range stats.Rules {
+		counter(rulePackets, r.Packets, string(id))
+		counter(ruleBytes, r.Bytes, string(id))
+		counter(ruleConnections, r.Connections, string(id))
+	}
+}

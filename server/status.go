@@ -1,0 +1,298 @@
+package server
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"net/netip"
+	"slices"
+	"strconv"
+	"time"
+
+	"moat/agent"
+	"moat/dataplane"
+	"moat/fault"
+	"moat/state"
+	"moat/vpc"
+)
+
+// A Status reply tells how the server and its host stand.
+type Status struct {
+	Version  string        `json:"version"`
+	Region   string        `json:"region"`
+	Account  vpc.AccountID `json:"account"`
+	Revision uint64        `json:"revision"`
+	Host     string        `json:"host"`
+	Identity string        `json:"identity,omitempty"`
+	// DataPlane is empty when there is none, for a Reason.
+	DataPlane string `json:"data_plane"`
+	Reason    string `json:"reason,omitempty"`
+	// Enforced is the revision in force; State is yes, pending or failed, with
+	// Error since a time.
+	Enforced uint64     `json:"enforced_revision"`
+	State    string     `json:"enforced"`
+	Error    string     `json:"error,omitempty"`
+	Since    *time.Time `json:"since,omitempty"`
+	OnRevoke string     `json:"on_revoke"`
+	// Exempt are the remote addresses that are never filtered, beside each
+	// VPC's resolver where ExemptResolver says so; ExemptHits counts their
+	// packets.
+	Exempt         []netip.Addr  `json:"exempt"`
+	ExemptResolver bool          `json:"exempt_resolver"`
+	ExemptHits     uint64        `json:"exempt_hits"`
+	Interfaces     []BoundStatus `json:"interfaces"`
+}
+
+// A BoundStatus is one interface that is bound to a device.
+type BoundStatus struct {
+	Interface vpc.InterfaceID `json:"interface"`
+	Name      string          `json:"name,omitempty"` // its tag Name
+	Region    string          `json:"region,omitempty"`
+	Account   vpc.AccountID   `json:"account,omitempty"`
+	VPC       vpc.VPCID       `json:"vpc,omitempty"`
+	Addresses []netip.Addr    `json:"addresses"`
+	Groups    []vpc.GroupID   `json:"groups"`
+	Host      string          `json:"host"`
+	Device    string          `json:"device"`
+	Index     int             `json:"index,omitempty"`
+	Netns     string          `json:"netns,omitempty"`
+	Side      string          `json:"side"`
+	// Mode is enforce, observe, deny (it passes nothing, since a change that
+	// takes access away cannot be put into force), gone (the device is not
+	// there), failed, or elsewhere (another host's).
+	Mode     string            `json:"mode"`
+	Revision uint64            `json:"revision,omitempty"` // in force
+	OnRevoke string            `json:"on_revoke,omitempty"`
+	Error    string            `json:"error,omitempty"`
+	Flows    uint64            `json:"flows"`
+	Exempt   uint64            `json:"exempt_hits"`
+	Drops    map[string]uint64 `json:"drops,omitempty"`
+}
+
+// Interfaces is a reply with what is bound.
+type Interfaces struct {
+	Interfaces []BoundStatus `json:"interfaces"`
+}
+
+// describeDevices gives the interfaces that are bound to devices, of every
+// host and account.
+func (s *Server) describeDevices(r *request) (any, error) {
+	view, err := s.store.View(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	r.rev = view.Rev
+	return &Interfaces{s.bound(r.Context(), view, false)}, nil
+}
+
+// bound gives what is bound, on every host or here.
+func (s *Server) bound(ctx context.Context, view *state.View, here bool) []BoundStatus {
+	e := &s.cfg.Enforcement
+	var st agent.Status
+	stats := &dataplane.Stats{}
+	if e.Agent != nil {
+		st = e.Agent.Status()
+		if got, err := e.Agent.Plane().Stats(ctx); err == nil {
+			stats = got
+		}
+	}
+	out := []BoundStatus{}
+	for space := range view.Spaces() {
+		rows := state.Interfaces.All(space)
+		if here {
+			rows = state.Interfaces.By(space, state.InterfacesByHost, e.Host)
+		}
+		for i := range rows {
+			if i.Attachment == nil || i.Attachment.Device == nil {
+				continue
+			}
+			d := i.Attachment.Device
+			b := BoundStatus{
+				Interface: i.ID, Name: nameOf(i.Tags), Region: space.Region, Account: space.Account, VPC: i.VPC,
+				Addresses: slices.Concat(i.Addresses, i.IPv6), Groups: i.Groups,
+				Host: d.Host, Device: d.Name, Netns: d.Netns, Side: "host", Mode: "enforce",
+				Flows: stats.Flows[i.ID], Exempt: stats.Exempt[i.ID], Drops: stats.Drops[i.ID],
+			}
+			if d.Workload {
+				b.Side = "workload"
+			}
+			if d.Observe {
+				b.Mode = "observe"
+			}
+			s.standing(&b, &st)
+			out = append(out, b)
+		}
+	}
+	for _, u := range st.Unknown {
+		out = append(out, BoundStatus{
+			Interface: u.Interface, Addresses: []netip.Addr{}, Groups: []vpc.GroupID{}, Host: e.Host, Device: u.Device, Index: u.Index, Netns: u.Netns,
+			Side: sideName(u.Side), Mode: "deny", Error: "the state does not have it: it is older than what was in force when the server started",
+			Drops: stats.Drops[u.Interface],
+		})
+	}
+	slices.SortFunc(out, func(a, b BoundStatus) int {
+		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Netns, b.Netns), cmp.Compare(a.Device, b.Device))
+	})
+	return out
+}
+
+func nameOf(tags vpc.Tags) string {
+	for _, t := range tags {
+		if t.Key == "Name" {
+			return t.Value
+		}
+	}
+	return ""
+}
+
+// standing fills in how far the agent is with a binding.
+func (s *Server) standing(b *BoundStatus, st *agent.Status) {
+	e := &s.cfg.Enforcement
+	switch {
+	case b.Host != e.Host:
+		b.Mode = "elsewhere"
+		return
+	case e.Agent == nil:
+		b.Mode, b.Error = "failed", e.Reason
+		return
+	}
+	b.Host = cmp.Or(e.Hostname, b.Host)
+	if st.Ruleset != nil {
+		if i := st.Ruleset.Interface(b.Interface); i != nil {
+			b.OnRevoke = i.OnRevoke.String()
+		}
+	}
+	at := slices.IndexFunc(st.Bindings, func(k agent.BindingStatus) bool { return k.Interface == b.Interface })
+	switch {
+	case slices.Contains(st.Denied, b.Interface):
+		b.Mode, b.Error = "deny", fmt.Sprint(st.Err)
+	case at < 0:
+		b.Mode, b.Error = "failed", "it is not bound yet"
+		if st.Err != nil {
+			b.Error = st.Err.Error()
+		}
+	case st.Bindings[at].Err != nil:
+		b.Mode, b.Error = "failed", st.Bindings[at].Err.Error()
+		if isGone(st.Bindings[at].Err) {
+			b.Mode = "gone"
+		}
+	default:
+		b.Index, b.Revision = st.Bindings[at].Index, st.Rev
+	}
+}
+
+// describeStatus tells how server and host stand.
+func (s *Server) describeStatus(r *request) (any, error) {
+	view, err := s.store.View(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	r.rev = view.Rev
+	e := &s.cfg.Enforcement
+	out := &Status{
+		Version: s.cfg.Version, Region: s.cfg.Region, Account: s.cfg.Account, Revision: view.Rev,
+		Host: e.Hostname, Identity: e.Host, DataPlane: e.Kind, Reason: e.Reason,
+		Exempt: []netip.Addr{}, Interfaces: s.bound(r.Context(), view, true),
+	}
+	for i := range out.Interfaces {
+		out.ExemptHits += out.Interfaces[i].Exempt
+	}
+	if e.Agent == nil {
+		out.State = s.awaitEnforced(r.Context(), view.Rev)
+		return out, nil
+	}
+	o := e.Agent.Options()
+	out.Exempt, out.ExemptResolver, out.OnRevoke = append(out.Exempt, o.Exempt...), o.ExemptResolver, o.OnRevoke.String()
+	st := e.Agent.Status()
+	out.Enforced, out.State = st.Rev, enforcedPending
+	switch {
+	case st.Err != nil:
+		out.State, out.Error, out.Since = enforcedFailed, st.Err.Error(), &st.Since
+	case st.Rev >= view.Rev:
+		out.State = enforcedYes
+	}
+	return out, nil
+}
+
+// Waited is a reply that tells how far a revision is in force.
+type Waited struct {
+	Revision uint64 `json:"revision"`
+	Enforced string `json:"enforced"`
+	InForce  uint64 `json:"enforced_revision"`
+	Error    string `json:"error,omitempty"`
+}
+
+// longestWait bounds one call; who wants to wait longer asks again.
+const longestWait = 30 * time.Second
+
+// waitFor answers when ?rev= is in force, or after ?timeout=.
+func (s *Server) waitFor(r *request) (any, error) {
+	q := r.URL.Query()
+	rev, err := strconv.ParseUint(q.Get("rev"), 10, 64)
+	if err != nil {
+		return nil, fault.InvalidParameterValue.With(q.Get("rev"), "rev", "It is the number of a revision.")
+	}
+	timeout := s.cfg.Enforcement.Timeout
+	if t := q.Get("timeout"); t != "" {
+		if timeout, err = time.ParseDuration(t); err != nil || timeout < 0 {
+			return nil, fault.InvalidParameterValue.With(t, "timeout", "It is a duration such as 5s.")
+		}
+	}
+	timeout = min(timeout, longestWait)
+	out := &Waited{Revision: rev}
+	if a := s.cfg.Enforcement.Agent; a != nil {
+		out.Enforced, err = s.waitEnforced(r.Context(), rev, timeout)
+		if err != nil {
+			out.Error = err.Error()
+		}
+		out.InForce = a.Status().Rev
+		return out, nil
+	}
+	ctx, cancel := context.WithTimeout(r.Context(), timeout)
+	defer cancel()
+	out.Enforced = enforcedPending
+	if _, err := s.store.WaitRev(ctx, rev); err == nil {
+		out.Enforced = s.awaitEnforced(ctx, rev)
+	}
+	if out.Enforced == enforcedFailed {
+		out.Error = s.cfg.Enforcement.Reason
+	}
+	return out, nil
+}
+
+// Hits is a reply with the counters of rules.
+type Hits struct {
+	Rules []RuleHits `json:"rules"`
+}
+
+// RuleHits are a rule's counters, on the server's host.
+type RuleHits struct {
+	Rule        vpc.RuleID `json:"rule"`
+	Direction   string     `json:"direction"`
+	Packets     uint64     `json:"packets"`
+	Bytes       uint64     `json:"bytes"`
+	Connections uint64     `json:"connections"`
+	LastHit     *time.Time `json:"last_hit,omitempty"`
+}
+
+func (s *Server) describeHits(r *request) (any, error) {
+	a, err := s.agent()
+	if err != nil {
+		return nil, err
+	}
+	stats, err := a.Plane().Stats(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	out := &Hits{Rules: []RuleHits{}}
+	for _, id := range slices.Sorted(maps.Keys(stats.Rules)) {
+		n := stats.Rules[id]
+		h := RuleHits{Rule: id, Direction: n.Direction.String(), Packets: n.Packets, Bytes: n.Bytes, Connections: n.Connections}
+		if !n.LastHit.IsZero() {
+			h.LastHit = &n.LastHit
+		}
+		out.Rules = append(out.Rules, h)
+	}
+	return out, nil
+}

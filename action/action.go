@@ -78,6 +78,10 @@ type Reply struct {
 	Len    int
 	Append func(buf []byte, i int) []byte
 	Next   string
+	// Item gives the rendered form of an item, which is kept and never
+	// changes, and whether it had to be rendered now. Nil where items are not
+	// kept.
+	Item func(i int) (rendered []byte, now bool)
 }
 
 // AppendMembers renders the members of the reply, without its envelope. When
@@ -87,20 +91,30 @@ func (r *Reply) AppendMembers(buf []byte, flush func([]byte) []byte) []byte {
 	if r.List == "" {
 		return ec2query.AppendMembers(buf, r.Out)
 	}
-	if r.Len == 0 {
-		buf = append(buf, '<')
-		buf = append(buf, r.List...)
-		buf = append(buf, "/>"...)
-	} else {
-		buf = append(buf, '<')
-		buf = append(buf, r.List...)
-		buf = append(buf, '>')
-		for i := range r.Len {
-			buf = r.Append(buf, i)
-			if flush != nil && len(buf) >= 64<<10 {
-				buf = flush(buf)
-			}
+	buf = r.AppendOpen(buf)
+	for i := range r.Len {
+		buf = r.Append(buf, i)
+		if flush != nil && len(buf) >= 64<<10 {
+			buf = flush(buf)
 		}
+	}
+	return r.AppendClose(buf)
+}
+
+// AppendOpen renders what stands before the items of a list, and AppendClose
+// what stands after them.
+func (r *Reply) AppendOpen(buf []byte) []byte {
+	buf = append(buf, '<')
+	buf = append(buf, r.List...)
+	if r.Len == 0 {
+		return append(buf, "/>"...)
+	}
+	return append(buf, '>')
+}
+
+// AppendClose renders what AppendOpen and the items leave to be said.
+func (r *Reply) AppendClose(buf []byte) []byte {
+	if r.Len > 0 {
 		buf = append(buf, "</"...)
 		buf = append(buf, r.List...)
 		buf = append(buf, '>')

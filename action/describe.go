@@ -69,7 +69,7 @@ func (a Describe[In, Out, Row, Shape]) Answer(c *Call, input any) (*Reply, error
 	if f.filters != nil {
 		asked = v.FieldByIndex(f.filters).Interface().([]Filter)
 	}
-	size, after, err := a.page(v, f)
+	size, after, err := a.paging(v, f)
 	if err != nil {
 		return nil, err
 	}
@@ -89,29 +89,42 @@ func (a Describe[In, Out, Row, Shape]) Answer(c *Call, input any) (*Reply, error
 	r := &Reply{List: a.List, Len: len(rows), Append: func(buf []byte, i int) []byte {
 		return a.appendItem(c, buf, rows[i])
 	}}
+	if a.Key != nil && c.Cache != nil {
+		var scratch []byte
+		r.Item = func(i int) ([]byte, bool) { return a.item(c, &scratch, rows[i]) }
+	}
 	if next {
 		r.Next = pageToken(a.Name, a.ID(rows[len(rows)-1]))
 	}
 	return r, nil
 }
 
-func (a Describe[In, Out, Row, Shape]) appendItem(c *Call, buf []byte, r Row) []byte {
+func (a *Describe[In, Out, Row, Shape]) appendItem(c *Call, buf []byte, r Row) []byte {
 	if a.Key == nil || c.Cache == nil {
 		return ec2query.AppendElement(buf, "item", a.Shape(c, r))
 	}
+	b, _ := a.item(c, &buf, r)
+	return append(buf, b...)
+}
+
+// item gives the rendered form of a row from the cache, or renders it now,
+// behind what is in scratch, and keeps a copy.
+func (a *Describe[In, Out, Row, Shape]) item(c *Call, scratch *[]byte, r Row) (rendered []byte, now bool) {
 	key := CacheKey{a.Name, a.Key(r)}
 	if b, ok := c.Cache.Get(key); ok {
-		return append(buf, b...)
+		return b, false
 	}
-	start := len(buf)
-	buf = ec2query.AppendElement(buf, "item", a.Shape(c, r))
-	c.Cache.Set(key, slices.Clone(buf[start:]))
-	return buf
+	n := len(*scratch)
+	b := ec2query.AppendElement(*scratch, "item", a.Shape(c, r))
+	*scratch = b[:n]
+	b = slices.Clone(b[n:])
+	c.Cache.Set(key, b)
+	return b, true
 }
 
 // rows gives the rows of the page, and whether more follow.
-func (a Describe[In, Out, Row, Shape]) rows(c *Call, in *In, filters []bound[Row], size int, after string) (page []Row, more bool, err error) {
-	var source iter.Seq[Row]
+func (a *Describe[In, Out, Row, Shape]) rows(c *Call, in *In, filters []bound[Row], size int, after string) (rows []Row, more bool, err error) {
+	page := page[Row]{call: c, filters: filters, size: size, after: after, id: a.ID}
 	if a.IDs != nil {
 		named, ok, err := a.IDs(c, in)
 		if err != nil {
@@ -121,39 +134,55 @@ func (a Describe[In, Out, Row, Shape]) rows(c *Call, in *In, filters []bound[Row
 			if size > 0 && a.Page.WithIDs != nil && reflectMax(in) {
 				return nil, false, a.Page.WithIDs
 			}
-			source = a.sorted(named)
+			for _, r := range a.sorted(named) {
+				if !page.take(r) {
+					break
+				}
+			}
+			return page.rows, page.more, nil
 		}
 	}
-	if source == nil {
-		source = a.candidates(c, filters)
-	}
+	source := a.candidates(c, filters)
 	if source == nil {
 		source = a.From(c, in, after)
 	}
-	for r := range source {
-		if after != "" && a.ID(r) <= after {
-			continue
-		}
-		keep := true
-		for i := range filters {
-			if keep = filters[i].holds(c, r); !keep {
-				break
-			}
-		}
-		if !keep {
-			continue
-		}
-		if size > 0 && len(page) == size {
-			return page, true, nil
-		}
-		page = append(page, r)
+	source(page.take)
+	return page.rows, page.more, nil
+}
+
+// A page collects rows that come in the order of ids.
+type page[Row any] struct {
+	call    *Call
+	filters []bound[Row]
+	size    int
+	after   string
+	id      func(Row) string
+
+	rows []Row
+	more bool
+}
+
+// take adds a row if it belongs to the page, and reports whether to go on.
+func (p *page[Row]) take(r Row) bool {
+	if p.after != "" && p.id(r) <= p.after {
+		return true
 	}
-	return page, false, nil
+	for i := range p.filters {
+		if !p.filters[i].holds(p.call, r) {
+			return true
+		}
+	}
+	if p.size > 0 && len(p.rows) == p.size {
+		p.more = true
+		return false
+	}
+	p.rows = append(p.rows, r)
+	return true
 }
 
 // candidates gives the rows that the best indexed filter finds, or nil when
 // no filter has an index.
-func (a Describe[In, Out, Row, Shape]) candidates(c *Call, filters []bound[Row]) iter.Seq[Row] {
+func (a *Describe[In, Out, Row, Shape]) candidates(c *Call, filters []bound[Row]) iter.Seq[Row] {
 	const enough = 64
 	best, least := -1, 0
 	for i := range filters {
@@ -162,10 +191,12 @@ func (a Describe[In, Out, Row, Shape]) candidates(c *Call, filters []bound[Row])
 			continue
 		}
 		n := 0
-		for _, v := range b.values {
-			for range b.match.Find(c, v) {
-				if n++; n >= enough {
-					break
+		if len(filters) > 1 {
+			for _, v := range b.values {
+				for range b.match.Find(c, v) {
+					if n++; n >= enough {
+						break
+					}
 				}
 			}
 		}
@@ -184,15 +215,17 @@ func (a Describe[In, Out, Row, Shape]) candidates(c *Call, filters []bound[Row])
 	for _, v := range b.values {
 		rows = slices.AppendSeq(rows, b.match.Find(c, v))
 	}
-	return a.sorted(rows)
+	return slices.Values(a.sorted(rows))
 }
 
-// sorted gives rows in the order of ids, each once.
-func (a Describe[In, Out, Row, Shape]) sorted(rows []Row) iter.Seq[Row] {
+// sorted sorts rows in the order of ids, each once.
+func (a *Describe[In, Out, Row, Shape]) sorted(rows []Row) []Row {
+	if len(rows) < 2 {
+		return rows
+	}
 	rows = slices.Clone(rows)
 	slices.SortFunc(rows, func(x, y Row) int { return cmp.Compare(a.ID(x), a.ID(y)) })
-	rows = slices.CompactFunc(rows, func(x, y Row) bool { return a.ID(x) == a.ID(y) })
-	return slices.Values(rows)
+	return slices.CompactFunc(rows, func(x, y Row) bool { return a.ID(x) == a.ID(y) })
 }
 
 // reflectMax reports whether the input names MaxResults.
@@ -202,9 +235,9 @@ func reflectMax(in any) bool {
 	return f != nil && !v.FieldByIndex(f).IsNil()
 }
 
-// page reads the paging members: size 0 means everything, after is the last
+// paging reads the paging members: size 0 means everything, after is the last
 // id of the page before.
-func (a Describe[In, Out, Row, Shape]) page(v reflect.Value, f *fields) (size int, after string, err error) {
+func (a *Describe[In, Out, Row, Shape]) paging(v reflect.Value, f *fields) (size int, after string, err error) {
 	least, most := a.Page.Min, a.Page.Max
 	if most == 0 {
 		least, most = 5, 1000
@@ -260,7 +293,7 @@ func parsePageToken(action, token string) (id string, ok bool) {
 func Paged[Row any](name string, p Page, in any, rows []Row, id func(Row) string) (page []Row, next string, err error) {
 	d := Describe[struct{}, struct{}, Row, struct{}]{Name: name, Page: p}
 	v := reflect.ValueOf(in).Elem()
-	size, after, err := d.page(v, fieldsOf(v.Type()))
+	size, after, err := d.paging(v, fieldsOf(v.Type()))
 	if err != nil {
 		return nil, "", err
 	}

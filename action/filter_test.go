@@ -4,6 +4,7 @@ import (
 	"math/rand/v2"
 	"strings"
 	"testing"
+	"unicode/utf8"
 )
 
 func TestGlob(t *testing.T) {
@@ -51,24 +52,24 @@ func TestGlob(t *testing.T) {
 	}
 }
 
-// TestGlobLaw compares with a definition that is slow and plain.
-func TestGlobLaw(t *testing.T) {
-	var plain func(p, s []rune) bool
-	plain = func(p, s []rune) bool {
-		switch {
-		case len(p) == 0:
-			return len(s) == 0
-		case p[0] == '*':
-			return plain(p[1:], s) || len(s) > 0 && plain(p, s[1:])
-		case len(s) == 0:
-			return false
-		case p[0] == '?':
-			return plain(p[1:], s[1:])
-		case p[0] == '\\' && len(p) > 1:
-			return p[1] == s[0] && plain(p[2:], s[1:])
-		}
-		return p[0] == s[0] && plain(p[1:], s[1:])
+// plainGlob is Glob by a definition that is slow and plain.
+func plainGlob(p, s []rune) bool {
+	switch {
+	case len(p) == 0:
+		return len(s) == 0
+	case p[0] == '*':
+		return plainGlob(p[1:], s) || len(s) > 0 && plainGlob(p, s[1:])
+	case len(s) == 0:
+		return false
+	case p[0] == '?':
+		return plainGlob(p[1:], s[1:])
+	case p[0] == '\\' && len(p) > 1:
+		return p[1] == s[0] && plainGlob(p[2:], s[1:])
 	}
+	return p[0] == s[0] && plainGlob(p[1:], s[1:])
+}
+
+func TestGlobLaw(t *testing.T) {
 	draw := func(r *rand.Rand) []rune {
 		out := make([]rune, r.IntN(9))
 		for i := range out {
@@ -79,10 +80,25 @@ func TestGlobLaw(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	for range 100_000 {
 		p, s := draw(r), draw(r)
-		if got, want := Glob(string(p), string(s)), plain(p, s); got != want {
+		if got, want := Glob(string(p), string(s)), plainGlob(p, s); got != want {
 			t.Fatalf("Glob(%q, %q) = %v, want %v", string(p), string(s), got, want)
 		}
 	}
+}
+
+func FuzzGlob(f *testing.F) {
+	for _, c := range [][2]string{{"web*", "web-1"}, {"*a?c", "abcaxc"}, {`10\*`, "10*"}, {"w?b", "wéb"}, {`a\`, `a\`}, {"", ""}, {"a**b", "ab"}} {
+		f.Add(c[0], c[1])
+	}
+	f.Fuzz(func(t *testing.T, p, s string) {
+		// Requests and rows are UTF-8; the plain definition takes its time.
+		if !utf8.ValidString(p) || !utf8.ValidString(s) || len(p) > 16 || len(s) > 16 {
+			t.Skip()
+		}
+		if got, want := Glob(p, s), plainGlob([]rune(p), []rune(s)); got != want {
+			t.Errorf("Glob(%q, %q) = %v, want %v", p, s, got, want)
+		}
+	})
 }
 
 // TestFiltersAreReadOnce holds that comparing rows with the values of a filter

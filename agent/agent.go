@@ -434,7 +434,7 @@ func boundNow(view *state.View, host string, id vpc.InterfaceID) bool {
 
 func bindingOf(i *vpc.Interface) dataplane.Binding {
 	d := i.Attachment.Device
-	b := dataplane.Binding{Interface: i.ID, Device: d.Name, Netns: d.Netns, Observe: d.Observe}
+	b := dataplane.Binding{Interface: i.ID, Device: d.Name, Netns: d.Netns, Observe: d.Observe, Until: d.Until}
 	if d.Workload {
 		b.Side = dataplane.Workload
 	}

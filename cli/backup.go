@@ -285,7 +285,7 @@ func onlyOurs(dir string) error {
 		if len(others) > 5 {
 			others = append(others[:5], "…")
 		}
-		return fmt.Errorf("the directory %s holds other things (%s); nothing was written: restore into an empty one", dir, strings.Join(others, ", "))
+		return fmt.Errorf("the directory %s holds other things (%s); nothing was written: name an empty one with --data-dir", dir, strings.Join(others, ", "))
 	}
 	return nil
 }

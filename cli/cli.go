@@ -39,6 +39,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.AddCommand(serveCommand(), envCommand(), backupCommand(), restoreCommand(), actionsCommand(), versionCommand(),
 		attachCommand(), detachCommand(), interfacesCommand(), statusCommand(), waitCommand())
+	root.AddCommand(whyCommand(), tryCommand(), demoCommand(), demoWebCommand(), demoProbeCommand())
 	return root
 }
 

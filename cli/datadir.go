@@ -28,8 +28,15 @@ func defaultDataDir() string {
 }
 
 // lockDataDir makes a data directory and locks it for this process. The lock
-// ends with the process, however it ends.
+// ends with the process, however it ends. A directory of others, such as /tmp,
+// is refused and left as it is.
 func lockDataDir(dir string) (unlock func(), err error) {
+	// Others would lose what they have there when it becomes private.
+	if fi, err := os.Stat(dir); err == nil && fi.Mode().Perm()&0o077 != 0 {
+		if err := onlyOurs(dir); err != nil {
+			return nil, err
+		}
+	}
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("the data directory cannot be made: %w: choose another with --data-dir", err)
 	}

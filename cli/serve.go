@@ -146,6 +146,7 @@ func serve(ctx context.Context, s *settings) error {
 	housekeeping, stopHousekeeping := context.WithCancel(ctx)
 	defer stopHousekeeping()
 	go keepHouse(housekeeping, st, api, s, logger)
+	go keepHeap(housekeeping)
 
 	logger.Info("ready", "url", e.URL, "region", s.region, "account", s.account, "revision", st.Latest().Rev, "version", Version())
 	fmt.Printf("moat is ready on %s (region %s, account %s). Next, in another terminal:\n\n    eval \"$(%s)\"\n    aws ec2 describe-security-groups\n\n",
@@ -260,7 +261,8 @@ func reachable(a net.Addr) string {
 func envCommandLine(dir string) string {
 	line := "moat"
 	if _, err := exec.LookPath(line); err != nil {
-		if line = os.Args[0]; strings.ContainsAny(line, " '\"$\\") {
+		// The other terminal is in a directory of its own.
+		if line = absolute(os.Args[0]); strings.ContainsAny(line, " '\"$\\") {
 			line = shellQuote(line)
 		}
 	}
@@ -269,7 +271,14 @@ func envCommandLine(dir string) string {
 		line = "sudo " + line
 	}
 	if dir != defaultDataDir() {
-		line += " --data-dir " + shellQuote(dir)
+		line += " --data-dir " + shellQuote(absolute(dir))
 	}
 	return line
+}
+
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
 }

@@ -5,11 +5,13 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"net"
 	"net/netip"
 	"os"
+	"reflect"
 	"regexp"
 	"strconv"
 	"strings"
@@ -116,6 +118,9 @@ func (s *settings) complete(f *pflag.FlagSet) error {
 	if (s.tlsCert == "") != (s.tlsKey == "") {
 		return errors.New("--tls-cert and --tls-key go together")
 	}
+	if (s.etcdCert == "") != (s.etcdKey == "") {
+		return errors.New("--etcd-cert and --etcd-key go together")
+	}
 	if !isLoopback(host) {
 		if s.auth == "any" {
 			return fmt.Errorf("--auth any takes every credential: --listen %s must be a loopback address", s.listen)
@@ -194,7 +199,7 @@ func fromEnvironmentAndFile(f *pflag.FlagSet) error {
 	}
 	f.VisitAll(func(g *pflag.Flag) {
 		name := "MOAT_" + strings.ToUpper(strings.ReplaceAll(g.Name, "-", "_"))
-		if v, ok := os.LookupEnv(name); ok && !given[g.Name] && g.Name != "help" {
+		if v := os.Getenv(name); v != "" && !given[g.Name] && g.Name != "help" { // empty is as good as none
 			set(g, v, name)
 		}
 	})
@@ -206,7 +211,7 @@ func fromEnvironmentAndFile(f *pflag.FlagSet) error {
 	if err != nil {
 		return fmt.Errorf("read --config: %w", err)
 	}
-	var values map[string]any
+	var values map[string]yaml.Node
 	if err := yaml.Unmarshal(b, &values); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
@@ -220,17 +225,32 @@ func fromEnvironmentAndFile(f *pflag.FlagSet) error {
 		if g == nil || given[k] {
 			continue // g is nil for what only serve has a use for
 		}
-		text := fmt.Sprint(v)
-		if list, ok := v.([]any); ok {
-			words := make([]string, len(list))
-			for i, w := range list {
-				words[i] = fmt.Sprint(w)
-			}
-			text = strings.Join(words, ",")
+		text, ok := settingText(&v)
+		if !ok {
+			return fmt.Errorf("%s: %s: want a value, or a list of them", file, k)
 		}
 		set(g, text, file+": "+k)
 	}
 	return err
+}
+
+// settingText gives a value of the configuration file as a flag takes it: as
+// it is written, so that an account number keeps its zeros.
+func settingText(v *yaml.Node) (text string, ok bool) {
+	switch {
+	case v.Kind == yaml.ScalarNode && v.Tag != "!!null":
+		return v.Value, true
+	case v.Kind == yaml.SequenceNode:
+		words := make([]string, len(v.Content))
+		for i, w := range v.Content {
+			if w.Kind != yaml.ScalarNode || w.Tag == "!!null" {
+				return "", false
+			}
+			words[i] = w.Value
+		}
+		return strings.Join(words, ","), true
+	}
+	return "", false
 }
 
 func isLoopback(host string) bool {
@@ -261,8 +281,16 @@ func readQuotas(name string) (*vpc.Quotas, error) {
 	q := vpc.DefaultQuotas()
 	d := yaml.NewDecoder(f)
 	d.KnownFields(true)
-	if err := d.Decode(q); err != nil {
+	if err := d.Decode(q); err != nil && !errors.Is(err, io.EOF) { // an empty file changes nothing
 		return nil, fmt.Errorf("--quotas %s: %w", name, err)
+	}
+	if err := d.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
+		return nil, fmt.Errorf("--quotas %s: want one YAML document", name)
+	}
+	for v, i := reflect.ValueOf(q).Elem(), 0; i < v.NumField(); i++ {
+		if n := v.Field(i).Int(); n < 0 {
+			return nil, fmt.Errorf("--quotas %s: %s: %d: a quota is 0 or more", name, v.Type().Field(i).Tag.Get("yaml"), n)
+		}
 	}
 	return q, nil
 }

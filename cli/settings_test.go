@@ -29,7 +29,7 @@ func write(t *testing.T, name, text string) string {
 }
 
 func TestConfigurationFile(t *testing.T) {
-	testSettings(t) // clears the environment
+	testSettings(t)                                        // clears the environment
 	for _, c := range []struct{ name, text, want string }{ // want "" for accepted
 		{"words, numbers, lists", "account: 123456789012\nregions: [us-east-1, eu-west-1]\nhistory: 12h\ninsecure-listen: true\n", ""},
 		{"an account is text, also when it looks like an octal number", "account: 012345670123\n", ""},
@@ -122,5 +122,13 @@ func TestDirectoryOfOthers(t *testing.T) {
 	unlock()
 	if fi, err := os.Stat(dir); err != nil || fi.Mode().Perm() != 0o700 {
 		t.Errorf("mode %v, %v: want it private", fi.Mode(), err)
+	}
+}
+
+func TestNextCommandIsForAnyDirectory(t *testing.T) {
+	here := t.TempDir()
+	t.Chdir(here)
+	if got, want := envCommandLine("data"), " --data-dir "+shellQuote(filepath.Join(here, "data")); !strings.HasSuffix(got, want) {
+		t.Errorf("%s: want it to end with%s", got, want)
 	}
 }

@@ -26,7 +26,7 @@ type Dataplane interface {
 
 	// Bind puts an interface's filter on a device, also while its link is down.
 	// A bound interface that no applied ruleset has passes nothing. Binding what
-	// is bound to the same device changes nothing but Observe; a device that
+	// is bound to the same device changes nothing but Observe and Until; a device that
 	// came back under its name is bound again. An interface is on one device,
 	// and a device has one interface: anything else is refused. The error is
 	// ErrNoDevice when the device is not there.
@@ -61,6 +61,14 @@ type Binding struct {
 	Side Side
 	// Observe judges and counts, and drops nothing.
 	Observe bool
+	// Until, if it is not zero, is when a device that is enforced on trial
+	// observes again, to the second, also when no process is there.
+	Until time.Time
+}
+
+// Observes reports whether a binding observes at a time.
+func (b *Binding) Observes(now time.Time) bool {
+	return b.Observe || !b.Until.IsZero() && !now.Before(b.Until)
 }
 
 // A Side is an end of a workload's link.

@@ -92,6 +92,7 @@ func ParseForm(query string, body []byte, lim Limits) (*Form, error) {
 	}
 
 	sorted := slices.Clone(f.pairs)
+	f.params = sorted[:0]
 	slices.SortStableFunc(sorted, func(a, b Pair) int { return compareKeys(a.Key, b.Key) })
 	for i, p := range sorted {
 		if i > 0 && p.Key == sorted[i-1].Key {

@@ -58,7 +58,7 @@ func (s *Server) verify(r *request, sig *sigv4.Signature) (*iam.AccessKey, error
 		// Only temporary keys have tokens, and none is handed out.
 		return nil, &sigv4.Error{Kind: sigv4.BadToken}
 	}
-	if err := sig.CheckTime(s.cfg.Now()); err != nil {
+	if err := sig.CheckTime(r.began); err != nil {
 		return nil, err
 	}
 	return key, sig.Verify(r.Request, r.hash, s.keys.get(sig.Credential, key.Secret), r.TLS != nil)

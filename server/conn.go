@@ -2,9 +2,11 @@ package server
 
 import (
 	"context"
+	"io"
 	"net"
 	"net/http"
 	"sync"
+	"time"
 )
 
 // A corked connection holds writes back until it is uncorked, and then makes
@@ -19,6 +21,7 @@ type corkedConn struct {
 	mu   sync.Mutex
 	held bool
 	buf  []byte
+	rest [][]byte // a body that follows
 }
 
 func (c *corkedConn) cork() {
@@ -31,15 +34,74 @@ func (c *corkedConn) uncork() error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.held = false
-	if len(c.buf) == 0 {
-		return nil
+	var err error
+	switch {
+	case c.rest != nil:
+		pieces := append(net.Buffers{c.buf}, c.rest...)
+		_, err = pieces.WriteTo(c.Conn)
+		c.rest = nil
+	case len(c.buf) > 0:
+		_, err = c.Conn.Write(c.buf)
 	}
-	_, err := c.Conn.Write(c.buf)
 	if cap(c.buf) > maxHeld {
 		c.buf = nil
 	}
 	c.buf = c.buf[:0]
 	return err
+}
+
+// ReadFrom is called by net/http for a body of known length that is copied to
+// a reply, after the header. The pieces of a long gathered one are not copied.
+func (c *corkedConn) ReadFrom(src io.Reader) (int64, error) {
+	g, ok := src.(*gathered)
+	if !ok {
+		return io.Copy(struct{ io.Writer }{c}, src)
+	}
+	n := g.len()
+	if held := c.hold(g.pieces, n); held {
+		return int64(n), nil
+	}
+	return int64(n), c.uncork()
+}
+
+// hold holds pieces back that have n bytes together, copied if they are short,
+// and reports whether the connection is corked.
+func (c *corkedConn) hold(pieces [][]byte, n int) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.buf)+n > maxHeld {
+		c.rest = pieces
+		return c.held
+	}
+	for _, p := range pieces {
+		c.buf = append(c.buf, p...)
+	}
+	return c.held
+}
+
+// A gathered body is one in pieces, which nobody changes until it is sent. It
+// can be read as any other; a corked connection takes the pieces.
+type gathered struct{ pieces [][]byte }
+
+func (g *gathered) len() (n int) {
+	for _, p := range g.pieces {
+		n += len(p)
+	}
+	return n
+}
+
+func (g *gathered) Read(b []byte) (n int, err error) {
+	for n < len(b) && len(g.pieces) > 0 {
+		c := copy(b[n:], g.pieces[0])
+		n += c
+		if g.pieces[0] = g.pieces[0][c:]; len(g.pieces[0]) == 0 {
+			g.pieces = g.pieces[1:]
+		}
+	}
+	if n == 0 && len(b) > 0 {
+		return 0, io.EOF
+	}
+	return n, nil
 }
 
 // maxHeld is the largest buffer that an idle connection keeps.
@@ -99,6 +161,12 @@ func corkOf(ctx context.Context) *corkedConn {
 	return c
 }
 
+// writeTimeout bounds how long an answer may take from the end of the
+// request's header; a client that takes nothing would else hold its goroutine,
+// and the view it reads from, for as long as it likes. Long answers that go on
+// move the end ahead of them: see patient.
+const writeTimeout = 2 * time.Minute
+
 // NewHTTPServer gives the HTTP server of a handler, with the limits that a
 // public listener needs.
 func NewHTTPServer(h http.Handler) *http.Server {
@@ -106,6 +174,7 @@ func NewHTTPServer(h http.Handler) *http.Server {
 		Handler:           h,
 		ReadHeaderTimeout: readHeaderTimeout,
 		ReadTimeout:       readTimeout,
+		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    32 << 10,
 		ConnContext:       withCork,

@@ -1,8 +1,11 @@
 package server
 
 import (
+	"maps"
 	"net/http"
 	"strconv"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -15,8 +18,13 @@ type Metrics struct {
 	registry *prometheus.Registry
 	requests *prometheus.CounterVec
 	seconds  *prometheus.HistogramVec
-	commits  prometheus.Histogram
-	batch    prometheus.Histogram
+
+	// known holds what requests and seconds have found, by what the labels are
+	// made of. A map that is seen is never changed.
+	known   atomic.Pointer[map[counted]*counters]
+	adding  sync.Mutex
+	commits prometheus.Histogram
+	batch   prometheus.Histogram
 }
 
 // NewMetrics gives metrics that have counted nothing.
@@ -39,6 +47,7 @@ func NewMetrics() *Metrics {
 			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
 		}),
 	}
+	m.known.Store(&map[counted]*counters{})
 	m.registry.MustRegister(m.requests, m.seconds, m.commits, m.batch,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
@@ -60,13 +69,41 @@ func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{})
 }
 
+// counted is what becomes the labels of a request's metrics.
+type counted struct {
+	service      service
+	action, code string
+}
+
+type counters struct {
+	requests prometheus.Counter
+	seconds  prometheus.Observer
+}
+
 // served counts a request. Only names of actions that exist become labels, so
 // that no caller can make metrics grow.
 func (m *Metrics) served(r *request, code string, took time.Duration) {
-	name := r.action
+	labels := counted{r.service, r.action, code}
 	if !r.known {
-		name = "other"
+		labels.action = "other"
 	}
-	m.requests.WithLabelValues(string(r.service), name, code).Inc()
-	m.seconds.WithLabelValues(string(r.service), strconv.FormatBool(code == "")).Observe(took.Seconds())
+	c := (*m.known.Load())[labels]
+	if c == nil {
+		c = m.add(labels)
+	}
+	c.requests.Inc()
+	c.seconds.Observe(took.Seconds())
+}
+
+func (m *Metrics) add(labels counted) *counters {
+	m.adding.Lock()
+	defer m.adding.Unlock()
+	known := maps.Clone(*m.known.Load())
+	c := &counters{
+		m.requests.WithLabelValues(string(labels.service), labels.action, labels.code),
+		m.seconds.WithLabelValues(string(labels.service), strconv.FormatBool(labels.code == "")),
+	}
+	known[labels] = c
+	m.known.Store(&known)
+	return c
 }

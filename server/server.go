@@ -115,6 +115,7 @@ type request struct {
 	rev     uint64
 	// enforced tells of a write how far it is in force.
 	enforced string
+	headers  [3]header // of the reply
 }
 
 // maxBody is the largest body that is read. The form's own limit is the same.
@@ -289,17 +290,18 @@ func (s *Server) Furnish(ctx context.Context, scope state.Scope) error {
 func (s *Server) KeepHouse(ctx context.Context) error {
 	now := s.cfg.Now()
 	for sp := range s.store.Latest().Spaces() {
-		if !ec2.HasExpiredClientTokens(sp, now) {
-			continue
-		}
 		root := iam.Root(sp.Account, vpc.Partition(sp.Region), "")
-		_, _, err := s.store.Write(ctx, &store.Write{
-			Call:  state.Call{Scope: sp.Scope, Caller: root, Now: now, Random: rand.Uint64},
-			Plan:  func(tx *state.Txn) (any, error) { return nil, ec2.ExpireClientTokens(tx) },
-			Event: store.Event{Service: "moat", Action: "ExpireClientTokens", Principal: root.ARN},
-		})
-		if err != nil {
-			return err
+		// Each write forgets a bounded number; clients may bring more in a day
+		// than a few of them would take away.
+		for ec2.HasExpiredClientTokens(s.store.Latest().In(sp.Scope), now) {
+			_, _, err := s.store.Write(ctx, &store.Write{
+				Call:  state.Call{Scope: sp.Scope, Caller: root, Now: now, Random: rand.Uint64},
+				Plan:  func(tx *state.Txn) (any, error) { return nil, ec2.ExpireClientTokens(tx) },
+				Event: store.Event{Service: "moat", Action: "ExpireClientTokens", Principal: root.ARN},
+			})
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil

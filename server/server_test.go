@@ -29,6 +29,15 @@ const (
 // newAPI starts a server on a log in memory, with the root key of the account.
 func newAPI(t *testing.T, change func(*server.Config)) (*httptest.Server, *store.Store) {
 	t.Helper()
+	return newAPIOn(t, func(c *server.Config, _ *store.Store) {
+		if change != nil {
+			change(c)
+		}
+	})
+}
+
+func newAPIOn(t *testing.T, change func(*server.Config, *store.Store)) (*httptest.Server, *store.Store) {
+	t.Helper()
 	st, err := store.Open(context.Background(), store.NewMemory(), store.Options{NewEventID: uuid.NewString})
 	if err != nil {
 		t.Fatal(err)
@@ -45,9 +54,7 @@ func newAPI(t *testing.T, change func(*server.Config)) (*httptest.Server, *store
 		t.Fatal(err)
 	}
 	cfg := server.Config{Region: "us-east-1", Account: account}
-	if change != nil {
-		change(&cfg)
-	}
+	change(&cfg, st)
 	ts := httptest.NewUnstartedServer(server.New(st, cfg))
 	ts.Listener = server.CorkedListener(ts.Listener)
 	ts.Config.ConnContext = server.NewHTTPServer(nil).ConnContext

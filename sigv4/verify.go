@@ -17,9 +17,9 @@ import (
 // seconds count, as the messages show them.
 func (s *Signature) CheckTime(now time.Time) error {
 	now = now.UTC().Truncate(time.Second)
-	stamp := s.Time.Format(isoBasic)
+	stamp := func() string { return s.Time.Format(isoBasic) }
 	if latest := now.Add(Skew); s.Time.After(latest) {
-		return &Error{NotYetCurrent, stamp + " is still later than " + latest.Format(isoBasic) + " (" + now.Format(isoBasic) + " + 15 min.)"}
+		return &Error{NotYetCurrent, stamp() + " is still later than " + latest.Format(isoBasic) + " (" + now.Format(isoBasic) + " + 15 min.)"}
 	}
 	kind, life, unit := Expired, Skew, "15 min."
 	if s.Presigned {
@@ -29,7 +29,7 @@ func (s *Signature) CheckTime(now time.Time) error {
 		life, unit = s.Expires, strconv.Itoa(int(s.Expires/time.Second))+" sec."
 	}
 	if earliest := now.Add(-life); s.Time.Before(earliest) {
-		return &Error{kind, stamp + " is now earlier than " + earliest.Format(isoBasic) + " (" + now.Format(isoBasic) + " - " + unit + ")"}
+		return &Error{kind, stamp() + " is now earlier than " + earliest.Format(isoBasic) + " (" + now.Format(isoBasic) + " - " + unit + ")"}
 	}
 	return nil
 }

@@ -1,7 +1,10 @@
 package state
 
 import (
+	"bytes"
 	"fmt"
+	"slices"
+	"sync"
 
 	"github.com/fxamacker/cbor/v2"
 )
@@ -12,7 +15,7 @@ const recordVersion = 1
 
 var (
 	// Times are texts: as a number of seconds they would come back changed.
-	encMode = must(cbor.EncOptions{Time: cbor.TimeRFC3339NanoUTC, Sort: cbor.SortNone}.EncMode())
+	encMode = must(cbor.EncOptions{Time: cbor.TimeRFC3339NanoUTC, Sort: cbor.SortNone}.UserBufferEncMode())
 	decMode = must(cbor.DecOptions{MaxArrayElements: 1 << 24, MaxMapPairs: 1 << 24, DupMapKey: cbor.DupMapKeyQuiet}.DecMode())
 )
 
@@ -23,13 +26,18 @@ func must[T any](v T, err error) T {
 	return v
 }
 
+var encoders = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 // Encode gives the stored form of a row.
 func Encode(row any) []byte {
-	b, err := encMode.Marshal(row)
-	if err != nil {
+	b := encoders.Get().(*bytes.Buffer)
+	defer encoders.Put(b)
+	b.Reset()
+	b.WriteByte(recordVersion)
+	if err := encMode.MarshalToBuffer(row, b); err != nil {
 		panic(fmt.Sprintf("state: record %T cannot be encoded: %v", row, err))
 	}
-	return append([]byte{recordVersion}, b...)
+	return slices.Clone(b.Bytes())
 }
 
 func decodeRecord(data []byte, row any) error {

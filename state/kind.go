@@ -194,11 +194,17 @@ func (k *Kind[K, T]) replace(t *table[T], id string, row *T) (old *T) {
 	} else {
 		old, _ = t.rows.Set(id, row)
 	}
-	if old != nil {
-		k.eachAttr(old, func(i int, attr string) { t.indexes[i].Delete(entry[T]{attr: attr, id: id}) })
-	}
 	if row != nil {
 		k.eachAttr(row, func(i int, attr string) { t.indexes[i].Set(entry[T]{attr, id, row}) })
+	}
+	if old != nil && old != row {
+		// What both have was replaced above.
+		k.eachAttr(old, func(i int, attr string) {
+			e := entry[T]{attr: attr, id: id}
+			if found, ok := t.indexes[i].Get(e); ok && found.row == old {
+				t.indexes[i].Delete(e)
+			}
+		})
 	}
 	return old
 }

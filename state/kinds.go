@@ -78,9 +78,11 @@ var (
 	// GroupsByRef finds the groups with a rule that refers to another group or
 	// to a prefix list, by its id.
 	GroupsByRef = &Index[vpc.SecurityGroup]{2, func(g *vpc.SecurityGroup, yield func(string)) {
+		last := ""
 		for i := range g.Rules {
-			if ref := g.Rules[i].Peer.Ref; ref != "" {
+			if ref := g.Rules[i].Peer.Ref; ref != last && ref != "" {
 				yield(ref)
+				last = ref
 			}
 		}
 	}}

@@ -436,13 +436,14 @@ func (e *Etcd) Dump(ctx context.Context, visit func(key string, value []byte) er
 	return head, err
 }
 
-// pageBytes is what a page of keys should hold.
-const pageBytes = 1 << 20
+// pageBytes is what a page of keys should hold. Pages are large because etcd
+// counts, for each, all the keys that are still to come.
+const pageBytes = 8 << 20
 
 // pages reads a range of keys at one revision of etcd, in pages whose bytes
 // stay near pageBytes however large the values are.
 func (e *Etcd) pages(ctx context.Context, from, end string, at int64, page func(*clientv3.GetResponse) error) error {
-	for limit := 64; ; {
+	for limit := 256; ; {
 		resp, err := e.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithLimit(int64(limit)), clientv3.WithRev(at))
 		if err != nil {
 			return err
@@ -459,7 +460,7 @@ func (e *Etcd) pages(ctx context.Context, from, end string, at int64, page func(
 		for _, kv := range resp.Kvs {
 			size += len(kv.Key) + len(kv.Value)
 		}
-		limit = max(1, min(n*pageBytes/max(size, 1), 2*limit, 4096))
+		limit = max(1, min(n*pageBytes/max(size, 1), 4*limit, 32<<10))
 	}
 }
 

@@ -6,209 +6,40 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
-	"net"
-	"net/url"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	clientv3 "go.etcd.io/etcd/client/v3"
 	"go.etcd.io/etcd/server/v3/embed"
-	"go.etcd.io/etcd/server/v3/etcdserver/api/v3client"
-	"go.uber.org/zap"
 
 	"moat/state"
 	"moat/state/statetest"
 	"moat/store"
+	"moat/test/etcdtest"
 )
 
-// An etcdServer is an etcd that others connect to, on a socket in a directory.
+// An etcdServer is an etcd to open as a cluster.
 type etcdServer struct {
-	t      *testing.T
-	socket string
-	cfg    *embed.Config
-	e      *embed.Etcd
+	*etcdtest.Server
+	t *testing.T
 }
 
 func startEtcd(t *testing.T, change ...func(*embed.Config)) *etcdServer {
 	t.Helper()
-	// A socket's name has room for 108 bytes: t.TempDir is too long.
-	dir, err := os.MkdirTemp("", "moat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	s := &etcdServer{t: t, socket: filepath.Join(dir, "client")}
-	cfg := embed.NewConfig()
-	cfg.Name = "test"
-	cfg.InitialCluster = cfg.InitialClusterFromName(cfg.Name)
-	cfg.Dir = filepath.Join(dir, "data")
-	cfg.ListenPeerUrls = nil
-	cfg.ListenClientUrls = []url.URL{{Scheme: "unix", Path: s.socket}}
-	cfg.AdvertiseClientUrls = cfg.ListenClientUrls
-	cfg.TickMs, cfg.ElectionMs = 10, 100
-	cfg.UnsafeNoFsync = true
-	cfg.ZapLoggerBuilder = embed.NewZapLoggerBuilder(zap.NewNop())
-	for _, f := range change {
-		f(cfg)
-	}
-	s.cfg = cfg
-	s.start()
-	t.Cleanup(s.stop)
-	return s
+	return &etcdServer{etcdtest.Start(t, change...), t}
 }
 
-func (s *etcdServer) start() {
+func (s *etcdServer) open() store.Log { return s.openAt(s.Endpoint()) }
+
+func (s *etcdServer) openAt(endpoint string) store.Log {
 	s.t.Helper()
-	c := *s.cfg
-	e, err := embed.StartEtcd(&c)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	<-e.Server.ReadyNotify()
-	s.e = e
-}
-
-func (s *etcdServer) stop() {
-	if s.e != nil {
-		s.e.Close()
-		s.e = nil
-	}
-}
-
-func (s *etcdServer) open() store.Log {
-	s.t.Helper()
-	return s.openAt(s.socket)
-}
-
-func (s *etcdServer) openAt(socket string) store.Log {
-	s.t.Helper()
-	log, err := store.OpenCluster(s.t.Context(), store.Cluster{Endpoints: []string{"unix://" + socket}}, slog.New(slog.DiscardHandler))
+	log, err := store.OpenCluster(s.t.Context(), store.Cluster{Endpoints: []string{endpoint}}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		s.t.Fatal(err)
 	}
 	return log
-}
-
-// compact forgets etcd's own history up to now, as every cluster does in time.
-func (s *etcdServer) compact() {
-	s.t.Helper()
-	c := v3client.New(s.e.Server)
-	resp, err := c.Get(s.t.Context(), "x")
-	if err == nil {
-		_, err = c.Compact(s.t.Context(), resp.Header.Revision, clientv3.WithCompactPhysical())
-	}
-	if err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// put writes what is no business of moat's own.
-func (s *etcdServer) put(key, value string) {
-	s.t.Helper()
-	if _, err := v3client.New(s.e.Server).Put(s.t.Context(), key, value); err != nil {
-		s.t.Fatal(err)
-	}
-}
-
-// A proxy stands between a store and etcd.
-type proxy struct {
-	t        *testing.T
-	socket   string
-	upstream string
-	l        net.Listener
-
-	mu    sync.Mutex
-	conns []net.Conn
-	down  bool // nobody gets through
-	deaf  bool // what etcd says is lost
-	mute  bool // what is said to etcd is lost
-}
-
-func (s *etcdServer) proxy() *proxy {
-	s.t.Helper()
-	p := &proxy{t: s.t, socket: filepath.Join(filepath.Dir(s.socket), "proxy"), upstream: s.socket}
-	var err error
-	if p.l, err = net.Listen("unix", p.socket); err != nil {
-		s.t.Fatal(err)
-	}
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for {
-			c, err := p.l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() { p.serve(c) })
-		}
-	})
-	s.t.Cleanup(func() {
-		p.l.Close()
-		p.cut(func() { p.down = true })
-		wg.Wait()
-	})
-	return p
-}
-
-func (p *proxy) serve(c net.Conn) {
-	defer c.Close()
-	p.mu.Lock()
-	if p.down {
-		p.mu.Unlock()
-		return
-	}
-	up, err := net.Dial("unix", p.upstream)
-	if err != nil {
-		p.mu.Unlock()
-		return
-	}
-	p.conns = append(p.conns, c, up)
-	p.mu.Unlock()
-	defer up.Close()
-	go p.copy(c, up, &p.deaf)
-	p.copy(up, c, &p.mute)
-}
-
-func (p *proxy) copy(to, from net.Conn, lost *bool) {
-	defer to.Close()
-	buf := make([]byte, 32<<10)
-	for {
-		n, err := from.Read(buf)
-		if err != nil {
-			return
-		}
-		p.mu.Lock()
-		drop := *lost
-		p.mu.Unlock()
-		if drop {
-			continue
-		}
-		if _, err := to.Write(buf[:n]); err != nil {
-			return
-		}
-	}
-}
-
-func (p *proxy) set(f func()) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	f()
-}
-
-// cut ends every connection; f is called when all are gone and before there
-// are new ones.
-func (p *proxy) cut(f func()) {
-	p.set(func() {
-		for _, c := range p.conns {
-			c.Close()
-		}
-		p.conns = nil
-		f()
-	})
 }
 
 // A hookedLog tells of what is asked of it.
@@ -303,15 +134,15 @@ func TestServersSeeEachOther(t *testing.T) {
 // With local reads a view may be behind; a write is judged as ever.
 func TestLocalReads(t *testing.T) {
 	c := startEtcd(t)
-	p := c.proxy()
+	p := c.Proxy()
 	a := openStore(t, c.open())
-	b := openStore(t, c.openAt(p.socket), func(o *store.Options) { o.LocalReads = true })
-	p.cut(func() { p.down = true })
+	b := openStore(t, c.openAt(p.Endpoint()), func(o *store.Options) { o.LocalReads = true })
+	p.Cut(func() { p.Down = true })
 	a.do(count)
 	if v := b.view(); v.Rev != 0 {
 		t.Errorf("a server that is cut off knows revision %d", v.Rev)
 	}
-	p.set(func() { p.down = false })
+	p.Set(func() { p.Down = false })
 	if out, rev := b.do(count); out != int64(1) || rev != 2 {
 		t.Errorf("its write saw %v calls and is revision %d, want 1 and 2", out, rev)
 	}
@@ -373,20 +204,20 @@ func TestServersThatWriteAtOnce(t *testing.T) {
 // state anew, once.
 func TestFallingBehindACompaction(t *testing.T) {
 	c := startEtcd(t)
-	p := c.proxy()
-	log := &hookedLog{Log: c.openAt(p.socket)}
+	p := c.Proxy()
+	log := &hookedLog{Log: c.openAt(p.Endpoint())}
 	a, b := openStore(t, c.open()), openStore(t, log)
 	r := rand.New(rand.NewPCG(4, 4))
 	for range 20 {
 		a.do(randomChanges(r, 10))
 	}
 	b.view()
-	p.cut(func() { p.down = true })
+	p.Cut(func() { p.Down = true })
 	for range 20 {
 		a.do(randomChanges(r, 10))
 	}
-	c.compact()
-	p.set(func() { p.down = false })
+	c.Compact()
+	p.Set(func() { p.Down = false })
 	until(t, "the server that was cut off has all", func() bool { return b.Latest().Rev == 40 })
 	if diff := statetest.Diff(statetest.Rows(a.Latest()), statetest.Rows(b.Latest())); diff != "" {
 		t.Error(diff)
@@ -402,17 +233,17 @@ func TestFallingBehindACompaction(t *testing.T) {
 // compact loads once and then waits; it does not load again and again.
 func TestAnIdleServerAfterACompaction(t *testing.T) {
 	c := startEtcd(t)
-	p := c.proxy()
-	log := &hookedLog{Log: c.openAt(p.socket)}
+	p := c.Proxy()
+	log := &hookedLog{Log: c.openAt(p.Endpoint())}
 	b := openStore(t, log)
 	b.do(put("web"))
 	for round := range 3 {
 		for range 3 {
-			c.put("others", "write")
+			c.Put("others", "write")
 		}
-		c.compact()
-		p.cut(func() {})
-		c.put("others", "more")
+		c.Compact()
+		p.Cut(func() {})
+		c.Put("others", "more")
 		until(t, "the server has asked again", func() bool { b.view(); return log.loads.Load() >= int64(2+round) })
 	}
 	time.Sleep(500 * time.Millisecond) // etcd answers a watch it cannot serve ten times a second
@@ -428,9 +259,9 @@ func TestAnIdleServerAfterACompaction(t *testing.T) {
 func TestStartingOnACompactedCluster(t *testing.T) {
 	c := startEtcd(t)
 	for range 5 {
-		c.put("others", "write")
+		c.Put("others", "write")
 	}
-	c.compact()
+	c.Compact()
 	log := &hookedLog{Log: c.open()}
 	a, b := openStore(t, c.open()), openStore(t, log)
 	a.do(put("web"))
@@ -450,7 +281,7 @@ func TestACompactionWhileLoading(t *testing.T) {
 	log := &hookedLog{Log: c.open()}
 	once := sync.OnceFunc(func() {
 		a.do(put("late"))
-		c.compact()
+		c.Compact()
 	})
 	log.onPage = once
 	b := openStore(t, log)
@@ -468,7 +299,7 @@ func TestRecordsChangedByHand(t *testing.T) {
 	log := &hookedLog{Log: c.open()}
 	b := openStore(t, log)
 	b.do(put("web"))
-	c.put("/moat/state/us-east-1/123456789012/sg/sg-hand", string(state.Encode(group("hand"))))
+	c.Put("/moat/state/us-east-1/123456789012/sg/sg-hand", string(state.Encode(group("hand"))))
 	until(t, "the row is there", func() bool { return has(b.Latest(), "hand") })
 	time.Sleep(500 * time.Millisecond)
 	if n := log.loads.Load(); n != 2 {
@@ -526,12 +357,12 @@ func TestRecordsOfANewerMoat(t *testing.T) {
 // they succeed, without a restart.
 func TestEtcdGoesAwayAndComesBack(t *testing.T) {
 	c := startEtcd(t)
-	p := c.proxy()
-	a := openStore(t, c.openAt(p.socket), func(o *store.Options) { o.Patience = time.Second })
-	b := openStore(t, c.openAt(p.socket))
+	p := c.Proxy()
+	a := openStore(t, c.openAt(p.Endpoint()), func(o *store.Options) { o.Patience = time.Second })
+	b := openStore(t, c.openAt(p.Endpoint()))
 	a.do(put("before"))
-	p.cut(func() { p.down = true }) // etcd stops at once when nobody is connected
-	c.stop()
+	p.Cut(func() { p.Down = true }) // etcd stops at once when nobody is connected
+	c.Stop()
 	began := time.Now()
 	if _, err := a.View(t.Context()); !errors.Is(err, store.ErrNoAnswer) {
 		t.Errorf("a read gives %v", err)
@@ -550,8 +381,8 @@ func TestEtcdGoesAwayAndComesBack(t *testing.T) {
 	if _, err := a.View(soon); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("a caller with less patience gets %v", err)
 	}
-	c.start()
-	p.set(func() { p.down = false })
+	c.Start()
+	p.Set(func() { p.Down = false })
 	until(t, "writes succeed again", func() bool {
 		_, _, err := a.Write(t.Context(), write(put("after")))
 		return err == nil
@@ -579,12 +410,12 @@ func TestUnknownOutcome(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			etcd := startEtcd(t)
-			p := etcd.proxy()
+			p := etcd.Proxy()
 			armed := atomic.Bool{}
 			inAppend := make(chan struct{}, 16)
-			log := &hookedLog{Log: etcd.openAt(p.socket), beforeAppend: func(*store.Batch) {
+			log := &hookedLog{Log: etcd.openAt(p.Endpoint()), beforeAppend: func(*store.Batch) {
 				if armed.Swap(false) {
-					p.set(func() { p.deaf, p.mute = c.deaf, !c.deaf })
+					p.Set(func() { p.Deaf, p.Mute = c.deaf, !c.deaf })
 					inAppend <- struct{}{}
 				}
 			}}
@@ -614,7 +445,7 @@ func TestUnknownOutcome(t *testing.T) {
 				for range c.meanwhile {
 					b.do(count)
 				}
-				p.cut(func() { p.deaf, p.mute = false, false })
+				p.Cut(func() { p.Deaf, p.Mute = false, false })
 				total += calls + c.meanwhile
 				for range calls {
 					got := <-answers
@@ -641,8 +472,8 @@ func TestUnknownOutcome(t *testing.T) {
 // The same with connections that end at any moment, under load of two servers.
 func TestConnectionsThatEndAtAnyMoment(t *testing.T) {
 	etcd := startEtcd(t)
-	p := etcd.proxy()
-	ds := []*db{openStore(t, etcd.openAt(p.socket)), openStore(t, etcd.open())}
+	p := etcd.Proxy()
+	ds := []*db{openStore(t, etcd.openAt(p.Endpoint())), openStore(t, etcd.open())}
 	stop := make(chan struct{})
 	var done atomic.Int64
 	var wg sync.WaitGroup
@@ -675,9 +506,9 @@ func TestConnectionsThatEndAtAnyMoment(t *testing.T) {
 	cuts := 0
 	for end := time.Now().Add(3 * time.Second); time.Now().Before(end); cuts++ {
 		time.Sleep(time.Duration(r.IntN(60)) * time.Millisecond)
-		p.set(func() { p.deaf, p.mute = r.IntN(2) == 0, r.IntN(4) == 0 })
+		p.Set(func() { p.Deaf, p.Mute = r.IntN(2) == 0, r.IntN(4) == 0 })
 		time.Sleep(time.Duration(r.IntN(5)) * time.Millisecond)
-		p.cut(func() { p.deaf, p.mute = false, false })
+		p.Cut(func() { p.Deaf, p.Mute = false, false })
 	}
 	close(stop)
 	wg.Wait()

@@ -296,8 +296,12 @@ func (s *Store) commitLoop(ctx context.Context) {
 	}
 }
 
-// maxBatch bounds how many calls wait for one disk sync.
-const maxBatch = 512
+// maxBatch bounds how many calls wait for one disk sync, and batchBytes what
+// they write together: etcd keeps its last batches in memory.
+const (
+	maxBatch   = 512
+	batchBytes = 1 << 20
+)
 
 // commit answers the first calls of waiting, as many as fit into one
 // transaction, and gives their number.
@@ -408,7 +412,7 @@ func (s *Store) plan(p *published, waiting []*write) (n int, stage *state.Stage,
 		}
 		add.Entries = append(add.Entries, BookEntry{Audit, Entry{ev.Rev, encodeEntry(&ev)}})
 		grown := add.size()
-		if n > 0 && (size.Ops+grown.Ops > limits.Ops || size.Bytes+grown.Bytes > limits.Bytes) {
+		if n > 0 && (size.Ops+grown.Ops > limits.Ops || size.Bytes+grown.Bytes > min(limits.Bytes, batchBytes)) {
 			break // the rest waits for the next batch
 		}
 		size.Ops, size.Bytes = size.Ops+grown.Ops, size.Bytes+grown.Bytes

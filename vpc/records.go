@@ -212,6 +212,9 @@ type Device struct {
 	Workload bool `cbor:"4,keyasint,omitempty"`
 	// Observe judges and counts, and drops nothing.
 	Observe bool `cbor:"5,keyasint,omitempty"`
+	// Until is when a device that is enforced on trial observes again; zero for
+	// one that is not.
+	Until time.Time `cbor:"6,keyasint,omitzero"`
 }
 
 // A PrefixList is a managed prefix list with the versions that are kept.

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"testing"
+	"time"
 
 	"moat/dataplane"
 	"moat/flow"
@@ -134,6 +135,7 @@ func Run(t *testing.T, newHost func(t *testing.T) *Host) {
 		{"ModeAWSSpares", modeAWS},
 		{"Members", members},
 		{"Observe", observe},
+		{"Trial", trial},
 		{"BindTwice", bindTwice},
 		{"BindRefused", bindRefused},
 		{"NoDevice", noDevice},
@@ -356,6 +358,26 @@ func observe(b *bench) {
 	}
 	b.must(b.plane.Bind(b.ctx, b.binding(web, webDevice)))
 	b.want(false, "once it is enforced", syn(client4, 81, b.fresh()))
+}
+
+func trial(b *bench) {
+	b.bindWeb()
+	b.apply(rules(anyWeb))
+	bind := b.binding(web, webDevice)
+	bind.Until = time.Now().Add(time.Hour)
+	b.must(b.plane.Bind(b.ctx, bind))
+	b.want(false, "while it is on trial", syn(client4, 81, b.fresh()))
+	bind.Until = time.Now().Add(2 * time.Second)
+	b.must(b.plane.Bind(b.ctx, bind))
+	b.want(false, "a moment before the trial ends", syn(client4, 81, b.fresh()))
+	b.must(b.plane.Close())
+	time.Sleep(time.Until(bind.Until) + 1500*time.Millisecond) // the kernel's clock is all there is to wait for
+	b.want(true, "after the trial, with nobody there", syn(client4, 81, b.fresh()))
+	b.open()
+	b.must(b.plane.Bind(b.ctx, bind))
+	b.want(true, "after the trial, bound again", syn(client4, 81, b.fresh()))
+	b.must(b.plane.Bind(b.ctx, b.binding(web, webDevice)))
+	b.want(false, "confirmed after all", syn(client4, 81, b.fresh()))
 }
 
 func bindTwice(b *bench) {

@@ -195,8 +195,8 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]bool, *sta
 		}
 		block, ok := have.blocks[w.ID]
 		if !ok || !sameAddresses(before, w) {
-			if ok {
-				u.after = append(u.after, func() { p.arena.release(block) })
+			if before := block; ok {
+				u.after = append(u.after, func() { p.arena.release(before) })
 			}
 			if block, err = p.place(u, blockIn(w)); err != nil {
 				return nil, nil, err

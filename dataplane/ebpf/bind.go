@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
@@ -39,6 +40,7 @@ type bound struct {
 	dataplane.Binding
 	bpfBinding
 	number uint32
+	until  uint32       // seconds of now from which on it observes; 0 for none
 	links  [2]link.Link // by direction; nil of clsact
 }
 
@@ -89,6 +91,7 @@ func (p *Plane) bind(b dataplane.Binding) error {
 		if b.Observe {
 			now.Flags |= deviceObserve
 		}
+		now.until = p.trial(b.Until)
 		if b.Side == dataplane.Workload {
 			now.Flags |= deviceWorkload
 		}
@@ -161,6 +164,9 @@ func device(b *dataplane.Binding) (netlink.Link, error) {
 	} else {
 		l, err = netlink.LinkByIndex(b.Index)
 	}
+	if gone := (netlink.LinkNotFoundError{}); errors.As(err, &gone) {
+		return nil, fmt.Errorf("%w: %w", dataplane.ErrNoDevice, err)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -187,6 +193,9 @@ func within(path string, f func(ns uint32) error) error {
 		runtime.LockOSThread()
 		done <- func() error {
 			h, err := os.Open(path)
+			if errors.Is(err, os.ErrNotExist) {
+				return fmt.Errorf("network namespace: %w: %w", dataplane.ErrNoDevice, err)
+			}
 			if err != nil {
 				return fmt.Errorf("open network namespace: %w", err)
 			}
@@ -212,12 +221,22 @@ func inode(path string) (uint32, error) {
 	return uint32(s.Ino), nil
 }
 
+// trial gives the time of the programs' clock after which a device that is
+// enforced on trial observes; 0 for one that is not.
+func (p *Plane) trial(until time.Time) uint32 {
+	if until.IsZero() {
+		return 0
+	}
+	left := max(0, int64(time.Until(until)/time.Second))
+	return max(1, p.now()+uint32(min(left, 1<<30)))
+}
+
 // record writes what the programs and the next process need to know.
 func (p *Plane) record(b *bound) error {
 	if err := p.maps.Bindings.Put(b.number, b.bpfBinding); err != nil {
 		return err
 	}
-	return p.maps.Devices.Put(b.key(), bpfDevice{Eni: b.number, Flags: b.Flags})
+	return p.maps.Devices.Put(b.key(), bpfDevice{Eni: b.number, Flags: b.Flags, Until: b.until})
 }
 
 // otherMoat fails if another identity has the device.
@@ -435,6 +454,11 @@ func (p *Plane) restoreBindings() error {
 			Device: text(r.Device[:]), Index: int(r.Index), Netns: text(r.NetnsPath[:]), Observe: r.Flags&deviceObserve != 0}}
 		if r.Flags&deviceWorkload != 0 {
 			b.Side = dataplane.Workload
+		}
+		var d bpfDevice
+		if p.maps.Devices.Lookup(b.key(), &d) == nil && d.Until != 0 {
+			b.until = d.Until
+			b.Binding.Until = time.Now().Add(time.Duration(int32(d.Until-p.now())) * time.Second)
 		}
 		p.bound[b.Binding.Interface] = b
 		p.numbers[b.Binding.Interface] = n

@@ -3,6 +3,7 @@ package ebpf
 import (
 	"context"
 	"encoding/binary"
+
 	"fmt"
 	"time"
 	"unsafe"
@@ -40,7 +41,7 @@ func (p *Plane) eachFlow(f func(k bpfFlow6Key, six bool, v bpfFlowValue) bool) e
 	err := batches(p.maps.Flows4, func(keys []bpfFlow4Key, values []bpfFlowValue) bool {
 		for i := range keys {
 			var k bpfFlow6Key
-			*(*bpfFlow4Key)(unsafe.Pointer(&k)) = keys[i]
+			*flow4(&k) = keys[i]
 			if on = f(k, false, values[i]); !on {
 				return false
 			}
@@ -65,7 +66,7 @@ func proto(k *bpfFlow6Key, six bool) uint8 {
 	if six {
 		return k.Proto
 	}
-	return (*bpfFlow4Key)(unsafe.Pointer(k)).Proto
+	return flow4(k).Proto
 }
 
 // tend has the kernel do something with flows, and calls cut for those that
@@ -194,7 +195,16 @@ func patience(r *bpfRules, proto uint8, six bool, bits uint32) uint32 {
 func (p *Plane) sweep(narrowed map[uint32]bool) {
 	p.sweeping.Lock()
 	defer p.sweeping.Unlock()
+	// A device that observes loses no flow.
+	p.mu.Lock()
+	for _, b := range p.bound {
+		if b.Flags&deviceObserve != 0 || b.until != 0 && int32(p.now()-b.until) >= 0 {
+			delete(narrowed, b.number)
+		}
+	}
+	p.mu.Unlock()
 	side := p.epoch()
+	var cut [2][]bpfFlow6Key
 	p.some(tendJudge, func(k *bpfFlow6Key, six bool, v *bpfFlowValue) bool {
 		if !narrowed[k.Eni] || v.Bits&flowCut != 0 {
 			return false
@@ -204,12 +214,102 @@ func (p *Plane) sweep(narrowed map[uint32]bool) {
 			dir = dirOut
 		}
 		return v.Gen != p.enis[k.Eni].Side[side].Gen[dir]
-	}, p.provoke)
+	}, func(k bpfFlow6Key, six bool) {
+		i := 0
+		if six {
+			i = 1
+		}
+		cut[i] = append(cut[i], k)
+	})
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for i := range cut {
+		for _, k := range cut[i] {
+			if !p.closed {
+				p.provoke(k, i == 1)
+			}
+		}
+	}
+}
+
+// skb is struct __sk_buff, as far as a test run takes it.
+type skb struct {
+	_       [2]uint32
+	Mark    uint32
+	_       [7]uint32
+	Ifindex uint32
+	_       uint32
+	CB      [5]uint32
 }
 
 // provoke makes the workload answer in a TCP connection that was cut, so that
-// the answer's numbers make the resets that both peers believe.
-func (p *Plane) provoke(k bpfFlow6Key, six bool) {}
+// the answer's numbers make the resets that both peers believe: it gets a bare
+// acknowledgement of nothing, as from its peer. The caller holds mu.
+func (p *Plane) provoke(k bpfFlow6Key, six bool) {
+	if proto(&k, six) != 6 {
+		return
+	}
+	n, packet := k.Eni, []byte(nil)
+	var s bpfEniState
+	if p.maps.EniStates.Lookup(n, &s) != nil || s.Mac == [8]uint8{} {
+		return
+	}
+	var b *bound
+	for _, x := range p.bound {
+		if x.number == n {
+			b = x
+		}
+	}
+	if b == nil || b.Flags&deviceL3 != 0 {
+		return
+	}
+	packet = append(packet, s.Mac[:6]...)
+	packet = append(packet, 2, 0, 0, 0, 0, 0)
+	ports := make([]byte, 4)
+	if six {
+		packet = append(packet, 0x86, 0xdd, 0x60, 0, 0, 0, 0, 20, 6, 64)
+		packet = append(append(packet, k.Remote[:]...), k.Local[:]...)
+		binary.NativeEndian.PutUint16(ports, k.RportBe)
+		binary.NativeEndian.PutUint16(ports[2:], k.LportBe)
+	} else {
+		f := flow4(&k)
+		packet = append(packet, 8, 0, 0x45, 0, 0, 40, 0, 0, 0x40, 0, 64, 6, 0, 0)
+		packet = binary.NativeEndian.AppendUint32(packet, f.RemoteBe)
+		packet = binary.NativeEndian.AppendUint32(packet, f.LocalBe)
+		binary.NativeEndian.PutUint16(ports, f.RportBe)
+		binary.NativeEndian.PutUint16(ports[2:], f.LportBe)
+		binary.BigEndian.PutUint16(packet[24:], checksum(packet[14:34], 0))
+	}
+	addrs := packet[len(packet)-8:]
+	if six {
+		addrs = packet[len(packet)-32:]
+	}
+	tcp := append(ports, 0x4d, 0x6f, 0x61, 0x74, 0, 0, 0, 0, 0x50, seenACK, 0, 0, 0, 0, 0, 0)
+	binary.BigEndian.PutUint16(tcp[16:], checksum(append(tcp[:20:20], addrs...), 6+20))
+	packet = append(packet, tcp...)
+	ctx := skb{Ifindex: b.bpfBinding.Index}
+	if b.Flags&deviceWorkload != 0 {
+		ctx.CB[0] = 1
+	}
+	within(b.Binding.Netns, func(ns uint32) error {
+		if ns != b.bpfBinding.Netns {
+			return nil
+		}
+		_, err := p.inject.Run(&ebpf.RunOptions{Data: packet, Context: ctx})
+		return err
+	})
+}
+
+// checksum is the Internet's.
+func checksum(b []byte, sum uint32) uint16 {
+	for i := 0; i+1 < len(b); i += 2 {
+		sum += uint32(binary.BigEndian.Uint16(b[i:]))
+	}
+	for sum>>16 != 0 {
+		sum = sum&0xffff + sum>>16
+	}
+	return ^uint16(sum)
+}
 
 // Stats reports what was counted since the interfaces were bound.
 func (p *Plane) Stats(ctx context.Context) (*dataplane.Stats, error) {
@@ -276,4 +376,5 @@ const WouldDrop = "would_drop"
 var reasons = [14]string{"no_ruleset", "no_rule", "malformed", "fragment", "vlan", "protocol", "spoofed", "extensions",
 	"flow_allowance", "half_open_allowance", "table_full", "cut", "internal", "arp_spoofed"}
 
-var _ = binary.BigEndian
+// flow4 gives the IPv4 key in the beginning of a key.
+func flow4(k *bpfFlow6Key) *bpfFlow4Key { return (*bpfFlow4Key)(unsafe.Pointer(k)) }

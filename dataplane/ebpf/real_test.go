@@ -148,7 +148,7 @@ func serve(t testing.TB, ns, network, addr string) {
 func dial(t testing.TB, ns, network, addr string) (c net.Conn, err error) {
 	t.Helper()
 	err = in(t, ns, func() error {
-		c, err = net.DialTimeout(network, addr, 700*time.Millisecond)
+		c, err = net.DialTimeout(network, addr, 400*time.Millisecond)
 		return err
 	})
 	return c, err
@@ -225,7 +225,9 @@ func isTimeout(err error) bool {
 	return errors.As(err, &e) && e.Timeout()
 }
 
-func isReset(err error) bool { return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE) }
+func isReset(err error) bool {
+	return errors.Is(err, syscall.ECONNRESET) || errors.Is(err, syscall.EPIPE)
+}
 
 // Every way to attach, and each end of the link.
 func TestRealPackets(t *testing.T) {
@@ -339,6 +341,26 @@ func (l *lab) test(t *testing.T, p *Plane, restart func() *Plane) {
 		if i%2 == 1 && err != nil {
 			t.Errorf("connection to %s, whose rule is there: %v", c.RemoteAddr(), err)
 		}
+	}
+	// An idle connection is cut as well, at both ends.
+	for i, a := range []string{"10.0.0.5:81", "[2001:db8::5]:81"} {
+		if conns[2*i], err = dial(t, l.client, "tcp", a); err != nil {
+			t.Fatal(err)
+		}
+		defer conns[2*i].Close()
+		if err := echo(conns[2*i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	apply(t, p, rules(t, "in tcp 82 from 10.1.0.0/16"))
+	for _, c := range conns {
+		c.SetReadDeadline(time.Now().Add(time.Second))
+		if _, err := c.Read(make([]byte, 1)); !isReset(err) {
+			t.Errorf("idle connection to %s after its rule went: %v, want a reset", c.RemoteAddr(), err)
+		}
+	}
+	if out, err := exec.Command("ip", "netns", "exec", l.workload, "ss", "-Htn", "state", "established").Output(); err != nil || len(out) > 0 {
+		t.Errorf("the workload's end of them lives: %s %v", out, err)
 	}
 	if err := reach("tcp", "10.0.0.5:80"); !isTimeout(err) {
 		t.Errorf("a new connection after the revoke: %v, want a timeout", err)

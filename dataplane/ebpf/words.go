@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"maps"
 	"math"
 	"net/netip"
 	"slices"
@@ -18,8 +19,6 @@ import (
 const (
 	policyWords = 4
 	blockWords  = 3
-	open4       = 1
-	open6       = 2
 	setGroups   = 64
 	maxX        = 0xffffff
 )
@@ -72,6 +71,7 @@ func spans(out []span, r *ruleset.Rule, n uint32) []span {
 // disjoint gives spans that do not overlap and allow the same; where several
 // rules do, the first of them has it.
 func disjoint(in []span) []span {
+	in = slices.Clone(in)
 	slices.SortFunc(in, func(a, b span) int { return cmp.Or(cmp.Compare(a.lo, b.lo), cmp.Compare(a.rule, b.rule)) })
 	var out []span
 	var active []span
@@ -248,17 +248,17 @@ func policyIn(p *ruleset.Policy, group func(vpc.GroupID) uint32, counter func(vp
 		return at
 	}
 	var prefixes []netip.Prefix
-	var any [2]uint32
+	var any [2]uint32 // places of the port sets of 0.0.0.0/0 and ::/0
 	var flags uint64
-	for pre, s := range byPrefix {
-		if pre.Bits() > 0 {
-			prefixes = append(prefixes, pre)
-		} else if i := pre.Addr().BitLen() / 128; true {
-			any[i] = set(slices.Clone(s))
-			if opens(s) {
-				flags |= 1 << i
-			}
+	for i, pre := range []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)} {
+		any[i] = set(byPrefix[pre])
+		if opens(byPrefix[pre]) {
+			flags |= 1 << i
 		}
+		delete(byPrefix, pre)
+	}
+	for pre := range byPrefix {
+		prefixes = append(prefixes, pre)
 	}
 	slices.SortFunc(prefixes, comparePrefixes)
 	t := tableOf(prefixes, func(within []int) uint32 {
@@ -270,8 +270,8 @@ func policyIn(p *ruleset.Policy, group func(vpc.GroupID) uint32, counter func(vp
 	})
 	type groupSet struct{ number, set uint32 }
 	var groups []groupSet
-	for id, s := range byGroup {
-		if at := set(s); at != 0 {
+	for _, id := range slices.Sorted(maps.Keys(byGroup)) {
+		if at := set(byGroup[id]); at != 0 {
 			groups = append(groups, groupSet{group(id), at})
 		}
 	}
@@ -314,7 +314,7 @@ func policyIn(p *ruleset.Policy, group func(vpc.GroupID) uint32, counter func(vp
 // opens reports whether spans have every port of TCP and of UDP.
 func opens(s []span) bool {
 	covered := func(lo, hi uint32) bool {
-		for _, d := range disjoint(slices.Clone(s)) {
+		for _, d := range disjoint(s) {
 			if d.lo <= lo && lo <= d.hi {
 				lo = d.hi + 1
 			}

@@ -91,7 +91,8 @@ func (h *Host) Send(netns, name string, p Packet) Outcome {
 	if v.Allowed {
 		return Outcome{Passed: true, Rule: v.Rule}
 	}
-	observe := e.bindings[id].Observe
+	b := e.bindings[id]
+	observe := b.Observes(h.now())
 	if observe {
 		reason = "would_drop"
 	}

@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"reflect"
+	"slices"
 	"strings"
 	"time"
 
@@ -54,7 +55,13 @@ var Kinds = []Kind{
 			}
 			return nil
 		}),
-		lookup("association", state.VPCs, state.VPCsByAssociation, func(v *vpc.VPC) []string { return associations(v.Blocks) })),
+		lookup("association", state.VPCs, state.VPCsByAssociation, func(v *vpc.VPC) []string { return associations(v.Blocks) }),
+		lookup("block", state.VPCs, state.VPCsByBlock, func(v *vpc.VPC) (blocks []string) {
+			for _, b := range v.Blocks {
+				blocks = append(blocks, b.CIDR.String())
+			}
+			return blocks
+		})),
 	kind(state.Subnets, byPrefix(func(s *vpc.Subnet, id string) { s.ID = vpc.SubnetID(id) }, vpc.SubnetPrefix),
 		lookup("vpc", state.Subnets, state.SubnetsByVPC, func(s *vpc.Subnet) []string { return []string{string(s.VPC)} }),
 		lookup("association", state.Subnets, state.SubnetsByAssociation, func(s *vpc.Subnet) []string { return associations(s.IPv6) })),
@@ -68,6 +75,20 @@ var Kinds = []Kind{
 				}
 			}
 			return refs
+		}),
+		lookup("tag of a rule", state.Groups, state.GroupsByRuleTag, func(g *vpc.SecurityGroup) (keys []string) {
+			for _, r := range g.Rules {
+				for _, tag := range r.Tags {
+					keys = append(keys, "", state.TagKey(tag.Key, tag.Value))
+				}
+			}
+			return keys
+		}),
+		lookup("rules of another VPC", state.Groups, state.GroupsByForeign, func(g *vpc.SecurityGroup) []string {
+			if slices.ContainsFunc(g.Rules, func(r vpc.Rule) bool { return r.Foreign != nil }) {
+				return []string{string(g.VPC)}
+			}
+			return nil
 		})),
 	kind(state.Interfaces, byPrefix(func(i *vpc.Interface, id string) { i.ID = vpc.InterfaceID(id) }, vpc.InterfacePrefix),
 		lookup("vpc", state.Interfaces, state.InterfacesByVPC, func(i *vpc.Interface) []string { return []string{string(i.VPC)} }),
@@ -103,6 +124,12 @@ var Kinds = []Kind{
 			default:
 				return []string{a.ID, a.Instance}
 			}
+		}),
+		lookup("host", state.Interfaces, state.InterfacesByHost, func(i *vpc.Interface) []string {
+			if i.Attachment == nil || i.Attachment.Device == nil {
+				return nil
+			}
+			return []string{i.Attachment.Device.Host}
 		})),
 	kind(state.PrefixLists, byPrefix(func(l *vpc.PrefixList, id string) { l.ID = vpc.PrefixListID(id) }, vpc.PrefixListPrefix),
 		lookup("name", state.PrefixLists, state.PrefixListsByName, func(l *vpc.PrefixList) []string { return []string{l.Name} })),

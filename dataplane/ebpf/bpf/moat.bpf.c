@@ -509,6 +509,9 @@ static __always_inline int filter(struct __sk_buff *skb, const int dir)
 		return stray();
 	c.parity = *(volatile __u64 *)&ctl->epoch & 1;
 	c.now = seconds(ctl);
+	/* It is enforced on trial, and nobody has confirmed it. */
+	if (device->until && (__s32)(c.now - device->until) >= 0)
+		c.device |= DEVICE_OBSERVE;
 	c.dir = dir;
 	r = rules_of(&c);
 	if (!r)

@@ -1,0 +1,332 @@
+package cli
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/vishvananda/netns"
+
+	"moat/ec2query"
+	"moat/server"
+)
+
+// ip runs iproute2.
+func ip(t *testing.T, args ...string) {
+	t.Helper()
+	if out, err := exec.Command("ip", args...).CombinedOutput(); err != nil {
+		t.Fatalf("ip %s: %v: %s", strings.Join(args, " "), err, out)
+	}
+}
+
+// A lan is a namespace with a device whose other end is on this host, as a
+// workload has it.
+type lan struct {
+	*testing.T
+	netns, dev          string // of the workload; the host's end
+	hostAddr, guestAddr string
+}
+
+// newLAN makes one, or skips the test without root. The names of all begin
+// with moat-t-.
+func newLAN(t *testing.T, name, hostAddr, guestAddr string) *lan {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root: it makes network namespaces and loads BPF programs")
+	}
+	if _, err := exec.LookPath("ip"); err != nil {
+		t.Skip("needs iproute2")
+	}
+	l := &lan{T: t, netns: "moat-t-" + name, dev: "moat-t-" + name, hostAddr: hostAddr, guestAddr: guestAddr}
+	exec.Command("ip", "netns", "del", l.netns).Run()
+	exec.Command("ip", "link", "del", l.dev).Run()
+	ip(t, "netns", "add", l.netns)
+	t.Cleanup(func() {
+		exec.Command("ip", "netns", "del", l.netns).Run()
+		exec.Command("ip", "link", "del", l.dev).Run()
+	})
+	l.link()
+	return l
+}
+
+func (l *lan) link() {
+	l.Helper()
+	ip(l.T, "link", "add", l.dev, "type", "veth", "peer", "name", "eth0", "netns", l.netns)
+	ip(l.T, "addr", "add", l.hostAddr+"/30", "dev", l.dev)
+	ip(l.T, "link", "set", l.dev, "up")
+	ip(l.T, "-n", l.netns, "addr", "add", l.guestAddr+"/30", "dev", "eth0")
+	ip(l.T, "-n", l.netns, "link", "set", "eth0", "up")
+	ip(l.T, "-n", l.netns, "link", "set", "lo", "up")
+}
+
+// listen serves TCP in the namespace.
+func (l *lan) listen(port int) {
+	l.Helper()
+	got := make(chan error, 1)
+	go func() {
+		runtime.LockOSThread() // the thread ends with the goroutine
+		ns, err := netns.GetFromName(l.netns)
+		if err == nil {
+			err = netns.Set(ns)
+			ns.Close()
+		}
+		var ln net.Listener
+		if err == nil {
+			ln, err = net.Listen("tcp", fmt.Sprintf("%s:%d", l.guestAddr, port))
+		}
+		got <- err
+		if err != nil {
+			return
+		}
+		l.Cleanup(func() { ln.Close() })
+		for {
+			c, err := ln.Accept()
+			if err != nil {
+				return
+			}
+			go func() { c.Write([]byte("hello")); c.Read(make([]byte, 1)); c.Close() }()
+		}
+	}()
+	if err := <-got; err != nil {
+		l.Fatal(err)
+	}
+}
+
+// reaches reports whether a new connection gets through.
+func (l *lan) reaches(port int) bool {
+	c, err := net.DialTimeout("tcp", fmt.Sprintf("%s:%d", l.guestAddr, port), 300*time.Millisecond)
+	if err != nil {
+		return false
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(300 * time.Millisecond))
+	_, err = c.Read(make([]byte, 5))
+	return err == nil
+}
+
+func (l *lan) want(reaches bool, port int, when string) {
+	l.Helper()
+	got := l.reaches(port)
+	for end := time.Now().Add(5 * time.Second); reaches && !got && time.Now().Before(end); {
+		got = l.reaches(port) // what is allowed may be slow on a busy machine
+	}
+	if got != reaches {
+		l.Errorf("%s: port %d reachable %v, want %v", when, port, got, reaches)
+	}
+}
+
+// moat runs a command line and gives what it prints.
+func moat(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	c := rootCommand()
+	var out bytes.Buffer
+	c.SetOut(&out)
+	c.SetErr(&out)
+	c.SetArgs(args)
+	err := c.ExecuteContext(t.Context())
+	return out.String(), err
+}
+
+func mustMoat(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := moat(t, args...)
+	if err != nil {
+		t.Fatalf("moat %s: %v\n%s", strings.Join(args, " "), err, out)
+	}
+	return out
+}
+
+// ec2Form calls an action with parameters and gives one element of the reply.
+func ec2Form(t *testing.T, e endpoint, element string, params ...string) string {
+	t.Helper()
+	form := "Version=2016-11-15"
+	for i := 0; i < len(params); i += 2 {
+		form += "&" + params[i] + "=" + params[i+1]
+	}
+	reply, err := e.send(context.Background(), "ec2", "POST", "/", []byte(form))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if reply.status != 200 {
+		f, _, _ := ec2query.DecodeError(reply.body)
+		t.Fatalf("%v: %v", params, f)
+	}
+	_, rest, _ := strings.Cut(string(reply.body), "<"+element+">")
+	value, _, _ := strings.Cut(rest, "</")
+	return value
+}
+
+// workload makes a VPC, a group and an interface with the address of a LAN's
+// guest.
+func (l *lan) workload(e endpoint, block string) (eni, group string) {
+	l.Helper()
+	v := ec2Form(l.T, e, "vpcId", "Action", "CreateVpc", "CidrBlock", block)
+	subnet := ec2Form(l.T, e, "subnetId", "Action", "CreateSubnet", "VpcId", v, "CidrBlock", block)
+	group = ec2Form(l.T, e, "groupId", "Action", "CreateSecurityGroup", "GroupName", "web", "GroupDescription", "d", "VpcId", v)
+	eni = ec2Form(l.T, e, "networkInterfaceId", "Action", "CreateNetworkInterface", "SubnetId", subnet, "PrivateIpAddress", l.guestAddr, "SecurityGroupId.1", group)
+	return eni, group
+}
+
+func allow(t *testing.T, e endpoint, group string, port int) {
+	t.Helper()
+	rule(t, e, "AuthorizeSecurityGroupIngress", group, port)
+}
+
+func revoke(t *testing.T, e endpoint, group string, port int) {
+	t.Helper()
+	rule(t, e, "RevokeSecurityGroupIngress", group, port)
+}
+
+func rule(t *testing.T, e endpoint, action, group string, port int) {
+	t.Helper()
+	p := fmt.Sprint(port)
+	ec2Form(t, e, "return", "Action", action, "GroupId", group, "IpPermissions.1.IpProtocol", "tcp", "IpPermissions.1.FromPort", p,
+		"IpPermissions.1.ToPort", p, "IpPermissions.1.IpRanges.1.CidrIp", "0.0.0.0/0")
+}
+
+// dataDir gives a place for a data directory whose pins are removed at the end.
+func dataDir(t *testing.T) string {
+	dir := filepath.Join(t.TempDir(), "data")
+	t.Cleanup(func() { // after the server has stopped
+		if b, err := os.ReadFile(filepath.Join(dir, identityFile)); err == nil {
+			os.RemoveAll(filepath.Join(pinDir, strings.TrimSpace(string(b))))
+		}
+	})
+	return dir
+}
+
+// From the command line to real packets, over a restart, and back.
+func TestAttachOnThisKernel(t *testing.T) {
+	l := newLAN(t, "cli", "10.213.7.37", "10.213.7.38")
+	l.listen(80)
+	l.listen(81)
+	dir := dataDir(t)
+	e, stop := start(t, dir)
+	if reason := whyNotEnforce(); reason != "" {
+		t.Skip(reason)
+	}
+	at := []string{"--data-dir", dir}
+	eni, group := l.workload(e, "10.213.7.32/28")
+	l.want(true, 81, "nobody has bound the device")
+
+	out := mustMoat(t, append([]string{"attach", eni, "--dev", l.dev}, at...)...)
+	if !strings.HasPrefix(out, eni+" is bound to "+l.dev+", enforced (revision ") {
+		t.Errorf("attach says %q", out)
+	}
+	l.want(false, 80, "bound, without a rule")
+	allow(t, e, group, 80)
+	l.want(true, 80, "a rule allows it")
+	l.want(false, 81, "no rule allows it")
+	if _, err := moat(t, append([]string{"attach", eni, "--dev", l.dev}, at...)...); err == nil || !strings.Contains(err.Error(), "InvalidNetworkInterface.InUse") {
+		t.Errorf("attached twice: %v", err)
+	}
+
+	c, err := net.Dial("tcp", l.guestAddr+":80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.Read(make([]byte, 5))
+
+	stop()
+	l.want(true, 80, "no server runs")
+	l.want(false, 81, "no server runs")
+	e, stop = start(t, dir)
+	l.want(true, 80, "the server runs again")
+	revoke(t, e, group, 80)
+	l.want(false, 80, "no rule allows it any more")
+	c.SetDeadline(time.Now().Add(2 * time.Second))
+	c.Write([]byte("x"))
+	if _, err := c.Read(make([]byte, 1)); err == nil || errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("an open connection whose rule went away: %v, want it reset", err)
+	}
+
+	// The device goes, and comes back under its name.
+	allow(t, e, group, 80)
+	ip(t, "link", "del", l.dev)
+	mode := func() string {
+		var st server.Status
+		if err := e.admin(t.Context(), "status", nil, &st); err != nil || len(st.Interfaces) != 1 {
+			t.Fatalf("status %+v: %v", st, err)
+		}
+		return st.Interfaces[0].Mode
+	}
+	until(t, "the device is known to be gone", func() bool { return mode() == "gone" })
+	l.link()
+	until(t, "the device is bound again", func() bool { return mode() == "enforce" })
+	l.want(false, 81, "bound again")
+	out = mustMoat(t, append([]string{"status"}, at...)...)
+	if !strings.Contains(out, "in force") || !strings.Contains(out, l.dev) {
+		t.Errorf("status says:\n%s", out)
+	}
+	if out := mustMoat(t, append([]string{"interfaces"}, at...)...); !strings.Contains(out, eni) {
+		t.Errorf("interfaces says:\n%s", out)
+	}
+	if out := mustMoat(t, append([]string{"wait", "1"}, at...)...); out != "revision 1 is in force\n" {
+		t.Errorf("wait says %q", out)
+	}
+
+	mustMoat(t, append([]string{"detach", "--dev", l.dev}, at...)...)
+	l.listen(82)
+	l.want(true, 82, "detached")
+	id, _ := identityOf(dir)
+	if _, err := os.Stat(filepath.Join(pinDir, id)); err == nil {
+		t.Errorf("pins are left in %s", filepath.Join(pinDir, id))
+	}
+	stop()
+}
+
+func until(t *testing.T, what string, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf("never: %s", what)
+		}
+	}
+}
+
+// What waiting for the kernel adds to a call that changes a rule.
+func TestWaitAddsLittle(t *testing.T) {
+	if testing.Short() {
+		t.Skip("measures")
+	}
+	l := newLAN(t, "lat", "10.213.7.41", "10.213.7.42")
+	dir := dataDir(t)
+	e, _ := start(t, dir)
+	if reason := whyNotEnforce(); reason != "" {
+		t.Skip(reason)
+	}
+	eni, group := l.workload(e, "10.213.7.32/28")
+	times := func() time.Duration {
+		var all []time.Duration
+		for i := range 40 {
+			time.Sleep(25 * time.Millisecond) // an update right after another one waits for packets that are on their way
+			began := time.Now()
+			allow(t, e, group, 1000+i)
+			all = append(all, time.Since(began))
+		}
+		for i := range 40 {
+			revoke(t, e, group, 1000+i)
+		}
+		slices.Sort(all)
+		return all[len(all)/2]
+	}
+	without := times()
+	mustMoat(t, "attach", eni, "--dev", l.dev, "--data-dir", dir)
+	with := times()
+	t.Logf("median of a call: %v without a device, %v with one", without, with)
+	if with-without > 10*time.Millisecond {
+		t.Errorf("waiting adds %v at the median, want about 2 ms at most", with-without)
+	}
+	mustMoat(t, "detach", eni, "--data-dir", dir)
+}

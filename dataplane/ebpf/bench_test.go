@@ -1,0 +1,139 @@
+package ebpf
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/asm"
+
+	"moat/flow"
+	"moat/ruleset"
+	"moat/vpc"
+)
+
+// What a packet costs in the kernel, of which "harness" is the test run's own:
+//
+//	go test ./dataplane/ebpf -run XXX -bench Kernel
+//
+// Admission is by a program to which every flow is expired, so that it removes
+// one and adds one at each packet; policy is a packet that begins no flow.
+func BenchmarkKernel(b *testing.B) {
+	remote := netip.MustParseAddr("10.9.4.7")
+	thousand := func(family string) *ruleset.Ruleset {
+		rs := rules(b, "in tcp 443 from 203.0.113.0/24")
+		p := &rs.Policies[1]
+		p.Rules = nil
+		for i := range 1000 {
+			pre := netip.PrefixFrom(netip.AddrFrom4([4]byte{10, byte(i >> 7), byte(i << 1), 0}), 24)
+			if family == "6" {
+				pre = netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 0xd, 0xb8, byte(i >> 8), byte(i)}), 48)
+			}
+			p.Rules = append(p.Rules, ruleset.Rule{Protocol: flow.UDP, Ports: flow.PortRange{From: 80, To: int32(80 + i)}, ID: vpc.RuleID(fmt.Sprintf("sgr-%017x", i)), Remote: ruleset.Remote{Prefix: pre}})
+		}
+		slices.SortFunc(p.Rules, ruleset.Compare)
+		return rs
+	}
+	groups := func(n int) *ruleset.Ruleset {
+		rs := rules(b, "in tcp 443 from 203.0.113.0/24")
+		p := &rs.Policies[1]
+		p.Rules = nil
+		m := ruleset.Member{VPC: "vpc-1", Addr: remote}
+		for i := range 1000 {
+			id := vpc.GroupID(fmt.Sprintf("sg-%017x", i))
+			proto := flow.TCP
+			if i%60 == 0 && len(m.Groups) < n {
+				if m.Groups = append(m.Groups, id); len(m.Groups) < n {
+					proto = flow.ICMP // only the last one matches
+				}
+			}
+			p.Rules = append(p.Rules, ruleset.Rule{Protocol: proto, Ports: flow.PortRange{From: 80, To: 80}, ID: vpc.RuleID(fmt.Sprintf("sgr-%017x", i)), Remote: ruleset.Remote{Group: id}})
+		}
+		slices.SortFunc(p.Rules, ruleset.Compare)
+		rs.Members = []ruleset.Member{m}
+		return rs
+	}
+	four := pkt{src: netip.MustParseAddr("10.4.6.7"), dst: netip.MustParseAddr("10.0.0.5"), proto: 17, sport: 1234, dport: 80, payload: make([]byte, 64)}
+	six := four
+	six.src, six.dst = netip.MustParseAddr("2001:db8:123::7"), netip.MustParseAddr("2001:db8::5")
+	member := four
+	member.src = remote
+	// The policy alone: a reset begins no flow, a reply of nothing neither.
+	rst := func(k pkt) pkt { k.proto, k.flags, k.payload = 6, 4, nil; return k }
+	tcp := func(rs *ruleset.Ruleset) *ruleset.Ruleset {
+		p := &rs.Policies[1]
+		for i := range p.Rules {
+			p.Rules[i].Protocol = map[flow.Protocol]flow.Protocol{flow.UDP: flow.TCP, flow.TCP: flow.UDP}[p.Rules[i].Protocol]
+		}
+		slices.SortFunc(p.Rules, ruleset.Compare)
+		return rs
+	}
+	const always = "return idle > 0 && (__u32)idle > patience(r, proto, six, f->bits);"
+	for _, row := range []struct {
+		name   string
+		rs     *ruleset.Ruleset
+		packet pkt
+		passes bool
+		mutant bool
+		flags  uint32
+	}{
+		{"tracked/IPv4", thousand("4"), four, true, false, 0},
+		{"tracked/IPv6", thousand("6"), six, true, false, 0},
+		{"admission/1000 rules IPv4", thousand("4"), four, true, true, 0},
+		{"admission/1000 rules IPv6", thousand("6"), six, true, true, 0},
+		{"policy/1000 rules IPv4", tcp(thousand("4")), rst(four), true, false, 0},
+		{"policy/1000 rules IPv6", tcp(thousand("6")), rst(six), true, false, 0},
+		{"policy/1000 references, remote in 2", groups(2), rst(member), true, false, 0},
+		{"policy/1000 references, remote in 16", groups(16), rst(member), true, false, 0},
+		{"policy/denied", thousand("4"), rst(four), false, false, 0},
+	} {
+		b.Run(row.name, func(b *testing.B) {
+			x := newBench(b, Options{Flows4: 1024, Flows6: 1024})
+			if row.mutant {
+				x.p.spec = mutate(b, compiler(b), x.p, "moat.bpf.c", always, "return 1;")
+				clear(x.p.programs)
+				x.load()
+			}
+			apply(b, x.p, row.rs)
+			x.on(eni, row.flags)
+			if x.run(false, row.packet.bytes()) != row.passes {
+				b.Fatalf("passes: %v", !row.passes)
+			}
+			best := time.Hour
+			for range 7 {
+				_, d, err := x.g.to.Benchmark(row.packet.bytes(), 200_000, nil)
+				if err != nil {
+					b.Fatal(err)
+				}
+				best = min(best, d)
+			}
+			b.ReportMetric(float64(best.Nanoseconds()), "ns/packet")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+	b.Run("harness", func(b *testing.B) {
+		x := newBench(b, Options{Flows4: 1024, Flows6: 1024})
+		x.p.maps.Devices.Delete(x.k)
+		best := time.Hour
+		prog, err := ebpf.NewProgram(&ebpf.ProgramSpec{Type: ebpf.SchedCLS, License: "GPL", Instructions: empty()})
+		if err != nil {
+			b.Fatal(err)
+		}
+		defer prog.Close()
+		for range 7 {
+			_, d, err := prog.Benchmark(four.bytes(), 200_000, nil)
+			if err != nil {
+				b.Fatal(err)
+			}
+			best = min(best, d)
+		}
+		b.ReportMetric(float64(best.Nanoseconds()), "ns/packet")
+		b.ReportMetric(0, "ns/op")
+	})
+}
+
+// empty is a program that only passes.
+func empty() asm.Instructions { return asm.Instructions{asm.Mov.Imm(asm.R0, -1), asm.Return()} }

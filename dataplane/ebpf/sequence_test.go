@@ -1,0 +1,548 @@
+package ebpf
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+)
+
+// play runs a script against the kernel: lines of a packet and what becomes of
+// it, "wait" and seconds, "rules" and rules with semicolons.
+//
+//	in tcp 80 S: pass       a packet in to port 80, with the flag SYN
+//	out tcp 80 SA: pass     one out from port 80
+//	in udp 53: drop
+//	out ping 7: pass        an echo request out with identifier 7; pong is a reply
+func (b *bench) play(script string) {
+	t := b.t
+	t.Helper()
+	six := false
+	for n, line := range strings.Split(strings.TrimSpace(script), "\n") {
+		line, _, _ = strings.Cut(strings.TrimSpace(line), "  #")
+		word, rest, _ := strings.Cut(line, " ")
+		switch word {
+		case "":
+			continue
+		case "wait":
+			var s uint64
+			fmt.Sscan(rest, &s)
+			b.p.control.NowOffset += s
+			continue
+		case "rules":
+			apply(t, b.p, rules(t, strings.Split(rest, "; ")...))
+			b.on(eni, 0)
+			continue
+		case "six":
+			six = true
+			continue
+		case "collect":
+			if err := b.p.expire(); err != nil {
+				t.Fatal(err)
+			}
+			continue
+		case "flows":
+			var want int64
+			fmt.Sscan(rest, &want)
+			var s bpfEniState
+			if err := b.p.maps.EniStates.Lookup(b.p.numbers[eni], &s); err != nil || s.Flows != want {
+				t.Errorf("line %d: %d flows, want %d (%v)", n+1, s.Flows, want, err)
+			}
+			continue
+		}
+		what, want, ok := strings.Cut(line, ": ")
+		if !ok {
+			t.Fatalf("line %d: %q", n+1, line)
+		}
+		if got := b.run(word == "out", b.packet(what, six)); got != (want == "pass") {
+			t.Errorf("line %d, %q: passes: %v", n+1, line, got)
+		}
+	}
+}
+
+// packet makes the packet that a line of a script names.
+func (b *bench) packet(line string, six bool) []byte {
+	f := strings.Fields(line)
+	local, remote := netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("10.1.0.9")
+	if six {
+		local, remote = netip.MustParseAddr("2001:db8::5"), netip.MustParseAddr("2001:db8:1::9")
+	}
+	k := pkt{src: remote, dst: local, payload: make([]byte, 32)}
+	out := f[0] == "out"
+	if out {
+		k.src, k.dst = local, remote
+	}
+	var port uint16
+	fmt.Sscan(f[2], &port)
+	k.sport, k.dport = 5000, port
+	if out {
+		k.sport, k.dport = port, 5000
+	}
+	rest := f[3:]
+	switch f[1] {
+	case "tcp":
+		k.proto = 6
+		if len(rest) > 0 {
+			for _, c := range rest[0] {
+				k.flags |= map[rune]byte{'F': 1, 'S': 2, 'R': 4, 'A': 16}[c]
+			}
+			rest = rest[1:]
+		}
+	case "udp":
+		k.proto = 17
+	case "ping", "pong":
+		k.proto, k.typ, k.sport = 1, 8, port
+		if six {
+			k.proto, k.typ = 58, 128
+		}
+		if f[1] == "pong" {
+			k.typ = map[bool]byte{false: 0, true: 129}[six]
+		}
+	case "gre":
+		k.proto = 47
+	case "error":
+		// About the packet that the rest of the line names: it went the other
+		// way.
+		q := b.packet(map[bool]string{true: "in ", false: "out "}[out]+strings.Join(f[2:], " "), six)[14:]
+		k.proto, k.typ, k.code, k.payload = 1, 3, 1, q[:28]
+		if six {
+			k.proto, k.typ, k.code, k.payload = 58, 1, 4, q[:48]
+		}
+		if !out {
+			k.src = netip.MustParseAddr(map[bool]string{false: "192.0.2.1", true: "2001:db8:ffff::1"}[six]) // a router
+		}
+		return k.bytes()
+	}
+	for i := 0; i < len(rest); i++ {
+		switch rest[i] {
+		case "first":
+			k.more, k.id, k.payload = true, 77, make([]byte, 64-len((&pkt{proto: k.proto}).transport()))
+		case "at":
+			fmt.Sscan(rest[i+1], &k.frag)
+			k.id, k.payload = 77, make([]byte, 64)
+			i++
+		case "id":
+			fmt.Sscan(rest[i+1], &k.id)
+			i++
+		}
+	}
+	if six && (k.more || k.frag > 0) {
+		k.chain = []byte{44}
+	}
+	return k.bytes()
+}
+
+func TestSequences(t *testing.T) {
+	for _, row := range []struct{ name, script string }{
+		{"a reply passes, another packet does not", `
+			rules in tcp 80 from 10.1.0.0/16
+			out tcp 80 SA: drop
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			out tcp 81 SA: drop
+			in tcp 81 S: drop
+			flows 1`},
+		{"a half-open connection is forgotten after a minute", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			wait 59
+			out tcp 80 SA: pass
+			wait 62
+			out tcp 80 SA: drop`},
+		{"an established one lives for days", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			wait 431000
+			out tcp 80 A: pass
+			wait 432002
+			out tcp 80 A: drop`},
+		{"a closed one for a minute, and its ports are used anew by the rules only", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			in tcp 80 FA: pass
+			out tcp 80 FA: pass
+			in tcp 80 A: pass
+			out tcp 80 S: drop
+			flows 0`},
+		{"a reset ends it after ten seconds", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 R: pass
+			wait 12
+			out tcp 80 A: drop`},
+		{"UDP: 30 seconds, as a stream 180", `
+			rules in udp 53 from 10.1.0.0/16
+			out udp 53: drop
+			in udp 53: pass
+			out udp 53: pass
+			wait 29
+			out udp 53: pass
+			wait 32
+			out udp 53: drop
+			in udp 53: pass
+			out udp 53: pass
+			in udp 53: pass
+			out udp 53: pass
+			wait 170
+			out udp 53: pass
+			wait 182
+			out udp 53: drop`},
+		{"expired flows are removed", `
+			rules in udp 53 from 10.1.0.0/16; in tcp 80 from 10.1.0.0/16
+			in udp 53: pass
+			in tcp 80 S: pass
+			flows 2
+			wait 40
+			collect
+			flows 1
+			wait 40
+			collect
+			flows 0`},
+		{"echo: a reply only to a request", `
+			rules out icmp to 10.1.0.0/16
+			in pong 7: drop
+			out ping 7: pass
+			in pong 7: pass
+			in pong 8: drop
+			in ping 7: drop
+			wait 32
+			in pong 7: drop`},
+		{"echo of IPv6", `
+			six
+			rules out icmpv6 to ::/0
+			in pong 7: drop
+			out ping 7: pass
+			in pong 7: pass
+			in ping 7: drop`},
+		{"a protocol without ports", `
+			rules in all from 10.1.0.0/16
+			out gre 0: drop
+			in gre 0: pass
+			out gre 0: pass
+			wait 599
+			out gre 0: pass
+			wait 602
+			out gre 0: drop`},
+		{"an ICMP error about a live flow passes, about another not", `
+			rules in tcp 80 from 10.1.0.0/16; in udp 53 from 10.1.0.0/16
+			in error tcp 80 SA: drop
+			in tcp 80 S: pass
+			in error tcp 80 SA: pass
+			in error tcp 81 SA: drop
+			out error tcp 80 S: pass
+			out error udp 53: drop
+			in udp 53: pass
+			out error udp 53: pass`},
+		{"the same of IPv6", `
+			six
+			rules in tcp 80 from ::/0
+			in error tcp 80 SA: drop
+			in tcp 80 S: pass
+			in error tcp 80 SA: pass
+			in error tcp 81 SA: drop`},
+		{"fragments follow their first", `
+			rules in udp 53 from 10.1.0.0/16
+			in udp 53 at 64: drop
+			in udp 53 first: pass
+			in udp 53 at 64: pass
+			in udp 53 at 56: drop
+			in udp 53 at 64 id 78: drop
+			out udp 53 at 64: drop
+			in udp 54 first id 79: drop
+			in udp 54 at 64 id 79: drop
+			wait 40
+			in udp 53 at 64: drop`},
+		{"fragments of IPv6", `
+			six
+			rules in udp 53 from ::/0
+			in udp 53 at 64: drop
+			in udp 53 first: pass
+			in udp 53 at 64: pass
+			in udp 53 at 56: drop`},
+		{"cut: a flow without a rule ends, one with another rule lives", `
+			rules in udp 53-54 from 10.1.0.0/16
+			in udp 53: pass
+			in udp 54: pass
+			rules in udp 54 from 10.1.0.9/32
+			out udp 53: drop
+			in udp 53: drop
+			out udp 54: pass
+			flows 1`},
+		{"aws: a tracked flow lives on", `
+			rules in tcp 80 from 10.1.0.0/16; mode aws
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			rules in tcp 81 from 10.1.0.0/16; mode aws
+			in tcp 80 A: pass
+			out tcp 80 A: pass
+			in tcp 81 S: pass`},
+		{"aws: an untracked one ends", `
+			rules in tcp 80 from 0.0.0.0/0; out all to 0.0.0.0/0; mode aws
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			flows 0
+			rules in tcp 81 from 0.0.0.0/0; out all to 0.0.0.0/0; mode aws
+			in tcp 80 A: drop`},
+		{"aws: with a narrower way back it is tracked", `
+			rules in tcp 80 from 0.0.0.0/0; out all to 10.0.0.0/8; mode aws
+			in tcp 80 S: pass
+			flows 1
+			rules in tcp 81 from 0.0.0.0/0; out all to 10.0.0.0/8; mode aws
+			in tcp 80 A: pass`},
+		{"drain: it lives for a while", `
+			rules in udp 53 from 10.1.0.0/16; mode drain 20
+			in udp 53: pass
+			rules in udp 54 from 10.1.0.0/16; mode drain 20
+			wait 10
+			in udp 53: pass
+			wait 12
+			in udp 53: drop`},
+		{"a wider ruleset changes nothing for flows", `
+			rules in udp 53 from 10.1.0.0/16
+			in udp 53: pass
+			rules in udp 53 from 10.1.0.0/16; in udp 54 from 10.1.0.0/16
+			out udp 53: pass
+			flows 1`},
+	} {
+		t.Run(row.name, func(t *testing.T) {
+			b := newBench(t, Options{Flows4: 1024, Flows6: 1024})
+			b.play(row.script)
+		})
+	}
+}
+
+// The allowance of an interface: who is in stays in, nobody new comes in.
+func TestAllowance(t *testing.T) {
+	b := newBench(t, Options{Flows4: 1024, Flows6: 1024, FlowLimit: 10, HalfLimit: 4})
+	b.play(`
+		rules in udp 1-1000 from 10.1.0.0/16; in tcp 1-1000 from 10.1.0.0/16
+		in tcp 1 S: pass
+		in tcp 2 S: pass
+		in tcp 3 S: pass
+		in tcp 4 S: pass
+		in tcp 5 S: drop
+		out tcp 1 SA: pass
+		in tcp 1 A: pass
+		in tcp 5 S: pass
+		in udp 1: pass
+		in udp 2: pass
+		in udp 3: pass
+		in udp 4: pass
+		in udp 5: pass
+		in udp 6: drop
+		in udp 1: pass
+		in tcp 1 A: pass
+		out udp 2: pass
+		flows 10
+		wait 40
+		collect
+		in udp 6: pass`)
+}
+
+// Observing, everything passes and is counted.
+func TestObserve(t *testing.T) {
+	b := newBench(t, Options{Flows4: 1024, Flows6: 1024})
+	apply(t, b.p, rules(t, "in tcp 80 from 10.1.0.0/16"))
+	b.on(eni, deviceObserve)
+	if !b.run(false, b.packet("in tcp 81 S", false)) || !b.run(false, b.packet("in tcp 80 S", false)) {
+		t.Error("a packet does not pass")
+	}
+	var each []bpfEniCount
+	if err := b.p.maps.EniCounts.Lookup(b.p.numbers[eni], &each); err != nil {
+		t.Fatal(err)
+	}
+	var would, rule uint64
+	for _, c := range each {
+		would += c.WouldDrop
+		rule += c.Drops[1]
+	}
+	if would != 1 || rule != 1 {
+		t.Errorf("would have dropped %d, for want of a rule %d; want 1 and 1", would, rule)
+	}
+}
+
+// What is never filtered, and who lies about itself.
+func TestNeverFiltered(t *testing.T) {
+	b := newBench(t, Options{Flows4: 1024, Flows6: 1024})
+	apply(t, b.p, rules(t, "out tcp 80 to 10.1.0.0/16"))
+	b.on(eni, 0)
+	own, other, any4 := netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("10.0.0.6"), netip.IPv4Unspecified()
+	all := netip.MustParseAddr("255.255.255.255")
+	own6, other6, link := netip.MustParseAddr("2001:db8::5"), netip.MustParseAddr("2001:db8::6"), netip.MustParseAddr("fe80::1")
+	arp := func(sender netip.Addr) []byte {
+		p := append([]byte(eth4[:12]), 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 2)
+		p = append(p, sender.AsSlice()...)
+		return append(append(p, 0, 0, 0, 0, 0, 0), 10, 0, 0, 1)
+	}
+	nd := func(src netip.Addr, typ, hops byte, target netip.Addr) []byte {
+		k := pkt{src: src, dst: netip.MustParseAddr("ff02::1"), proto: 58, typ: typ, hops: hops, payload: target.AsSlice()}
+		return k.bytes()
+	}
+	dhcp := func(src, dst netip.Addr, sport, dport uint16) []byte {
+		return (&pkt{src: src, dst: dst, proto: 17, sport: sport, dport: dport}).bytes()
+	}
+	tag := append([]byte(eth4[:12]), 0x81, 0, 0, 5)
+	for _, row := range []struct {
+		what   string
+		out    bool
+		packet []byte
+		pass   bool
+	}{
+		{"ARP of its own address", true, arp(own), true},
+		{"ARP of another's", true, arp(other), false},
+		{"an ARP probe", true, arp(any4), true},
+		{"ARP to it", false, arp(other), true},
+		{"a DHCP request", true, dhcp(any4, all, 68, 67), true},
+		{"a DHCP request from another's address", true, dhcp(other, all, 68, 67), false},
+		{"a DHCP answer", false, dhcp(other, own, 67, 68), true},
+		{"DHCP from the server's port to another", false, dhcp(other, own, 67, 69), false},
+		{"a DHCP answer by the workload", true, dhcp(own, other, 67, 68), false},
+		{"DHCPv6", true, dhcp(link, netip.MustParseAddr("ff02::1:2"), 546, 547), true},
+		{"neighbour solicitation", true, nd(own6, 135, 255, other6), true},
+		{"neighbour advertisement of its own", true, nd(own6, 136, 255, own6), true},
+		{"neighbour advertisement of another's", true, nd(own6, 136, 255, other6), false},
+		{"one from a router away", true, nd(own6, 135, 64, other6), false},
+		{"a router's advertisement by the workload", true, nd(link, 134, 255, own6), false},
+		{"a router's advertisement", false, nd(link, 134, 255, own6), true},
+		{"a redirect", false, nd(link, 137, 255, own6), false},
+		{"a VLAN's frame", true, append(tag, arp(own)[12:]...), false},
+		{"an unknown ethertype", true, append([]byte(eth4[:12]), 0x88, 0xcc, 1, 2, 3, 4), false},
+	} {
+		if got := b.run(row.out, row.packet); got != row.pass {
+			t.Errorf("%s: passes: %v, want %v", row.what, got, row.pass)
+		}
+	}
+}
+
+// No packet that is bent out of shape is let through, and none that begins as
+// an allowed one does may say otherwise later: the rules allow only what is
+// said of the whole.
+func TestHostilePackets(t *testing.T) {
+	b := newBench(t, Options{Flows4: 65536, Flows6: 65536})
+	r := rand.New(rand.NewPCG(uint64(time.Now().UnixNano()), 2))
+	apply(t, b.p, rules(t, "in tcp 80 from 10.1.0.0/16", "in udp 53 from 2001:db8:1::/64"))
+	b.on(eni, 0)
+	local4, remote4 := netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("10.1.0.9")
+	local6, remote6 := netip.MustParseAddr("2001:db8::5"), netip.MustParseAddr("2001:db8:1::9")
+	good4 := pkt{src: remote4, dst: local4, proto: 6, sport: 5000, dport: 80, flags: 4}
+	good6 := pkt{src: remote6, dst: local6, proto: 17, sport: 5000, dport: 53, payload: []byte("payload.")}
+
+	// Whatever is cut off of an allowed packet, it does not pass.
+	for _, k := range []pkt{good4, good6, {src: good6.src, dst: good6.dst, proto: 17, sport: 5000, dport: 53, chain: []byte{0, 60, 51, 43, 44}}} {
+		whole := k.bytes()
+		if !b.run(false, whole) {
+			t.Fatalf("%+v does not pass whole", k)
+		}
+		for n := 15; n < len(whole); n++ {
+			if b.run(false, whole[:n:n]) {
+				t.Errorf("%+v passes cut to %d bytes of %d", k, n, len(whole))
+			}
+		}
+	}
+	// Chains of extension headers: those that are followed lead to the same
+	// verdict; a longer one is dropped.
+	for range 5000 {
+		k := good6
+		for range r.IntN(12) {
+			k.chain = append(k.chain, []byte{0, 43, 51, 60}[r.IntN(4)])
+		}
+		denied := k
+		denied.dport = 54
+		if got, want := b.run(false, k.bytes()), len(k.chain) <= 8; got != want {
+			t.Errorf("chain %v passes: %v", k.chain, got)
+		}
+		if b.run(false, denied.bytes()) {
+			t.Errorf("chain %v to another port passes", k.chain)
+		}
+	}
+	route := good6
+	route.chain = []byte{43}
+	source := route.bytes()
+	source[14+40+3] = 1
+	if b.run(false, source) {
+		t.Error("a source route passes")
+	}
+	// Bytes changed at random: what passes is what a reader of packets in Go
+	// finds allowed.
+	for n := range 200_000 {
+		k := []pkt{good4, good6}[n%2]
+		if r.IntN(3) == 0 {
+			k.options, k.chain = r.IntN(11), []byte{[]byte{0, 43, 44, 51, 60}[r.IntN(5)]}
+		}
+		p := k.bytes()
+		for range 1 + r.IntN(4) {
+			p[12+r.IntN(len(p)-12)] = byte(r.Uint32())
+		}
+		if r.IntN(10) == 0 {
+			p = p[:15+r.IntN(len(p)-15)]
+		}
+		if b.run(false, p) && !mayPass(p) {
+			t.Fatalf("%x passes", p)
+		}
+		if n%10_000 == 0 {
+			if err := b.p.dropFlows(b.p.numbers[eni]); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for range 100_000 {
+		p := make([]byte, 15+r.IntN(200))
+		for i := range p {
+			p[i] = byte(r.Uint32())
+		}
+		copy(p, []string{eth4, eth6}[r.IntN(2)])
+		if b.run(false, p) && !mayPass(p) {
+			t.Fatalf("%x passes", p)
+		}
+	}
+}
+
+// mayPass reads a packet carelessly: it finds every place where what the rules
+// of TestHostilePackets allow could be said, and what is never filtered.
+func mayPass(p []byte) bool {
+	be := binary.BigEndian
+	switch be.Uint16(p[12:]) {
+	case 0x0806:
+		return true
+	case 0x0800:
+		if len(p) < 34 || netip.AddrFrom4([4]byte(p[30:34])) != netip.MustParseAddr("10.0.0.5") && netip.AddrFrom4([4]byte(p[30:34])) != netip.MustParseAddr("255.255.255.255") {
+			return false
+		}
+		l4 := 14 + int(p[14]&15)*4
+		if p[14]>>4 != 4 || len(p) < l4+8 {
+			return false
+		}
+		if p[26] == 10 && p[27] == 1 && p[23] == 6 && be.Uint16(p[20:])&0x1fff != 0 {
+			return true // a later fragment, whose first one passed
+		}
+		dhcp := p[23] == 17 && be.Uint32(p[l4:]) == 67<<16|68
+		return dhcp || p[26] == 10 && p[27] == 1 && p[23] == 6 && be.Uint16(p[l4+2:]) == 80 && len(p) >= l4+20 && be.Uint16(p[20:])&0x1fff == 0
+	case 0x86dd:
+		if len(p) < 54 {
+			return false
+		}
+		src, dst := netip.AddrFrom16([16]byte(p[22:38])), netip.AddrFrom16([16]byte(p[38:54]))
+		allowed := netip.MustParsePrefix("2001:db8:1::/64").Contains(src) && dst == netip.MustParseAddr("2001:db8::5")
+		// A later fragment, whose first one passed.
+		if allowed && p[20] == 44 && len(p) >= 62 && be.Uint16(p[56:])&0xfff8 != 0 {
+			return true
+		}
+		// The ports, after a header or none; neighbour discovery; DHCPv6.
+		for l4 := 54; l4+4 <= len(p) && l4 < 54+300; l4++ {
+			if allowed && be.Uint16(p[l4+2:]) == 53 || p[l4] >= 133 && p[l4] <= 136 && p[21] == 255 || be.Uint32(p[l4:]) == 547<<16|546 {
+				return true
+			}
+		}
+	}
+	return false
+}

@@ -1,0 +1,132 @@
+package server
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"moat/iam"
+	"moat/sigv4"
+	"moat/state"
+	"moat/store"
+	"moat/vpc"
+)
+
+// What the way of a request costs without HTTP and without a disk; bench/ has
+// the whole.
+
+// local is a memory log that is nobody else's, as an embedded etcd is.
+type local struct{ *store.Memory }
+
+func (local) Shared() bool { return false }
+
+// A quiet writer of responses keeps nothing.
+type quiet struct{ h http.Header }
+
+func (q *quiet) Header() http.Header         { return q.h }
+func (q *quiet) Write(b []byte) (int, error) { return len(b), nil }
+func (q *quiet) WriteHeader(int)             {}
+func (q *quiet) Flush()                      {}
+
+func benchServer(b *testing.B, groups, rules int) (*Server, *iam.AccessKey, []vpc.GroupID) {
+	st, err := store.Open(context.Background(), local{store.NewMemory()}, store.Options{NewEventID: uuid.NewString})
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.Cleanup(func() { st.Close() })
+	scope := state.Scope{Region: "us-east-1", Account: "123456789012"}
+	key := &iam.AccessKey{ID: "AKIAIOSFODNN7EXAMPLE", Secret: "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", Account: scope.Account}
+	s := New(st, Config{Region: scope.Region, Account: scope.Account, Quotas: vpc.NoQuotas()})
+	if err := s.Furnish(context.Background(), scope); err != nil {
+		b.Fatal(err)
+	}
+	var ids []vpc.GroupID
+	write := func(sc state.Scope, plan func(tx *state.Txn)) {
+		n := uint64(0)
+		_, _, err := st.Write(context.Background(), &store.Write{
+			Call: state.Call{Scope: sc, Now: time.Now(), Random: func() uint64 { n++; return n * 0x9e3779b97f4a7c15 }},
+			Plan: func(tx *state.Txn) (any, error) { plan(tx); return nil, nil },
+		})
+		if err != nil {
+			b.Fatal(err)
+		}
+	}
+	write(state.Scope{}, func(tx *state.Txn) { state.AccessKeys.Put(tx, key) })
+	write(scope, func(tx *state.Txn) {
+		v := state.DefaultVPC(tx)
+		for i := range groups {
+			g := &vpc.SecurityGroup{ID: vpc.GroupID(tx.NewID("sg")), Owner: scope.Account, VPC: v.ID, Name: fmt.Sprintf("group-%06d", i), Description: "d"}
+			for j := range rules {
+				p, _ := vpc.ParseIPv4Range(fmt.Sprintf("10.0.%d.0/24", j))
+				g.Rules = append(g.Rules, vpc.Rule{ID: tx.NewRuleID(g), Protocol: 6, Peer: vpc.Peer{CIDR: p}, Description: "rule"})
+			}
+			state.Groups.Put(tx, g)
+			ids = append(ids, g.ID)
+		}
+	})
+	return s, key, ids
+}
+
+func signed(key *iam.AccessKey, form url.Values) []byte {
+	form.Set("Version", "2016-11-15")
+	body := form.Encode()
+	r, _ := http.NewRequest("POST", "http://127.0.0.1:4599/", nil)
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	r.Header.Set("User-Agent", "aws-cli/2.9.19 Python/3.11.2")
+	sigv4.Sign(r, []byte(body), sigv4.Credential{AccessKeyID: key.ID, Region: "us-east-1", Service: "ec2"}, key.Secret, "", time.Now())
+	var b strings.Builder
+	b.WriteString("POST / HTTP/1.1\r\nHost: 127.0.0.1:4599\r\n")
+	r.Header.Write(&b)
+	fmt.Fprintf(&b, "Content-Length: %d\r\n\r\n%s", len(body), body)
+	return []byte(b.String())
+}
+
+func BenchmarkDescribeByID(b *testing.B) {
+	s, key, ids := benchServer(b, 1000, 2)
+	raw := signed(key, url.Values{"Action": {"DescribeSecurityGroups"}, "GroupId.1": {string(ids[500])}})
+	b.ReportAllocs()
+	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
+	if err != nil {
+		b.Fatal(err)
+	}
+	r.RemoteAddr = "127.0.0.1:1234"
+	_, body, _ := bytes.Cut(raw, []byte("\r\n\r\n"))
+	q := &quiet{http.Header{}}
+	for b.Loop() {
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		s.ServeHTTP(q, r)
+	}
+}
+
+func BenchmarkAuthorize(b *testing.B) {
+	for _, groups := range []int{1000, 50_000} {
+		b.Run(fmt.Sprint(groups), func(b *testing.B) {
+			s, key, ids := benchServer(b, groups, 20)
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				b.StopTimer()
+				port := fmt.Sprint(n % 60000)
+				raw := signed(key, url.Values{
+					"Action": {"AuthorizeSecurityGroupIngress"}, "GroupId": {string(ids[n*7919%len(ids)])}, "IpPermissions.1.IpProtocol": {"tcp"},
+					"IpPermissions.1.FromPort": {port}, "IpPermissions.1.ToPort": {port}, "IpPermissions.1.IpRanges.1.CidrIp": {"10.0.0.0/8"},
+				})
+				r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(raw)))
+				if err != nil {
+					b.Fatal(err)
+				}
+				r.RemoteAddr = "127.0.0.1:1234"
+				b.StartTimer()
+				s.ServeHTTP(&quiet{http.Header{}}, r)
+			}
+		})
+	}
+}

@@ -69,10 +69,10 @@ func (l *lan) link() {
 	ip(l.T, "-n", l.netns, "link", "set", "lo", "up")
 }
 
-// listen serves TCP in the namespace.
-func (l *lan) listen(port int) {
+// inside runs f in the namespace.
+func (l *lan) inside(f func() error) {
 	l.Helper()
-	got := make(chan error, 1)
+	done := make(chan error)
 	go func() {
 		runtime.LockOSThread() // the thread ends with the goroutine
 		ns, err := netns.GetFromName(l.netns)
@@ -80,15 +80,26 @@ func (l *lan) listen(port int) {
 			err = netns.Set(ns)
 			ns.Close()
 		}
-		var ln net.Listener
 		if err == nil {
-			ln, err = net.Listen("tcp", fmt.Sprintf("%s:%d", l.guestAddr, port))
+			err = f()
 		}
-		got <- err
-		if err != nil {
-			return
-		}
-		l.Cleanup(func() { ln.Close() })
+		done <- err
+	}()
+	if err := <-done; err != nil {
+		l.Fatal(err)
+	}
+}
+
+// listen serves TCP in the namespace.
+func (l *lan) listen(port int) {
+	l.Helper()
+	var ln net.Listener
+	l.inside(func() (err error) {
+		ln, err = net.Listen("tcp", fmt.Sprintf("%s:%d", l.guestAddr, port))
+		return err
+	})
+	l.Cleanup(func() { ln.Close() })
+	go func() {
 		for {
 			c, err := ln.Accept()
 			if err != nil {
@@ -97,9 +108,6 @@ func (l *lan) listen(port int) {
 			go func() { c.Write([]byte("hello")); c.Read(make([]byte, 1)); c.Close() }()
 		}
 	}()
-	if err := <-got; err != nil {
-		l.Fatal(err)
-	}
 }
 
 // reaches reports whether a new connection gets through.
@@ -284,6 +292,64 @@ func TestAttachOnThisKernel(t *testing.T) {
 		t.Errorf("pins are left in %s", filepath.Join(pinDir, id))
 	}
 	stop()
+}
+
+// The machine's own device: it observes, is enforced on trial, observes again
+// by itself while no server runs, and is enforced for good once that is
+// confirmed.
+func TestEnforceOnTrial(t *testing.T) {
+	l := newLAN(t, "own", "10.213.7.45", "10.213.7.46")
+	dir := dataDir(t)
+	e, stop := start(t, dir)
+	if reason := whyNotEnforce(); reason != "" {
+		t.Skip(reason)
+	}
+	ln, err := net.Listen("tcp", l.hostAddr+":0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	reached := func() (ok bool) {
+		l.inside(func() error {
+			c, err := net.DialTimeout("tcp", ln.Addr().String(), 300*time.Millisecond)
+			if ok = err == nil; ok {
+				c.Close()
+			}
+			return nil
+		})
+		return ok
+	}
+	l.guestAddr = l.hostAddr // the interface's address is the host's
+	eni, _ := l.workload(e, "10.213.7.32/28")
+	at := []string{"--data-dir", dir}
+	out := mustMoat(t, append([]string{"attach", eni, "--dev", l.dev, "--side", "workload"}, at...)...)
+	if !strings.Contains(out, "observed") || !reached() {
+		t.Errorf("the machine's own device does not begin by observing: %s", out)
+	}
+	out = mustMoat(t, append([]string{"enforce", l.dev, "--confirm", "3s"}, at...)...)
+	if !strings.Contains(out, "is enforced until ") || reached() {
+		t.Errorf("on trial: %s", out)
+	}
+	stop()
+	until(t, "the trial ends with no server", reached)
+	e, _ = start(t, dir)
+	var st server.Status
+	if err := e.admin(t.Context(), "status", nil, &st); err != nil || len(st.Interfaces) != 1 || st.Interfaces[0].Mode != "observe" {
+		t.Errorf("after the trial: %+v, %v", st.Interfaces, err)
+	}
+	if !reached() {
+		t.Error("the next server ends the observing")
+	}
+	mustMoat(t, append([]string{"enforce", l.dev}, at...)...)
+	mustMoat(t, append([]string{"enforce", l.dev, "--yes"}, at...)...)
+	if err := e.admin(t.Context(), "status", nil, &st); err != nil || st.Interfaces[0].Mode != "enforce" || reached() {
+		t.Errorf("confirmed: %+v, %v", st.Interfaces, err)
+	}
+	mustMoat(t, append([]string{"enforce", l.dev, "--observe"}, at...)...)
+	if !reached() {
+		t.Error("it does not observe again")
+	}
+	mustMoat(t, append([]string{"detach", eni}, at...)...)
 }
 
 func until(t *testing.T, what string, ok func() bool) {

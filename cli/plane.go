@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/cilium/ebpf/features"
 	"github.com/google/uuid"
@@ -35,6 +36,10 @@ const identityFile = "identity"
 
 // pinDir is where the folders of pins of all identities are.
 const pinDir = "/sys/fs/bpf/moat"
+
+// firstPatience is how long a server that starts waits until what is bound is
+// enforced.
+const firstPatience = 5 * time.Second
 
 // identityOf gives the uuid of a data directory, made when there is none.
 func identityOf(dir string) (string, error) {
@@ -95,6 +100,10 @@ func enforce(ctx context.Context, st *store.Store, s *settings, logger *slog.Log
 		defer close(done)
 		_ = e.Agent.Run(run) // it ends with run only
 	}()
+	// Who finds the server ready finds devices enforced that were bound before.
+	first, gaveUp := context.WithTimeout(ctx, firstPatience)
+	defer gaveUp()
+	_ = e.Agent.Wait(first, st.Latest().Rev) // status tells, and it is tried again
 	return e, func() {
 		cancel()
 		<-done

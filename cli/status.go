@@ -54,7 +54,7 @@ func writeInterfaces(out io.Writer, all []server.BoundStatus) error {
 			rev = strconv.FormatUint(i.Revision, 10)
 		}
 		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\t%s\t%d\t%d\n", i.Interface, cmp.Or(i.Name, "-"), cmp.Or(strings.Join(addresses, ","), "-"),
-			place(i.Device, i.Netns), i.Side, i.Mode, rev, i.Flows, dropped(&i))
+			place(i.Device, i.Netns), i.Side, modeText(&i), rev, i.Flows, dropped(&i))
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -67,6 +67,13 @@ func writeInterfaces(out io.Writer, all []server.BoundStatus) error {
 		}
 	}
 	return nil
+}
+
+func modeText(i *server.BoundStatus) string {
+	if i.Until != nil {
+		return "enforce until " + i.Until.Local().Format(time.TimeOnly)
+	}
+	return i.Mode
 }
 
 func dropped(i *server.BoundStatus) (n uint64) {

@@ -62,7 +62,7 @@ type Binding struct {
 	// Observe judges and counts, and drops nothing.
 	Observe bool
 	// Until, if it is not zero, is when a device that is enforced on trial
-	// observes again, to the second, also when no process is there.
+	// observes again, a few seconds later at most, also when no process is there.
 	Until time.Time
 }
 

@@ -34,6 +34,7 @@ type adminCall struct {
 var adminCalls = map[string]adminCall{
 	"attach":     {http.MethodPost, "AttachDevice", (*Server).attachDevice},
 	"detach":     {http.MethodPost, "DetachDevice", (*Server).detachDevice},
+	"enforce":    {http.MethodPost, "EnforceDevice", (*Server).enforceDevice},
 	"interfaces": {http.MethodGet, "DescribeDevices", (*Server).describeDevices},
 	"status":     {http.MethodGet, "DescribeStatus", (*Server).describeStatus},
 	"wait":       {http.MethodGet, "WaitEnforced", (*Server).waitFor},

@@ -108,7 +108,7 @@ func (s *Server) enforcedAfter(r *request, a *explain.Answer) (*time.Duration, e
 			continue
 		}
 		for _, group := range g.Groups {
-			if true || slices.Contains(event.Changed, state.Key(r.scope, state.Groups, string(group.ID))) {
+			if slices.Contains(event.Changed, state.Key(r.scope, state.Groups, string(group.ID))) {
 				took := st.At.Sub(event.Time)
 				return &took, nil
 			}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net/url"
 	"strings"
+	"time"
 
 	"moat/agent"
 	"moat/dataplane"
@@ -43,7 +44,9 @@ type Bound struct {
 	Netns      string          `json:"netns,omitempty"`
 	Side       string          `json:"side"`
 	Observe    bool            `json:"observe"`
-	Revision   uint64          `json:"revision"`
+	// Until is the end of a trial.
+	Until    *time.Time `json:"until,omitempty"`
+	Revision uint64     `json:"revision"`
 	// Enforced is yes, pending or failed, with Error.
 	Enforced string `json:"enforced"`
 	Error    string `json:"error,omitempty"`

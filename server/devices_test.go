@@ -344,3 +344,62 @@ func TestWaitEnforcedNone(t *testing.T) {
 		t.Errorf("waited for: %+v", waited)
 	}
 }
+
+// A change that would cut the operator's session through the host's own device
+// is refused, and only such a one.
+func TestLockoutIsRefused(t *testing.T) {
+	var ssh []agent.Session
+	s := newSite(t, func(c *server.Config) { c.Enforcement.Sessions = func() ([]agent.Session, error) { return ssh, nil } })
+	eni, group := s.furnish()
+	body, _ := s.ec2("Action=DescribeNetworkInterfaces&NetworkInterfaceId.1=" + eni)
+	own := netip.MustParseAddr(one(body, "privateIpAddress"))
+	peer := netip.MustParseAddrPort("198.51.100.7:51000")
+	ssh = []agent.Session{{Local: netip.AddrPortFrom(own, 22), Remote: peer}, {Local: netip.AddrPortFrom(own, 5432), Remote: peer}}
+	rule := func(action, port, cidr string) string {
+		return "Action=" + action + "SecurityGroupIngress&GroupId=" + group + "&IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort=" + port + "&IpPermissions.1.ToPort=" + port + "&IpPermissions.1.IpRanges.1.CidrIp=" + cidr
+	}
+	refused := func(form string) string {
+		t.Helper()
+		resp := signed().post(t, s.url, form+"&Version=2016-11-15")
+		b, _ := io.ReadAll(resp.Body)
+		if resp.StatusCode != 400 || one(string(b), "Code") != "OperationNotPermitted" {
+			t.Errorf("%s: %d %s, want OperationNotPermitted", form, resp.StatusCode, b)
+		}
+		return one(string(b), "Message")
+	}
+	s.ec2(rule("Authorize", "22", "198.51.100.0/24"))
+	s.ec2(rule("Authorize", "5432", "0.0.0.0/0"))
+	var bound server.Bound
+	s.admin("attach", map[string]string{"interface": eni, "device": "veth0", "side": "workload"}, &bound)
+	if !bound.Observe {
+		t.Fatalf("the host's own device begins with %+v, want observing", bound)
+	}
+	s.ec2(rule("Revoke", "22", "198.51.100.0/24"))
+	if _, code, m := s.admin("enforce", map[string]any{"device": "veth0"}, nil); code != "OperationNotPermitted" || !strings.Contains(m, "198.51.100.7:51000 to port 22") {
+		t.Errorf("enforcing where that cuts a session: %s: %s", code, m)
+	}
+	s.ec2(rule("Authorize", "22", "198.51.100.0/24"))
+	if status, _, m := s.admin("enforce", map[string]any{"device": "veth0"}, &bound); status != 200 || bound.Observe || bound.Enforced != "yes" {
+		t.Fatalf("enforcing where nothing is cut: %s %+v", m, bound)
+	}
+
+	message := refused(rule("Revoke", "22", "198.51.100.0/24"))
+	for _, want := range []string{"198.51.100.7:51000 to port 22", "aws ec2 authorize-security-group-ingress --group-id " + group + " --protocol tcp --port 22 --cidr 198.51.100.7/32", "x-moat-allow-lockout: true"} {
+		if !strings.Contains(message, want) {
+			t.Errorf("the refusal does not say %q: %s", want, message)
+		}
+	}
+	s.ec2(rule("Revoke", "5432", "0.0.0.0/0")) // nobody's way in
+	s.ec2(rule("Authorize", "22", "0.0.0.0/0"))
+	s.ec2(rule("Revoke", "22", "198.51.100.0/24")) // another rule allows it
+	refused(rule("Revoke", "22", "0.0.0.0/0"))
+	forced := signed()
+	forced.change = func(r *http.Request) { r.Header.Set("X-Moat-Allow-Lockout", "true") }
+	if resp := forced.post(t, s.url, rule("Revoke", "22", "0.0.0.0/0")+"&Version=2016-11-15"); resp.StatusCode != 200 {
+		t.Errorf("forced by the header: %d", resp.StatusCode)
+	}
+	s.ec2(rule("Authorize", "22", "0.0.0.0/0"))
+	refused(rule("Revoke", "22", "0.0.0.0/0"))
+	s.ec2("Action=CreateTags&ResourceId.1=" + group + "&Tag.1.Key=moat:allow-lockout&Tag.1.Value=true")
+	s.ec2(rule("Revoke", "22", "0.0.0.0/0"))
+}

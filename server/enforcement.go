@@ -23,6 +23,9 @@ type Enforcement struct {
 	// Wait makes writes wait until they are in force, at most for Timeout.
 	Wait    bool
 	Timeout time.Duration
+	// Sessions gives the open connections that no change should cut; nil for
+	// those of the process's network namespace.
+	Sessions func() ([]agent.Session, error)
 }
 
 // What the header x-moat-enforced says of a write.

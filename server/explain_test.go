@@ -45,6 +45,12 @@ func TestWhyAnswersWithTheHostsEyes(t *testing.T) {
 		t.Errorf("after a call about something else: %+v", why)
 	}
 
+	s.admin("detach", map[string]string{"interface": eni}, nil)
+	s.admin("attach", map[string]string{"interface": eni, "device": "veth0", "side": "workload"}, nil)
+	if why = ask("192.0.2.7", "web:80"); !why.Allowed || why.Gates[0].Unenforced != "veth0 only observes" {
+		t.Errorf("observed: %+v", why)
+	}
+
 	for _, row := range []struct{ from, to, code, message string }{
 		{"", "web:80", "MissingParameter", "from"},
 		{"192.0.2.7", "", "MissingParameter", "to"},

@@ -192,9 +192,16 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 	// The root of an account may do everything; others come with policies.
 	switch a := a.(type) {
 	case action.Planner:
+		guard := s.lockoutGuard(r)
 		out, rev, err := s.store.Write(r.Context(), &store.Write{
-			Call:   s.call(r),
-			Plan:   func(tx *state.Txn) (any, error) { return a.Stage(tx, in) },
+			Call: s.call(r),
+			Plan: func(tx *state.Txn) (any, error) {
+				out, err := a.Stage(tx, in)
+				if err == nil && guard != nil {
+					err = guard.check(tx.View())
+				}
+				return out, err
+			},
 			Event:  s.event(r),
 			DryRun: action.IsDryRun(in),
 		})

@@ -58,10 +58,12 @@ type BoundStatus struct {
 	Index     int             `json:"index,omitempty"`
 	Netns     string          `json:"netns,omitempty"`
 	Side      string          `json:"side"`
-	// Mode is enforce, observe, deny (it passes nothing, since a change that
+	// Mode is enforce, trial (enforced until a time, unless that is confirmed),
+	// observe, deny (it passes nothing, since a change that
 	// takes access away cannot be put into force), gone (the device is not
 	// there), failed, or elsewhere (another host's).
 	Mode     string            `json:"mode"`
+	Until    *time.Time        `json:"until,omitempty"`    // a trial's end
 	Revision uint64            `json:"revision,omitempty"` // in force
 	OnRevoke string            `json:"on_revoke,omitempty"`
 	Error    string            `json:"error,omitempty"`
@@ -117,8 +119,12 @@ func (s *Server) bound(ctx context.Context, view *state.View, here bool) []Bound
 			if d.Workload {
 				b.Side = "workload"
 			}
-			if d.Observe {
+			k := dataplane.Binding{Observe: d.Observe, Until: d.Until}
+			switch now := s.cfg.Now(); {
+			case k.Observes(now):
 				b.Mode = "observe"
+			case !d.Until.IsZero():
+				b.Mode, b.Until = "trial", &d.Until
 			}
 			s.standing(&b, &st)
 			out = append(out, b)

@@ -108,6 +108,17 @@ func (tx *Txn) Changes() []Change {
 	return out
 }
 
+// View gives the view that the transaction would make, for looking at while it
+// is staged: it shows what is staged after, too.
+func (tx *Txn) View() *View {
+	v := tx.stage.View()
+	for scope, s := range tx.spaces {
+		v.spaces.Set(scope.key(), s)
+	}
+	v.Rev++
+	return v
+}
+
 // Accept makes the transaction's changes part of the stage, as its next
 // revision, which it gives.
 func (st *Stage) Accept(tx *Txn) uint64 {

@@ -19,6 +19,14 @@ type Retention struct {
 // Retain removes what is older than the retention says, and gives the space
 // back.
 func (s *Store) Retain(ctx context.Context, now time.Time, r Retention) error {
+	// The log is not closed while its space is given back.
+	s.retaining.Lock()
+	defer s.retaining.Unlock()
+	select {
+	case <-s.done:
+		return ErrClosed
+	default:
+	}
 	head := s.Latest().Rev
 	var most uint64 // history before this revision may go
 	if head > r.HistoryRevisions {

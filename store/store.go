@@ -30,6 +30,8 @@ type Store struct {
 	writes chan *write
 	reads  barriers
 
+	retaining sync.Mutex
+
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
 	done    chan struct{} // closed when the store takes no more writes
@@ -113,6 +115,8 @@ func (s *Store) Close() error {
 	close(s.done)
 	s.stop()
 	s.stopped.Wait()
+	s.retaining.Lock()
+	defer s.retaining.Unlock()
 	return s.log.Close()
 }
 

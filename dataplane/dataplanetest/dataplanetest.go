@@ -371,7 +371,7 @@ func trial(b *bench) {
 	b.must(b.plane.Bind(b.ctx, bind))
 	b.want(false, "a moment before the trial ends", syn(client4, 81, b.fresh()))
 	b.must(b.plane.Close())
-	time.Sleep(time.Until(bind.Until) + 1500*time.Millisecond) // the kernel's clock is all there is to wait for
+	time.Sleep(time.Until(bind.Until) + 2500*time.Millisecond) // the kernel's clock is all there is to wait for
 	b.want(true, "after the trial, with nobody there", syn(client4, 81, b.fresh()))
 	b.open()
 	b.must(b.plane.Bind(b.ctx, bind))

@@ -64,6 +64,12 @@ func (p *Plane) Apply(ctx context.Context, want *ruleset.Ruleset) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
+	for i := range want.Interfaces {
+		x := &want.Interfaces[i]
+		if n := len(want.Policies); x.In < 0 || x.In >= n || x.Out < 0 || x.Out >= n {
+			return fmt.Errorf("apply revision %d: interface %s has no policy", want.Rev, x.ID)
+		}
+	}
 	p.settle()
 	u := &update{}
 	narrowed, next, err := p.prepare(want, u)

@@ -170,9 +170,6 @@ func device(b *dataplane.Binding) (netlink.Link, error) {
 	if err != nil {
 		return nil, err
 	}
-	if b.Index != 0 && b.Index != l.Attrs().Index {
-		return nil, fmt.Errorf("the device has index %d, not %d", l.Attrs().Index, b.Index)
-	}
 	b.Device, b.Index = l.Attrs().Name, l.Attrs().Index
 	return l, nil
 }
@@ -227,8 +224,12 @@ func (p *Plane) trial(until time.Time) uint32 {
 	if until.IsZero() {
 		return 0
 	}
-	left := max(0, int64(time.Until(until)/time.Second))
-	return max(1, p.now()+uint32(min(left, 1<<30)))
+	left := time.Until(until)
+	if left <= 0 {
+		return max(1, p.now())
+	}
+	// Never early: both clocks are cut to seconds.
+	return p.now() + 2 + uint32(min(left/time.Second, 1<<30))
 }
 
 // record writes what the programs and the next process need to know.

@@ -36,6 +36,8 @@ type bpfDevice struct {
 	_     structs.HostLayout
 	Eni   uint32
 	Flags uint32
+	Until uint32
+	Pad   uint32
 }
 
 type bpfDeviceKey struct {

@@ -546,3 +546,46 @@ func mayPass(p []byte) bool {
 	}
 	return false
 }
+
+// A revoke that covers 10 of 100,000 idle flows removes those and no other.
+func TestSweep(t *testing.T) {
+	const idle, revoked = 100_000, 10
+	b := newBench(t, Options{FlowLimit: 200_000})
+	wide := rules(t, "in udp 1-60000 from 10.1.0.0/16", "in udp 53 from 10.2.0.0/16")
+	apply(t, b.p, wide)
+	r := b.p.enis[b.p.numbers[eni]].Side[b.p.epoch()]
+	key := func(i int) bpfFlow4Key {
+		remote := netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})
+		port := uint16(1000 + i>>16)
+		if i >= idle-revoked {
+			remote, port = netip.AddrFrom4([4]byte{10, 2, 0, byte(i)}), 53
+		}
+		return bpfFlow4Key{Eni: b.p.numbers[eni], LocalBe: memberKey4(0, netip.MustParseAddr("10.0.0.5")).AddrBe,
+			RemoteBe: memberKey4(0, remote).AddrBe, LportBe: port<<8 | port>>8, RportBe: 5000, Proto: 17}
+	}
+	for i := range idle {
+		v := bpfFlowValue{Seen: b.p.now(), Gen: r.Gen[dirIn], Bits: 64}
+		if err := b.p.maps.Flows4.Put(key(i), v); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.p.maps.EniStates.Put(b.p.numbers[eni], bpfEniState{Flows: idle}); err != nil {
+		t.Fatal(err)
+	}
+	start := time.Now()
+	apply(t, b.p, rules(t, "in udp 1-60000 from 10.1.0.0/16"))
+	var s bpfEniState
+	for s.Flows != idle-revoked && time.Since(start) < 10*time.Second {
+		if err := b.p.maps.EniStates.Lookup(b.p.numbers[eni], &s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	t.Logf("cut after %v", time.Since(start))
+	for i := range idle {
+		var v bpfFlowValue
+		found := b.p.maps.Flows4.Lookup(key(i), &v) == nil
+		if found != (i < idle-revoked) {
+			t.Fatalf("flow %d is there: %v", i, found)
+		}
+	}
+}

@@ -20,6 +20,7 @@ const (
 	policyWords = 4
 	blockWords  = 3
 	setGroups   = 64
+	probes      = 8
 	maxX        = 0xffffff
 )
 
@@ -268,14 +269,13 @@ func policyIn(p *ruleset.Policy, group func(vpc.GroupID) uint32, counter func(vp
 		}
 		return set(s)
 	})
-	type groupSet struct{ number, set uint32 }
-	var groups []groupSet
+	numbered := map[uint32]uint32{}
 	for _, id := range slices.Sorted(maps.Keys(byGroup)) {
 		if at := set(byGroup[id]); at != 0 {
-			groups = append(groups, groupSet{group(id), at})
+			numbered[group(id)] = at
 		}
 	}
-	slices.SortFunc(groups, func(a, b groupSet) int { return cmp.Compare(a.number, b.number) })
+	groups := groupTable(numbered)
 
 	base := uint32(policyWords + len(t.four) + 3*len(t.six) + len(groups))
 	place := func(at uint32) uint64 {
@@ -298,7 +298,10 @@ func policyIn(p *ruleset.Policy, group func(vpc.GroupID) uint32, counter func(vp
 	}
 	w = t.append(w)
 	for _, g := range groups {
-		w = append(w, uint64(g.number)<<32|place(g.set))
+		if g != 0 {
+			g = g>>32<<32 | place(uint32(g))
+		}
+		w = append(w, g)
 	}
 	w = append(w, sets...)
 	for i := 0; i < len(counters); i += 2 {
@@ -309,6 +312,31 @@ func policyIn(p *ruleset.Policy, group func(vpc.GroupID) uint32, counter func(vp
 		w = append(w, c)
 	}
 	return appendSource(w, encodePolicy(p)), nil
+}
+
+// groupTable lays out groups with their port sets so that few looks find one.
+func groupTable(sets map[uint32]uint32) []uint64 {
+	if len(sets) == 0 {
+		return nil
+	}
+	size := 1
+	for size < 2*len(sets) {
+		size *= 2
+	}
+fit:
+	for ; ; size *= 2 {
+		t := make([]uint64, size)
+		for _, number := range slices.Sorted(maps.Keys(sets)) {
+			i := 0
+			for ; i < probes && t[(int(number)+i)%size] != 0; i++ {
+			}
+			if i == probes {
+				continue fit
+			}
+			t[(int(number)+i)%size] = uint64(number)<<32 | uint64(sets[number])
+		}
+		return t
+	}
 }
 
 // opens reports whether spans have every port of TCP and of UDP.

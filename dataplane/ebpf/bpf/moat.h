@@ -67,11 +67,13 @@ struct control {
  *
  * A policy:
  *   0  number of IPv4 starts, number of IPv6 starts (upper half)
- *   1  number of groups, POLICY_* (upper half)
+ *   1  size of the table of groups, a power of two or 0, POLICY_* (upper half)
  *   2  port set of 0.0.0.0/0, port set of ::/0 (upper half)
  *   3  place of its rules' table of counters, its source
  *   4… table of addresses, its values port sets
- *      groups, sorted: number in the upper half, port set in the lower
+ *      table of groups: number in the upper half, port set in the lower; a
+ *      group is at its number modulo the size or one of the PROBES places from
+ *      there, and not after an empty one
  *      port sets: their number of ranges, then the ranges, disjoint and
  *      sorted, lo << 40 | hi << 16 | rule; lo and hi are protocol << 16 | port
  *      or type << 8 | code, and rule counts from 1
@@ -94,6 +96,7 @@ enum {
 	BLOCK_WORDS  = 3,
 	POLICY_OPEN4 = 1 << 0,	/* allows everything to or from everybody, per family */
 	POLICY_OPEN6 = 1 << 1,
+	PROBES       = 8,
 	SET_GROUPS   = 64,	/* at most so many groups has an address */
 };
 

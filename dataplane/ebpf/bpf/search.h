@@ -19,7 +19,16 @@ static __always_inline __u64 less(__u64 a, __u64 b)
 	return x;
 }
 
-/* How many of n sorted words at base are ≤ key. */
+/* The same of numbers below 2^63. */
+static __always_inline __u64 lower(__u64 a, __u64 b)
+{
+	__u64 x = (a - b) >> 63;
+
+	asm volatile("" : "+r"(x));
+	return x;
+}
+
+/* How many of n sorted words at base are ≤ key, whose lowest bit is set. */
 #define COUNT(name, steps)						\
 __noinline __u32 name(__u32 base, __u32 n, __u64 key)			\
 {									\
@@ -28,23 +37,26 @@ __noinline __u32 name(__u32 base, __u32 n, __u64 key)			\
 	_Pragma("unroll")						\
 	for (int i = steps - 1; i >= 0; i--) {				\
 		__u64 step = 1ull << i;					\
-		__u64 over = less(n, found + step);			\
+		__u64 over = lower(n, found + step);			\
 		__u32 at = base + ((found + step - 1) & (over - 1));	\
 		__u64 *w = bpf_map_lookup_elem(&words, &at);		\
 									\
 		if (!w)							\
 			return 0;					\
-		found += step & ((over | less(key, *w)) - 1);		\
+		found += step & ((over | lower(key >> 1, *w >> 1)) - 1);		\
 	}								\
 	return found;							\
 }
 
+COUNT(count_of_7, 3)
 COUNT(count_of_63, 6)
 COUNT(count_of_2047, 11)
 COUNT(count_of_many, 20)
 
 static __always_inline __u32 count(__u32 base, __u32 n, __u64 key)
 {
+	if (n < 8)
+		return count_of_7(base, n, key);
 	if (n < 64)
 		return count_of_63(base, n, key);
 	if (n < 2048)
@@ -61,7 +73,7 @@ __noinline __u32 name(__u32 base, __u32 n, __u64 hi, __u64 lo)		\
 	_Pragma("unroll")						\
 	for (int i = steps - 1; i >= 0; i--) {				\
 		__u64 step = 1ull << i;					\
-		__u64 over = less(n, found + step);			\
+		__u64 over = lower(n, found + step);			\
 		__u32 at = base + 3 * ((found + step - 1) & (over - 1));\
 		__u64 *w = bpf_map_lookup_elem(&words, &at);		\
 		__u64 whi, wlo, after;					\
@@ -114,10 +126,16 @@ __noinline __u32 ports(__u32 set, __u32 x)
 
 	if (!n)
 		return 0;
-	c = count(set + 1, n, (__u64)x << 40 | 0xffffffffff);
-	if (!c)
-		return 0;
-	range = word(set + c);
+	if (n == 1) {
+		range = word(set + 1);
+		if (range >> 40 > x)
+			return 0;
+	} else {
+		c = count(set + 1, n, (__u64)x << 40 | 0xffffffffff);
+		if (!c)
+			return 0;
+		range = word(set + c);
+	}
 	return (range >> 16 & 0xffffff) >= x ? range & 0xffff : 0;
 }
 
@@ -183,22 +201,23 @@ __noinline __u64 judge(__u32 policy, __u32 x, __u64 hi, __u64 lo, __u64 how)
 			rule = ports(policy + set, x);
 	}
 	if (!rule && groups) {
-		__u32 of = groups_of(hi, lo, how), n, i, c;
+		__u32 of = groups_of(hi, lo, how), n, i, probe;
 
 		if (!of)
 			return 0;
 		table += (__u32)sizes + 3 * (sizes >> 32);
 		n = word(of);
 		for (i = 0; i < SET_GROUPS; i++) {
-			__u64 group, found;
+			__u64 group, found = 0;
 
 			if (i >= n)
 				break;
 			group = word(of + 1 + i);
-			c = count(table, groups, group << 32 | 0xffffffff);
-			if (!c)
-				continue;
-			found = word(table + c - 1);
+			for (probe = 0; probe < PROBES; probe++) {
+				found = word(table + ((group + probe) & (groups - 1)));
+				if (!found || found >> 32 == group)
+					break;
+			}
 			if (found >> 32 != group)
 				continue;
 			rule = ports(policy + (__u32)found, x);

@@ -1,0 +1,66 @@
+package cli
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"moat/server"
+)
+
+func enforceCommand() *cobra.Command {
+	in := &server.EnforceDevice{}
+	confirm, yes := time.Minute, false
+	c := adminCommand(&cobra.Command{
+		Use:   "enforce DEVICE",
+		Short: "Make a device that observes drop what its groups do not allow",
+		Long: `The machine's own device begins by observing: packets are judged and counted,
+and none is dropped. This enforces for the time of --confirm, after which the
+device observes again by itself, also when the server is gone: whoever locked
+himself out waits a minute. Log in anew to see that it works, and confirm:
+
+    moat enforce eth0
+    moat enforce eth0 --yes
+
+Enforcing for good at once is refused where it would cut open sessions of SSH or
+of the API, unless with --force.`,
+		Args: cobra.ExactArgs(1),
+	}, func(c *cobra.Command, args []string, e endpoint) error {
+		in.Device = args[0]
+		if in.Observe && yes || c.Flags().Changed("confirm") && (yes || in.Observe) {
+			return errors.New("--confirm, --yes and --observe exclude each other")
+		}
+		if !yes && !in.Observe {
+			if confirm < time.Second || confirm%time.Second != 0 {
+				return fmt.Errorf("--confirm %s: want whole seconds", confirm)
+			}
+			in.Trial = int(confirm / time.Second)
+		}
+		out := &server.Bound{}
+		if err := e.admin(c.Context(), "enforce", in, out); err != nil {
+			var f *adminError
+			if errors.As(err, &f) && f.Code == "OperationNotPermitted" {
+				before, _, _ := strings.Cut(f.Message, " ; force it")
+				return fmt.Errorf("%s\nor try it out with --confirm 60s, or go on with --force", before)
+			}
+			return err
+		}
+		what := out.Device + " is enforced"
+		switch {
+		case out.Observe:
+			what = out.Device + " observes: nothing is dropped"
+		case out.Until != nil:
+			what = fmt.Sprintf("%s is enforced until %s; see that you can still log in, and confirm with `moat enforce %s --yes`", out.Device, out.Until.Local().Format(time.TimeOnly), out.Device)
+		}
+		return said(c, out, what)
+	})
+	c.Flags().StringVar(&in.Netns, "netns", "", "its network namespace, `NAME|PID|PATH`, where several have a device of the name")
+	c.Flags().DurationVar(&confirm, "confirm", time.Minute, "how long to enforce before it is confirmed")
+	c.Flags().BoolVar(&yes, "yes", false, "enforce for good")
+	c.Flags().BoolVar(&in.Observe, "observe", false, "go back to observing")
+	c.Flags().BoolVar(&in.Force, "force", false, "enforce also where that cuts open sessions")
+	return c
+}

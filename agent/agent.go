@@ -36,6 +36,7 @@ type Agent struct {
 	options ruleset.Options
 	logger  *slog.Logger
 	links   LinkWatcher
+	bridges []string
 
 	kick chan struct{}
 
@@ -72,7 +73,10 @@ type Status struct {
 	// from them could not be put into force.
 	Denied []vpc.InterfaceID
 	// Unknown are bound in the data plane and not in the state, which is older.
-	Unknown  []dataplane.Binding
+	Unknown []dataplane.Binding
+	// Guarded are the ports of managed bridges that nobody has bound: they pass
+	// nothing.
+	Guarded  []dataplane.Binding
 	Bindings []BindingStatus
 	// Ruleset is the one in force.
 	Ruleset *ruleset.Ruleset
@@ -95,6 +99,8 @@ type Config struct {
 	Logger  *slog.Logger
 	// Links tells of devices that come and go; nil to look from time to time.
 	Links LinkWatcher
+	// Bridges are managed: a port that nobody has bound passes nothing.
+	Bridges []string
 }
 
 // New gives an agent, which does nothing until Run.
@@ -103,7 +109,7 @@ func New(c Config) *Agent {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Agent{
-		source: c.Source, plane: c.Plane, host: c.Host, options: c.Options, logger: c.Logger, links: c.Links,
+		source: c.Source, plane: c.Plane, host: c.Host, options: c.Options, logger: c.Logger, links: c.Links, bridges: c.Bridges,
 		kick: make(chan struct{}, 1), moved: make(chan struct{}), held: map[vpc.InterfaceID]dataplane.Binding{},
 	}
 }
@@ -286,6 +292,9 @@ func (a *Agent) bind(ctx context.Context, all bool) error {
 	var unknown []dataplane.Binding
 	before := a.Status().Bindings
 	for _, h := range have {
+		if isGuard(h.Interface) {
+			continue
+		}
 		if slices.ContainsFunc(a.bound, func(w BindingStatus) bool { return w.Interface == h.Interface }) {
 			continue
 		}
@@ -296,7 +305,7 @@ func (a *Agent) bind(ctx context.Context, all bool) error {
 			unknown = append(unknown, h)
 			continue
 		}
-		if err := a.plane.Unbind(ctx, h.Interface); err != nil {
+		if err := a.release(ctx, h); err != nil {
 			errs = append(errs, fmt.Errorf("unbind %s: %w", h.Interface, err))
 		}
 	}
@@ -309,13 +318,17 @@ func (a *Agent) bind(ctx context.Context, all bool) error {
 		}
 		// Binding what is bound changes nothing, and binds again what came
 		// back under its name.
-		w.Err = a.plane.Bind(ctx, w.Binding)
+		w.Err = a.replaceGuard(ctx, w.Binding)
 		if w.Err != nil && !errors.Is(w.Err, dataplane.ErrNoDevice) {
 			errs = append(errs, fmt.Errorf("bind %s: %w", w.Interface, w.Err))
 		}
 		a.logDevice(before, at, w)
 	}
+	var guarded []dataplane.Binding
 	if have, err := a.plane.Bindings(ctx); err == nil {
+		if guarded, err = a.guard(ctx, have); err != nil {
+			errs = append(errs, err)
+		}
 		for i := range a.bound {
 			if n := slices.IndexFunc(have, func(h dataplane.Binding) bool { return h.Interface == a.bound[i].Interface }); n >= 0 {
 				a.bound[i].Index = have[n].Index
@@ -323,7 +336,7 @@ func (a *Agent) bind(ctx context.Context, all bool) error {
 		}
 	}
 	a.mu.Lock()
-	a.status.Bindings, a.status.Unknown = slices.Clone(a.bound), unknown
+	a.status.Bindings, a.status.Unknown, a.status.Guarded = slices.Clone(a.bound), unknown, guarded
 	a.mu.Unlock()
 	for i := range a.bound {
 		a.bound[i].Index = 0 // the state has none
@@ -377,7 +390,7 @@ func (a *Agent) Status() Status {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	s := a.status
-	s.Bindings, s.Denied, s.Unknown = slices.Clone(s.Bindings), slices.Clone(s.Denied), slices.Clone(s.Unknown)
+	s.Bindings, s.Denied, s.Unknown, s.Guarded = slices.Clone(s.Bindings), slices.Clone(s.Denied), slices.Clone(s.Unknown), slices.Clone(s.Guarded)
 	return s
 }
 

@@ -25,7 +25,7 @@ func (a *Agent) Attach(ctx context.Context, b dataplane.Binding, commit func() (
 	delete(a.held, b.Interface)
 	if err != nil && !boundNow(a.source.Latest(), a.host, b.Interface) {
 		// The caller may have gone away; its device is freed all the same.
-		if e := a.plane.Unbind(context.WithoutCancel(ctx), b.Interface); e != nil {
+		if e := a.release(context.WithoutCancel(ctx), b); e != nil {
 			a.logger.Error("a device that was not attached after all cannot be freed; it is tried again", "interface", b.Interface, "host", a.host, "err", e)
 			a.Kick()
 		}
@@ -42,7 +42,7 @@ func (a *Agent) hold(ctx context.Context, b dataplane.Binding) error {
 	if boundNow(a.source.Latest(), a.host, b.Interface) {
 		return fmt.Errorf("interface %s is bound on this host", b.Interface)
 	}
-	if err := a.plane.Bind(ctx, b); err != nil {
+	if err := a.replaceGuard(ctx, b); err != nil {
 		return err
 	}
 	a.held[b.Interface] = b

@@ -49,7 +49,7 @@ func (e endpoint) admin(ctx context.Context, call string, in, out any) error {
 // has run called with that.
 func adminCommand(c *cobra.Command, run func(c *cobra.Command, args []string, e endpoint) error) *cobra.Command {
 	s := &settings{}
-	c.Flags().StringVar(&s.dataDir, "data-dir", envOr("MOAT_DATA_DIR", defaultDataDir()), "data directory of the server, if the environment (moat env) names none")
+	c.Flags().StringVar(&s.dataDir, "data-dir", chosenDataDir(), "data directory of the server, if the environment (moat env) names none")
 	c.RunE = func(c *cobra.Command, args []string) error {
 		e, err := s.endpoint(c.Flags().Changed("data-dir"))
 		if err != nil {

@@ -19,6 +19,7 @@ import (
 
 	"moat/ec2query"
 	"moat/server"
+	"moat/vpc"
 )
 
 // ip runs iproute2.
@@ -350,6 +351,81 @@ func TestEnforceOnTrial(t *testing.T) {
 		t.Error("it does not observe again")
 	}
 	mustMoat(t, append([]string{"detach", eni}, at...)...)
+}
+
+// A device that appears later is bound as configured, with the interface that
+// has its name; another device is left alone.
+func TestBindAsConfigured(t *testing.T) {
+	l := newLAN(t, "conf", "10.213.7.37", "10.213.7.38")
+	ip(t, "link", "del", l.dev)
+	file := filepath.Join(t.TempDir(), "bind.yaml")
+	if err := os.WriteFile(file, []byte("- device: moat-t-con?\n  interface: \"workload {device}\"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	dir := dataDir(t)
+	e, _ := start(t, dir, "--bind", file)
+	if reason := whyNotEnforce(); reason != "" {
+		t.Skip(reason)
+	}
+	eni, group := l.workload(e, "10.213.7.32/28")
+	ec2Form(t, e, "return", "Action", "CreateTags", "ResourceId.1", eni, "Tag.1.Key", "Name", "Tag.1.Value", "workload+"+l.dev)
+	allow(t, e, group, 80)
+	l.link()
+	l.listen(80)
+	l.listen(81)
+	until(t, "the device is bound", func() bool {
+		var st server.Status
+		return e.admin(t.Context(), "status", nil, &st) == nil && len(st.Interfaces) == 1 && st.Interfaces[0].Interface == vpc.InterfaceID(eni)
+	})
+	l.want(false, 81, "bound as configured")
+	l.want(true, 80, "bound as configured")
+}
+
+// A port of a managed bridge passes nothing until it is bound, and nothing
+// again when it is not bound any more.
+func TestManagedBridge(t *testing.T) {
+	l := newLAN(t, "port", "10.213.7.37", "10.213.7.38")
+	const bridge = "moat-t-br"
+	exec.Command("ip", "link", "del", bridge).Run()
+	ip(t, "link", "add", bridge, "type", "bridge")
+	t.Cleanup(func() { exec.Command("ip", "link", "del", bridge).Run() })
+	ip(t, "link", "set", bridge, "up")
+	ip(t, "addr", "del", l.hostAddr+"/30", "dev", l.dev)
+	ip(t, "addr", "add", l.hostAddr+"/30", "dev", bridge)
+	l.listen(80)
+	dir := dataDir(t)
+	e, stop := start(t, dir, "--managed-bridge", bridge)
+	if reason := whyNotEnforce(); reason != "" {
+		t.Skip(reason)
+	}
+	eni, group := l.workload(e, "10.213.7.32/28")
+	allow(t, e, group, 80)
+	mode := func() string {
+		var st server.Interfaces
+		if err := e.admin(t.Context(), "interfaces", nil, &st); err != nil || len(st.Interfaces) != 1 {
+			return fmt.Sprint(err, len(st.Interfaces))
+		}
+		return st.Interfaces[0].Mode
+	}
+	ip(t, "link", "set", l.dev, "master", bridge)
+	until(t, "the new port has a guard", func() bool {
+		var st server.Status
+		return e.admin(t.Context(), "status", nil, &st) == nil && !l.reaches(80)
+	})
+	l.want(false, 80, "a port that nobody has bound")
+	at := []string{"--data-dir", dir}
+	mustMoat(t, append([]string{"attach", eni, "--dev", l.dev}, at...)...)
+	l.want(true, 80, "bound")
+	if m := mode(); m != "enforce" {
+		t.Errorf("mode %s, want enforce", m)
+	}
+	mustMoat(t, append([]string{"detach", eni}, at...)...)
+	l.want(false, 80, "not bound any more")
+	stop()
+	l.want(false, 80, "with no server")
+	_, stop = start(t, dir)
+	l.want(true, 80, "a server that does not manage the bridge")
+	stop()
 }
 
 func until(t *testing.T, what string, ok func() bool) {

@@ -39,12 +39,12 @@ func testSettings(t *testing.T, args ...string) *settings {
 }
 
 // start serves a data directory until stop is called.
-func start(t *testing.T, dir string) (e endpoint, stop func()) {
+func start(t *testing.T, dir string, args ...string) (e endpoint, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	os.Remove(filepath.Join(dir, endpointFile))
-	s := testSettings(t, "--data-dir", dir)
+	s := testSettings(t, append(args, "--data-dir", dir)...)
 	go func() { ended <- serve(ctx, s) }()
 	stop = func() {
 		cancel()

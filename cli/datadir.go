@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
 	"golang.org/x/sys/unix"
 )
 
@@ -25,6 +26,22 @@ func defaultDataDir() string {
 		return filepath.Join(home, ".local", "state", "moat")
 	}
 	return "moat-data"
+}
+
+// chosenDataDir is the data directory where no flag names one: that of the
+// environment, of the configuration file that MOAT_CONFIG names, or the
+// default.
+func chosenDataDir() string {
+	if d := os.Getenv("MOAT_DATA_DIR"); d != "" {
+		return d
+	}
+	var file struct {
+		DataDir string `yaml:"data-dir"`
+	}
+	if b, err := os.ReadFile(os.Getenv("MOAT_CONFIG")); err == nil && yaml.Unmarshal(b, &file) == nil && file.DataDir != "" {
+		return file.DataDir
+	}
+	return defaultDataDir()
 }
 
 // lockDataDir makes a data directory and locks it for this process. The lock

@@ -69,7 +69,7 @@ It needs root, and a server with the same data directory that enforces.`,
 		},
 	}
 	c.Flags().BoolVar(&clean, "clean", false, "take away everything that the demo made")
-	c.Flags().StringVar(&dir, "data-dir", envOr("MOAT_DATA_DIR", defaultDataDir()), "data directory of the server")
+	c.Flags().StringVar(&dir, "data-dir", chosenDataDir(), "data directory of the server")
 	return c
 }
 
@@ -470,7 +470,7 @@ func moatCommand() string {
 // dataDirFlag gives what a command needs to find a data directory: nothing
 // where the environment or the default names it.
 func dataDirFlag(dir string) string {
-	if dir == defaultDataDir() {
+	if dir == chosenDataDir() {
 		return ""
 	}
 	return " --data-dir " + shellQuote(dir)

@@ -37,7 +37,7 @@ For a server that root runs: eval "$(sudo moat env)".`,
 			return nil
 		},
 	}
-	c.Flags().StringVar(&dir, "data-dir", envOr("MOAT_DATA_DIR", defaultDataDir()), "the server's data directory")
+	c.Flags().StringVar(&dir, "data-dir", chosenDataDir(), "the server's data directory")
 	return c
 }
 

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -17,6 +18,7 @@ import (
 
 	"github.com/cilium/ebpf/features"
 	"github.com/google/uuid"
+	"go.yaml.in/yaml/v3"
 	"golang.org/x/sys/unix"
 
 	cebpf "github.com/cilium/ebpf"
@@ -92,7 +94,7 @@ func enforce(ctx context.Context, st *store.Store, s *settings, logger *slog.Log
 	}, pinned)
 	e.Kind = "ebpf"
 	e.Agent = agent.New(agent.Config{
-		Source: st, Plane: plane, Host: e.Host, Options: s.enforcing, Logger: logger, Links: agent.WatchLinks,
+		Source: st, Plane: plane, Host: e.Host, Options: s.enforcing, Logger: logger, Links: agent.WatchLinks, Bridges: s.managedBridges,
 	})
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
@@ -186,4 +188,27 @@ func enforcementOptions(onRevoke string, exempt []string) (o ruleset.Options, er
 	slices.SortFunc(o.Exempt, netip.Addr.Compare)
 	o.Exempt = slices.Compact(o.Exempt)
 	return o, nil
+}
+
+// readBindings reads a file of --bind.
+func readBindings(name string) (all []server.ConfiguredBinding, err error) {
+	f, err := os.Open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	d := yaml.NewDecoder(f)
+	d.KnownFields(true)
+	if err := d.Decode(&all); err != nil && !errors.Is(err, io.EOF) {
+		return nil, err
+	}
+	for i, b := range all {
+		if _, err := path.Match(b.Device, ""); err != nil || b.Device == "" || b.Interface == "" {
+			return nil, fmt.Errorf("binding %d: want device, a pattern of names, and interface, an id or a tag Name", i+1)
+		}
+		if b.Side != "" && b.Side != "host" && b.Side != "workload" {
+			return nil, fmt.Errorf("binding %d: side %q: want host or workload", i+1, b.Side)
+		}
+	}
+	return all, nil
 }

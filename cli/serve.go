@@ -20,6 +20,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/spf13/cobra"
 
+	"moat/agent"
 	"moat/iam"
 	"moat/server"
 	"moat/state"
@@ -60,6 +61,15 @@ func serve(ctx context.Context, s *settings) error {
 		return fmt.Errorf("listen: %w: choose another address with --listen", err)
 	}
 	defer l.Close()
+
+	go keepHeap(ctx)
+	var ml net.Listener
+	if s.metricsListen != "" {
+		if ml, err = net.Listen("tcp", s.metricsListen); err != nil {
+			return fmt.Errorf("listen for metrics: %w: choose another address with --metrics-listen", err)
+		}
+		defer ml.Close()
+	}
 
 	metrics := server.NewMetrics()
 	log, err := openEtcd(ctx, s, logger)
@@ -132,11 +142,7 @@ func serve(ctx context.Context, s *settings) error {
 	hs := server.NewHTTPServer(api)
 	hs.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelDebug)
 	go func() { failed <- hs.Serve(l) }()
-	if s.metricsListen != "" {
-		ml, err := net.Listen("tcp", s.metricsListen)
-		if err != nil {
-			return fmt.Errorf("listen for metrics: %w: choose another address with --metrics-listen", err)
-		}
+	if ml != nil {
 		mux := http.NewServeMux()
 		mux.Handle("/metrics", metrics.Handler())
 		ms := server.NewHTTPServer(mux)
@@ -145,8 +151,10 @@ func serve(ctx context.Context, s *settings) error {
 	}
 	housekeeping, stopHousekeeping := context.WithCancel(ctx)
 	defer stopHousekeeping()
+	if len(s.configured) > 0 && enforcement.Agent != nil {
+		go api.KeepBound(housekeeping, s.configured, agent.WatchLinks)
+	}
 	go keepHouse(housekeeping, st, api, s, logger)
-	go keepHeap(housekeeping)
 
 	logger.Info("ready", "url", e.URL, "region", s.region, "account", s.account, "revision", st.Latest().Rev, "version", Version())
 	fmt.Printf("moat is ready on %s (region %s, account %s). Next, in another terminal:\n\n    eval \"$(%s)\"\n    aws ec2 describe-security-groups\n\n",

@@ -21,6 +21,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"moat/ruleset"
+	"moat/server"
 	"moat/store"
 	"moat/vpc"
 )
@@ -56,10 +57,13 @@ type settings struct {
 	waitTimeout                        time.Duration
 	onRevoke                           string
 	exempt                             []string
+	bindFile                           string
+	managedBridges                     []string
 
 	proxies    []netip.Prefix
 	quotaTable *vpc.Quotas
 	enforcing  ruleset.Options
+	configured []server.ConfiguredBinding
 }
 
 func (s *settings) flags(f *pflag.FlagSet) {
@@ -86,6 +90,8 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.DurationVar(&s.waitTimeout, "wait-timeout", 5*time.Second, "how long such a call waits at most")
 	f.StringVar(&s.onRevoke, "on-revoke", "cut", "`cut|aws|drain SECONDS`: end the tracked flows that no rule allows any more, let them live as EC2 does, or let them live for a while; the tag "+ruleset.OnRevokeTag+" of a group says otherwise for its interfaces")
 	f.StringSliceVar(&s.exempt, "exempt", []string{"aws"}, "remote `ADDRESSES` that rules never filter, and blocks of at most 256; aws stands for those of AWS (each VPC's resolver, metadata, time), none for none")
+	f.StringVar(&s.bindFile, "bind", "", "`FILE` (YAML) of devices that are bound to interfaces whenever they appear")
+	f.StringSliceVar(&s.managedBridges, "managed-bridge", nil, "`BRIDGES` whose ports pass nothing until they are bound")
 }
 
 // placeFlags are those by which every command finds the data.
@@ -175,6 +181,11 @@ func (s *settings) complete(f *pflag.FlagSet) error {
 	}
 	if s.enforcing, err = enforcementOptions(s.onRevoke, s.exempt); err != nil {
 		return err
+	}
+	if s.bindFile != "" {
+		if s.configured, err = readBindings(s.bindFile); err != nil {
+			return fmt.Errorf("--bind %s: %w", s.bindFile, err)
+		}
 	}
 	s.quotaTable, err = readQuotas(s.quotas)
 	return err
@@ -362,10 +373,3 @@ func (d *days) Set(v string) error {
 }
 
 func (d *days) Type() string { return "duration" }
-
-func envOr(name, value string) string {
-	if v := os.Getenv(name); v != "" {
-		return v
-	}
-	return value
-}

@@ -59,7 +59,7 @@ The status is 0 if it connected, 1 if not.`,
 		},
 	}
 	c.Flags().DurationVar(&timeout, "timeout", timeout, "how long to wait for an answer")
-	c.Flags().StringVar(&dir, "data-dir", envOr("MOAT_DATA_DIR", defaultDataDir()), "data directory of the server")
+	c.Flags().StringVar(&dir, "data-dir", chosenDataDir(), "data directory of the server")
 	return c
 }
 

@@ -83,6 +83,10 @@ func mergeTags(tx *state.Txn, old vpc.Tags, more []Tag) (vpc.Tags, error) {
 			return nil, fault.InvalidParameterValue.Say("Value ( %s ) for parameter key is invalid. Tag keys starting with 'aws:' are reserved for internal use", t.Key)
 		case t.Value != nil && utf8.RuneCountInString(*t.Value) > 256:
 			return nil, fault.InvalidParameterValue.Say("Value ( %s ) for parameter Tag value is invalid. Tag value exceeds the maximum length of 256 characters", *t.Value)
+		case !representable(t.Key):
+			return nil, fault.InvalidParameterValue.Say("Value ( %s ) for parameter Tag key is invalid. Tag key contains invalid characters", t.Key)
+		case t.Value != nil && !representable(*t.Value):
+			return nil, fault.InvalidParameterValue.Say("Value ( %s ) for parameter Tag value is invalid. Tag value contains invalid characters", *t.Value)
 		case seen[t.Key]:
 			return nil, fault.InvalidParameterValue.Say("Duplicate tag key '%s' specified.", t.Key)
 		}
@@ -101,6 +105,17 @@ func mergeTags(tx *state.Txn, old vpc.Tags, more []Tag) (vpc.Tags, error) {
 	}
 	slices.SortFunc(out, func(a, b vpc.Tag) int { return strings.Compare(a.Key, b.Key) })
 	return out, nil
+}
+
+// representable reports whether XML 1.0 has every character of s: what a reply
+// cannot show nobody could name again.
+func representable(s string) bool {
+	for _, r := range s {
+		if r < 0x20 && r != '\t' && r != '\n' && r != '\r' || r == 0xfffe || r == 0xffff || r == utf8.RuneError {
+			return false
+		}
+	}
+	return true
 }
 
 // taggedRows gives the tag filters over rows of a kind.

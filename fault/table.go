@@ -25,6 +25,7 @@ var (
 	InvalidRequest              = Kind{"InvalidRequest", 400, "The request received was invalid."}
 	InvalidID                   = Kind{"InvalidID", 400, "The ID '%s' is not valid"}
 	MalformedQueryString        = Kind{"MalformedQueryString", 400, "%s"}
+	MethodNotAllowed            = Kind{"InvalidRequest", 405, "The HTTP method %s is not supported: use POST or GET"}
 	RequestEntityTooLarge       = Kind{"RequestEntityTooLarge", 413, "Request size exceeded the limit of %d bytes"}
 	DryRunOperation             = Kind{"DryRunOperation", 412, "Request would have succeeded, but DryRun flag is set."}
 	UnauthorizedOperation       = Kind{"UnauthorizedOperation", 403, "You are not authorized to perform this operation."}

@@ -121,8 +121,12 @@ func decodeAdmin(r *request, in any) error {
 
 // adminEvent is the event of a call of the operator with its parameters.
 func (s *Server) adminEvent(r *request, params url.Values) store.Event {
+	source := "moat" // itself, as configured
+	if r.source.IsValid() {
+		source = r.source.String()
+	}
 	return store.Event{
-		Principal: r.caller.ARN, AccessKey: r.caller.AccessKeyID, Source: r.source.String(),
-		UserAgent: r.UserAgent(), RequestID: r.id, Service: ServiceMoat, Action: r.action, Request: params.Encode(),
+		Principal: r.caller.ARN, AccessKey: r.caller.AccessKeyID, Source: source,
+		UserAgent: userAgent(r.Request), RequestID: r.id, Service: ServiceMoat, Action: r.action, Request: params.Encode(),
 	}
 }

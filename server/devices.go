@@ -76,6 +76,11 @@ func (s *Server) attachDevice(r *request) (any, error) {
 	case len(in.Device) > 15 || strings.ContainsAny(in.Device, "/ \t\n"):
 		return nil, fault.InvalidParameterValue.With(in.Device, "device", "It is no name of a network device.")
 	}
+	return s.attach(r, &in)
+}
+
+// attach is attachDevice once the request is known to be well formed.
+func (s *Server) attach(r *request, in *AttachDevice) (*Bound, error) {
 	a, err := s.agent()
 	if err != nil {
 		return nil, err
@@ -117,7 +122,7 @@ func (s *Server) attachDevice(r *request) (any, error) {
 		return rev, nil
 	})
 	if err != nil {
-		return nil, attachFault(&in, err)
+		return nil, attachFault(in, err)
 	}
 	s.finish(r, out, rev)
 	return out, nil

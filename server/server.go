@@ -171,6 +171,9 @@ func readBody(r *http.Request, buf []byte) ([]byte, error) {
 // answer takes a request all the way to its reply. The error is what the
 // caller is told.
 func (s *Server) answer(w http.ResponseWriter, r *request) error {
+	if r.Method != http.MethodPost && r.Method != http.MethodGet {
+		return fault.MethodNotAllowed.With(r.Method)
+	}
 	formErr := s.receive(r)
 	if err := s.authenticate(r); err != nil {
 		return err
@@ -332,9 +335,16 @@ func (s *Server) call(r *request) state.Call {
 func (s *Server) event(r *request) store.Event {
 	return store.Event{
 		Principal: r.caller.ARN, AccessKey: r.caller.AccessKeyID, Source: r.source.String(),
-		UserAgent: r.UserAgent(), RequestID: r.id, Service: string(r.service), Action: r.action,
+		UserAgent: userAgent(r.Request), RequestID: r.id, Service: string(r.service), Action: r.action,
 		Request: paramsOf(r.form),
 	}
+}
+
+// userAgent gives what the caller's program calls itself, at a length that an
+// event can keep.
+func userAgent(r *http.Request) string {
+	ua := r.UserAgent()
+	return ua[:min(len(ua), 512)]
 }
 
 // paramsOf gives the parameters of a request as a form, for the audit trail.

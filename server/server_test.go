@@ -269,6 +269,33 @@ func TestAnyAuth(t *testing.T) {
 	}
 }
 
+func TestAnyAuthIsNotForWebPages(t *testing.T) {
+	ts, _ := newAPI(t, func(c *server.Config) { c.AnyAuth = true })
+	s := signed()
+	s.change = func(r *http.Request) { r.Header.Set("Origin", "https://example.org") }
+	if got := s.post(t, ts.URL, "Action=DescribeVpcs&Version=2016-11-15").StatusCode; got != 401 {
+		t.Errorf("a request of a web page: %d, want 401", got)
+	}
+}
+
+func TestOtherMethods(t *testing.T) {
+	ts, st := newAPI(t, nil)
+	at := time.Now()
+	cred := sigv4.Credential{AccessKeyID: testKey, Date: at.UTC().Format("20060102"), Region: "us-east-1", Service: "ec2"}
+	signed().post(t, ts.URL, "Action=DescribeVpcs&Version=2016-11-15")
+	rev := st.Latest().Rev
+	for _, method := range []string{"PUT", "DELETE", "PATCH", "OPTIONS", "HEAD"} {
+		r, _ := http.NewRequest(method, ts.URL+"/?Action=CreateVpc&Version=2016-11-15&CidrBlock=10.0.0.0/16", nil)
+		sigv4.Sign(r, nil, cred, testSecret, "", at)
+		if got := do(t, r).StatusCode; got != 405 {
+			t.Errorf("%s: %d, want 405", method, got)
+		}
+	}
+	if got := st.Latest().Rev; got != rev {
+		t.Errorf("the revision went from %d to %d", rev, got)
+	}
+}
+
 func TestRegionsAndAccountsAreApart(t *testing.T) {
 	ts, _ := newAPI(t, func(c *server.Config) { c.AnyAuth = true })
 	vpcs := func(region, key string) string {

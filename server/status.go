@@ -61,7 +61,8 @@ type BoundStatus struct {
 	// Mode is enforce, trial (enforced until a time, unless that is confirmed),
 	// observe, deny (it passes nothing, since a change that
 	// takes access away cannot be put into force), gone (the device is not
-	// there), failed, or elsewhere (another host's).
+	// there), failed, guard (a port of a managed bridge that nobody has bound,
+	// which passes nothing), or elsewhere (another host's).
 	Mode     string            `json:"mode"`
 	Until    *time.Time        `json:"until,omitempty"`    // a trial's end
 	Revision uint64            `json:"revision,omitempty"` // in force
@@ -135,6 +136,12 @@ func (s *Server) bound(ctx context.Context, view *state.View, here bool) []Bound
 			Interface: u.Interface, Addresses: []netip.Addr{}, Groups: []vpc.GroupID{}, Host: e.Host, Device: u.Device, Index: u.Index, Netns: u.Netns,
 			Side: sideName(u.Side), Mode: "deny", Error: "the state does not have it: it is older than what was in force when the server started",
 			Drops: stats.Drops[u.Interface],
+		})
+	}
+	for _, g := range st.Guarded {
+		out = append(out, BoundStatus{
+			Interface: g.Interface, Addresses: []netip.Addr{}, Groups: []vpc.GroupID{}, Host: cmp.Or(e.Hostname, e.Host), Device: g.Device,
+			Side: sideName(g.Side), Mode: "guard", Drops: stats.Drops[g.Interface],
 		})
 	}
 	slices.SortFunc(out, func(a, b BoundStatus) int {

@@ -3,6 +3,8 @@ package state
 import (
 	"fmt"
 	"iter"
+	"slices"
+	"strings"
 
 	"github.com/tidwall/btree"
 
@@ -40,18 +42,21 @@ type entry[T any] struct {
 	row      *T
 }
 
-func lessEntry[T any](a, b entry[T]) bool {
-	if a.attr != b.attr {
-		return a.attr < b.attr
+func compareEntries[T any](a, b entry[T]) int {
+	if c := strings.Compare(a.attr, b.attr); c != 0 {
+		return c
 	}
-	return a.id < b.id
+	return strings.Compare(a.id, b.id)
 }
+
+func lessEntry[T any](a, b entry[T]) bool { return compareEntries(a, b) < 0 }
 
 // A table holds the rows of one kind in one space. A table in a view is never
 // changed; a transaction copies it first, which costs the same for any size.
 type table[T any] struct {
 	rows    *btree.Map[string, *T]
 	indexes []*btree.BTreeG[entry[T]] // the kind's own, then one for tags
+	loading [][]entry[T]              // what is yet to be put into indexes, while a view is loaded
 }
 
 func (k *Kind[K, T]) newTable() any {
@@ -280,6 +285,8 @@ type AnyKind interface {
 	copyTable(any) any
 	decode(data []byte) (any, error)
 	apply(s *Space, id string, row any)
+	load(s *Space, id string, row any)
+	loaded(s *Space)
 }
 
 func (k *Kind[K, T]) number() kindNumber { return k.n }
@@ -296,4 +303,29 @@ func (k *Kind[K, T]) decode(data []byte) (any, error) {
 func (k *Kind[K, T]) apply(s *Space, id string, row any) {
 	r, _ := row.(*T)
 	k.replace(s.own(k).(*table[T]), id, r)
+}
+
+// load puts a decoded row that was not there. Its attributes wait until loaded
+// is called: a tree grows much faster when all that goes into it is sorted.
+func (k *Kind[K, T]) load(s *Space, id string, row any) {
+	t, r := s.own(k).(*table[T]), row.(*T)
+	t.rows.Load(id, r)
+	if t.loading == nil {
+		t.loading = make([][]entry[T], len(t.indexes))
+	}
+	k.eachAttr(r, func(i int, attr string) { t.loading[i] = append(t.loading[i], entry[T]{attr, id, r}) })
+}
+
+func (k *Kind[K, T]) loaded(s *Space) {
+	t := k.in(s)
+	if t == nil {
+		return
+	}
+	for i, entries := range t.loading {
+		slices.SortFunc(entries, compareEntries)
+		for _, e := range entries {
+			t.indexes[i].Load(e)
+		}
+	}
+	t.loading = nil
 }

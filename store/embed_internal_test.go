@@ -15,7 +15,9 @@ func TestEtcdEndsWithAReason(t *testing.T) {
 	for name, end := range map[string]func(*zap.Logger){
 		"Fatal": func(l *zap.Logger) { l.Fatal("failed to save", zap.Error(errors.New("no space left"))) },
 		"Panic": func(l *zap.Logger) { l.Panic("failed to save", zap.Error(errors.New("no space left"))) },
-		"With":  func(l *zap.Logger) { l.With(zap.Int("x", 1)).Fatal("failed to save", zap.Error(errors.New("no space left"))) },
+		"With": func(l *zap.Logger) {
+			l.With(zap.Int("x", 1)).Fatal("failed to save", zap.Error(errors.New("no space left")))
+		},
 	} {
 		var logged bytes.Buffer
 		got := ""

@@ -7,6 +7,7 @@ import (
 	"iter"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -132,51 +133,58 @@ func (s *Store) load(ctx context.Context) (*state.View, Head, error) {
 
 // loadOnce decodes records on all cores.
 func (s *Store) loadOnce(ctx context.Context) (*state.View, Head, error) {
-	pages := make(chan []state.Record, 4)
-	decoded := make(chan []state.Decoded, 4)
+	// Pages are decoded on all cores, and put together in the order of keys,
+	// in which trees grow fastest.
+	type page struct {
+		records []state.Record
+		rows    []state.Decoded
+		decoded chan struct{}
+	}
+	work, inOrder := make(chan *page), make(chan *page, 16)
 	var head Head
 	g, ctx := errgroup.WithContext(ctx)
 	g.Go(func() (err error) {
-		defer close(pages)
-		head, err = s.log.Load(ctx, func(p []state.Record) error {
-			select {
-			case pages <- p:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
+		defer close(work)
+		defer close(inOrder)
+		head, err = s.log.Load(ctx, func(records []state.Record) error {
+			for part := range slices.Chunk(records, 512) {
+				p := &page{records: part, decoded: make(chan struct{})}
+				for _, to := range []chan *page{inOrder, work} {
+					select {
+					case to <- p:
+					case <-ctx.Done():
+						return ctx.Err()
+					}
+				}
 			}
+			return nil
 		})
 		return err
 	})
-	workers, _ := errgroup.WithContext(ctx)
 	for range runtime.GOMAXPROCS(0) {
-		workers.Go(func() error {
-			for p := range pages {
-				out := make([]state.Decoded, len(p))
-				for i, r := range p {
+		g.Go(func() error {
+			for p := range work {
+				p.rows = make([]state.Decoded, len(p.records))
+				for i, r := range p.records {
 					d, err := state.Decode(r)
 					if err != nil {
-						// The loader must not wait for a reader that is gone.
-						go func() {
-							for range pages { //nolint:revive // drained
-							}
-						}()
 						return err
 					}
-					out[i] = d
+					p.rows[i] = d
 				}
-				decoded <- out
+				close(p.decoded)
 			}
 			return nil
 		})
 	}
-	g.Go(func() error {
-		defer close(decoded)
-		return workers.Wait()
-	})
-	view := state.NewView().Apply(0, func(yield func(state.Decoded) bool) {
-		for p := range decoded {
-			for _, d := range p {
+	view := state.Load(0, func(yield func(state.Decoded) bool) {
+		for p := range inOrder {
+			select {
+			case <-p.decoded:
+			case <-ctx.Done():
+				return
+			}
+			for _, d := range p.rows {
 				yield(d)
 			}
 		}

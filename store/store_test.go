@@ -833,6 +833,49 @@ func TestCloseAnswersEveryWrite(t *testing.T) {
 	})
 }
 
+// A log that notices when it is used after it was closed.
+type closingLog struct {
+	store.Log
+	closed, compacting, together atomic.Bool
+}
+
+func (l *closingLog) Compact(ctx context.Context) error {
+	l.compacting.Store(true)
+	defer l.compacting.Store(false)
+	time.Sleep(time.Millisecond)
+	l.together.CompareAndSwap(false, l.closed.Load())
+	return l.Log.Compact(ctx)
+}
+
+func (l *closingLog) Close() error {
+	l.closed.Store(true)
+	l.together.CompareAndSwap(false, l.compacting.Load())
+	return l.Log.Close()
+}
+
+func TestCloseWaitsForRetain(t *testing.T) {
+	log := &closingLog{Log: store.NewMemory()}
+	d := openStore(t, log)
+	d.do(put("web"))
+	ended := make(chan error)
+	go func() {
+		for {
+			if err := d.Retain(t.Context(), begun, store.Retention{}); err != nil {
+				ended <- err
+				return
+			}
+		}
+	}()
+	until(t, "space is being given back", log.compacting.Load)
+	d.close()
+	if err := <-ended; !errors.Is(err, store.ErrClosed) {
+		t.Errorf("retaining in a closed store gives %v", err)
+	}
+	if log.together.Load() {
+		t.Error("the log was closed while it gave space back")
+	}
+}
+
 // A caller who gives up before his write is taken has not written.
 func TestACallerWhoGoesAway(t *testing.T) {
 	d := openStore(t, store.NewMemory())

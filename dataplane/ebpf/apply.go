@@ -97,7 +97,7 @@ func (p *Plane) Apply(ctx context.Context, want *ruleset.Ruleset) error {
 
 // prepare writes the side that is not in force. It gives the interfaces whose
 // access may have shrunk.
-func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]bool, *state, error) {
+func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *state, error) {
 	now, then := p.epoch(), 1-p.epoch()
 	have := p.have
 	next := &state{rules: want, policies: map[string]placedPolicy{}, blocks: map[vpc.InterfaceID]extent{}, sets: maps.Clone(have.sets), members: have.members}
@@ -186,7 +186,7 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]bool, *sta
 	}
 
 	// Interfaces.
-	narrowed := map[uint32]bool{}
+	narrowed := map[uint32]*kept{}
 	in := map[vpc.InterfaceID]bool{}
 	for i := range want.Interfaces {
 		w := &want.Interfaces[i]
@@ -252,7 +252,12 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]bool, *sta
 			less = less || refers(pol, left[w.VPC])
 			if less {
 				side.Gen[d]++
-				narrowed[n] = true
+				if narrowed[n] == nil {
+					narrowed[n] = &kept{}
+				}
+				if !lesser {
+					narrowed[n][d] = p.kept(was, pol, left[w.VPC])
+				}
 				if w.OnRevoke.Mode == ruleset.Drain {
 					side.DrainUntil = p.now() + uint32(w.OnRevoke.Drain)
 				}
@@ -486,6 +491,30 @@ func subset(a, b []ruleset.Rule) bool {
 		}
 	}
 	return true
+}
+
+// kept are the counters of rules that allow all they allowed before, by
+// direction: flows that one of them admitted need no second look.
+type kept [2]map[uint32]bool
+
+func (p *Plane) kept(before, after *ruleset.Policy, left map[vpc.GroupID]bool) map[uint32]bool {
+	out := map[uint32]bool{}
+	j := 0
+	for i := range before.Rules {
+		r := &before.Rules[i]
+		for j < len(after.Rules) && ruleset.Compare(after.Rules[j], *r) < 0 {
+			j++
+		}
+		n, ok := p.counters.places[ruleKey{r.ID, before.Direction}]
+		if !ok {
+			continue
+		}
+		still := j < len(after.Rules) && after.Rules[j] == *r && !left[r.Remote.Group]
+		if was, ok := out[n]; !ok || was {
+			out[n] = still // each of several of the same id
+		}
+	}
+	return out
 }
 
 // refers reports whether a policy refers to one of some groups.

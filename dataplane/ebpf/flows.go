@@ -37,12 +37,14 @@ const (
 // eachFlow calls f for all tracked flows, with the key as tend wants it, until
 // f gives false.
 func (p *Plane) eachFlow(f func(k bpfFlow6Key, six bool, v bpfFlowValue) bool) error {
+	type value = [unsafe.Sizeof(bpfFlowValue{})]byte
 	on := true
-	err := batches(p.maps.Flows4, func(keys []bpfFlow4Key, values []bpfFlowValue) bool {
+	// As bytes, which the library copies in one go.
+	err := batches(p.maps.Flows4, func(keys [][unsafe.Sizeof(bpfFlow4Key{})]byte, values []value) bool {
 		for i := range keys {
 			var k bpfFlow6Key
-			*flow4(&k) = keys[i]
-			if on = f(k, false, values[i]); !on {
+			*flow4(&k) = *(*bpfFlow4Key)(unsafe.Pointer(&keys[i]))
+			if on = f(k, false, *(*bpfFlowValue)(unsafe.Pointer(&values[i]))); !on {
 				return false
 			}
 		}
@@ -51,9 +53,9 @@ func (p *Plane) eachFlow(f func(k bpfFlow6Key, six bool, v bpfFlowValue) bool) e
 	if err != nil || !on {
 		return err
 	}
-	return batches(p.maps.Flows6, func(keys []bpfFlow6Key, values []bpfFlowValue) bool {
+	return batches(p.maps.Flows6, func(keys [][unsafe.Sizeof(bpfFlow6Key{})]byte, values []value) bool {
 		for i := range keys {
-			if !f(keys[i], true, values[i]) {
+			if !f(*(*bpfFlow6Key)(unsafe.Pointer(&keys[i])), true, *(*bpfFlowValue)(unsafe.Pointer(&values[i]))) {
 				return false
 			}
 		}
@@ -104,8 +106,10 @@ func (p *Plane) tend(what uint32, six bool, keys []bpfFlow6Key, cut func(bpfFlow
 // some gathers the flows that f wants and has them tended to.
 func (p *Plane) some(what uint32, f func(k *bpfFlow6Key, six bool, v *bpfFlowValue) bool, cut func(k bpfFlow6Key, six bool)) error {
 	var keys [2][]bpfFlow6Key
-	err := p.eachFlow(func(k bpfFlow6Key, six bool, v bpfFlowValue) bool {
-		if f(&k, six, &v) {
+	var k bpfFlow6Key
+	var v bpfFlowValue
+	err := p.eachFlow(func(key bpfFlow6Key, six bool, value bpfFlowValue) bool {
+		if k, v = key, value; f(&k, six, &v) {
 			i := 0
 			if six {
 				i = 1
@@ -192,7 +196,7 @@ func patience(r *bpfRules, proto uint8, six bool, bits uint32) uint32 {
 
 // sweep finds the flows of interfaces whose access shrank, that no packet may
 // show for long, and cuts those that no rule allows any more.
-func (p *Plane) sweep(narrowed map[uint32]bool) {
+func (p *Plane) sweep(narrowed map[uint32]*kept) {
 	p.sweeping.Lock()
 	defer p.sweeping.Unlock()
 	// A device that observes loses no flow.
@@ -206,14 +210,15 @@ func (p *Plane) sweep(narrowed map[uint32]bool) {
 	side := p.epoch()
 	var cut [2][]bpfFlow6Key
 	p.some(tendJudge, func(k *bpfFlow6Key, six bool, v *bpfFlowValue) bool {
-		if !narrowed[k.Eni] || v.Bits&flowCut != 0 {
+		still := narrowed[k.Eni]
+		if still == nil || v.Bits&flowCut != 0 {
 			return false
 		}
 		dir := dirIn
 		if v.Bits&flowOut != 0 {
 			dir = dirOut
 		}
-		return v.Gen != p.enis[k.Eni].Side[side].Gen[dir]
+		return !still[dir][v.Rule] && v.Gen != p.enis[k.Eni].Side[side].Gen[dir]
 	}, func(k bpfFlow6Key, six bool) {
 		i := 0
 		if six {

@@ -551,7 +551,7 @@ func mayPass(p []byte) bool {
 func TestSweep(t *testing.T) {
 	const idle, revoked = 100_000, 10
 	b := newBench(t, Options{FlowLimit: 200_000})
-	wide := rules(t, "in udp 1-60000 from 10.1.0.0/16", "in udp 53 from 10.2.0.0/16")
+	wide := rules(t, "in udp 53 from 10.2.0.0/16", "in udp 1-60000 from 10.1.0.0/16")
 	apply(t, b.p, wide)
 	r := b.p.enis[b.p.numbers[eni]].Side[b.p.epoch()]
 	key := func(i int) bpfFlow4Key {
@@ -564,7 +564,11 @@ func TestSweep(t *testing.T) {
 			RemoteBe: memberKey4(0, remote).AddrBe, LportBe: port<<8 | port>>8, RportBe: 5000, Proto: 17}
 	}
 	for i := range idle {
-		v := bpfFlowValue{Seen: b.p.now(), Gen: r.Gen[dirIn], Bits: 64}
+		id := wide.Policies[1].Rules[0].ID
+		if i >= idle-revoked {
+			id = wide.Policies[1].Rules[1].ID
+		}
+		v := bpfFlowValue{Seen: b.p.now(), Gen: r.Gen[dirIn], Bits: 64, Rule: b.p.counters.places[ruleKey{id: id}]}
 		if err := b.p.maps.Flows4.Put(key(i), v); err != nil {
 			t.Fatal(err)
 		}
@@ -573,14 +577,16 @@ func TestSweep(t *testing.T) {
 		t.Fatal(err)
 	}
 	start := time.Now()
-	apply(t, b.p, rules(t, "in udp 1-60000 from 10.1.0.0/16"))
+	less := rules(t, "mode cut", "in udp 1-60000 from 10.1.0.0/16")
+	apply(t, b.p, less)
+	applied := time.Since(start)
 	var s bpfEniState
 	for s.Flows != idle-revoked && time.Since(start) < 10*time.Second {
 		if err := b.p.maps.EniStates.Lookup(b.p.numbers[eni], &s); err != nil {
 			t.Fatal(err)
 		}
 	}
-	t.Logf("cut after %v", time.Since(start))
+	t.Logf("applied after %v, cut after %v", applied, time.Since(start))
 	for i := range idle {
 		var v bpfFlowValue
 		found := b.p.maps.Flows4.Lookup(key(i), &v) == nil

@@ -131,6 +131,15 @@ const (
 	lookAfter = 2 * time.Second
 )
 
+// Which devices may have come or gone.
+type moving int
+
+const (
+	noDevice      moving = iota
+	unseenDevices        // those that no event tells of: gone ones, and those in other namespaces
+	everyDevice
+)
+
 // Run enforces until ctx ends. Enforcement itself goes on after that.
 func (a *Agent) Run(ctx context.Context) error {
 	if err := a.takeOver(ctx); err != nil {
@@ -145,7 +154,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	if a.links != nil {
 		watchers.Go(func() { a.watchLinks(ctx) })
 	}
-	devices := true // may have moved
+	devices := everyDevice
 	for {
 		view := a.source.Latest()
 		err := a.step(ctx, view, devices)
@@ -158,13 +167,16 @@ func (a *Agent) Run(ctx context.Context) error {
 			again = retryAfter
 		}
 		timer := time.NewTimer(again)
-		devices = false
+		devices = noDevice
 		select {
 		case <-changed:
 		case <-a.kick:
-			devices = true
+			devices = everyDevice
 		case <-timer.C:
-			devices = true
+			devices = unseenDevices
+			if a.links == nil {
+				devices = everyDevice
+			}
 		case <-ctx.Done():
 			return ctx.Err()
 		}
@@ -213,7 +225,7 @@ func (a *Agent) Kick() {
 }
 
 // step brings the data plane to a view.
-func (a *Agent) step(ctx context.Context, view *state.View, devices bool) (err error) {
+func (a *Agent) step(ctx context.Context, view *state.View, devices moving) (err error) {
 	bindings, rules := a.relevant(view)
 	if bindings {
 		a.bound = Bound(view, a.host)
@@ -224,8 +236,11 @@ func (a *Agent) step(ctx context.Context, view *state.View, devices bool) (err e
 			return err
 		}
 	}
-	if bindings || devices {
-		if err := a.bind(ctx, devices || a.seen == nil); err != nil {
+	if a.seen == nil {
+		devices = everyDevice
+	}
+	if bindings || devices != noDevice {
+		if err := a.bind(ctx, devices); err != nil {
 			a.seen = nil
 			return err
 		}
@@ -281,7 +296,7 @@ func (a *Agent) enforce(ctx context.Context, view *state.View) error {
 
 // bind puts the filters on their devices, and takes those off that the state
 // no longer has. A device that is not there is no error: it passes nothing.
-func (a *Agent) bind(ctx context.Context, all bool) error {
+func (a *Agent) bind(ctx context.Context, moved moving) error {
 	a.binding.Lock()
 	defer a.binding.Unlock()
 	have, err := a.plane.Bindings(ctx)
@@ -312,7 +327,8 @@ func (a *Agent) bind(ctx context.Context, all bool) error {
 	for i := range a.bound {
 		w := &a.bound[i]
 		at := slices.IndexFunc(before, func(b BindingStatus) bool { return b.Interface == w.Interface })
-		if !all && at >= 0 && before[at].Err == nil && sameBinding(before[at].Binding, w.Binding) {
+		same := at >= 0 && before[at].Err == nil && sameBinding(before[at].Binding, w.Binding)
+		if same && (moved == noDevice || moved == unseenDevices && w.Netns == "") {
 			w.Index = before[at].Index
 			continue
 		}

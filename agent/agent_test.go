@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/netip"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -201,6 +202,18 @@ func TestAttachDeniesFromTheBeginning(t *testing.T) {
 		// The agent sees a revision without the binding, and leaves it alone.
 		w.wait(w.ports(80, 82))
 		w.want(false, 80, "bound, after an unrelated write")
+		var looks atomic.Int32
+		w.plane.Fail(func(call string) error {
+			if call == "Bindings" {
+				looks.Add(1)
+			}
+			return nil
+		})
+		for n := looks.Load(); looks.Load() < n+2; time.Sleep(time.Millisecond) {
+			w.agent.Kick()
+		}
+		w.plane.Fail(nil)
+		w.want(false, 80, "bound, after the agent looked at what is bound")
 		if _, err := w.agent.Attach(t.Context(), dataplane.Binding{Interface: eni, Device: device}, nil); !errors.Is(err, agent.ErrBusy) {
 			t.Errorf("a second attach meanwhile: %v", err)
 		}

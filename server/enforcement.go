@@ -45,7 +45,7 @@ func (s *Server) awaitEnforced(ctx context.Context, rev uint64) string {
 			return enforcedYes
 		}
 		return enforcedFailed
-	case true:
+	case e.Agent.Idle():
 		return enforcedYes
 	}
 	timeout := time.Duration(0)

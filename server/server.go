@@ -16,6 +16,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -57,6 +58,8 @@ type Config struct {
 
 // A Server answers the API on a store.
 type Server struct {
+	complained, unsaid atomic.Int64 // when complain spoke last, and how often it did not
+
 	cfg     Config
 	store   *store.Store
 	actions map[service]map[string]action.Action
@@ -382,7 +385,7 @@ func (s *Server) fault(r *request, err error) *fault.Error {
 	var room *store.NoSpaceError
 	switch {
 	case errors.As(err, &room):
-		s.cfg.Logger.Error("a write is refused", "request", r.id, "action", r.action, "err", err)
+		s.complain("a write is refused", r, err)
 		return fault.InsufficientStorage.With(room.Reason)
 	case errors.Is(err, store.ErrTooBig):
 		return fault.InvalidRequest.Say("%v", err)
@@ -391,11 +394,23 @@ func (s *Server) fault(r *request, err error) *fault.Error {
 	case errors.Is(err, context.Canceled):
 		return fault.Unavailable.Say("The caller went away.")
 	case errors.Is(err, store.ErrNoAnswer), errors.Is(err, context.DeadlineExceeded):
-		s.cfg.Logger.Error("etcd does not answer", "request", r.id, "action", r.action, "err", err)
+		s.complain("etcd does not answer", r, err)
 		return fault.Unavailable.Say("The database does not answer; whether the request was carried out is not known.")
 	}
 	s.cfg.Logger.Error("a request failed", "request", r.id, "action", r.action, "principal", r.caller.ARN, "err", err)
 	return fault.InternalError.With()
+}
+
+// complain logs what is wrong with the database, and then keeps quiet about it
+// for a second: a full disk refuses thousands of requests in one.
+func (s *Server) complain(what string, r *request, err error) {
+	now := r.began.UnixNano()
+	last := s.complained.Load()
+	if now-last < int64(time.Second) || !s.complained.CompareAndSwap(last, now) {
+		s.unsaid.Add(1)
+		return
+	}
+	s.cfg.Logger.Error(what, "request", r.id, "action", r.action, "err", err, "unsaid", s.unsaid.Swap(0))
 }
 
 // sourceOf gives the address of the caller: the peer's, or what a trusted

@@ -38,7 +38,7 @@ func rootCommand() *cobra.Command {
 		SilenceErrors: true,
 	}
 	root.AddCommand(serveCommand(), envCommand(), backupCommand(), restoreCommand(), actionsCommand(), versionCommand(),
-		attachCommand(), detachCommand(), enforceCommand(), interfacesCommand(), statusCommand(), waitCommand())
+		attachCommand(), detachCommand(), enforceCommand(), interfacesCommand(), rulesCommand(), statusCommand(), waitCommand())
 	root.AddCommand(whyCommand(), tryCommand(), demoCommand(), demoWebCommand(), demoProbeCommand())
 	return root
 }

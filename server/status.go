@@ -12,6 +12,7 @@ import (
 
 	"moat/agent"
 	"moat/dataplane"
+	"moat/explain"
 	"moat/fault"
 	"moat/state"
 	"moat/vpc"
@@ -281,7 +282,11 @@ type Hits struct {
 
 // RuleHits are a rule's counters, on the server's host.
 type RuleHits struct {
-	Rule        vpc.RuleID `json:"rule"`
+	Rule vpc.RuleID `json:"rule"`
+	// Group is the name of its group, and Text what it allows, as far as the
+	// rule is still there.
+	Group       string     `json:"group,omitempty"`
+	Text        string     `json:"text,omitempty"`
 	Direction   string     `json:"direction"`
 	Packets     uint64     `json:"packets"`
 	Bytes       uint64     `json:"bytes"`
@@ -298,12 +303,21 @@ func (s *Server) describeHits(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	view, err := s.store.View(r.Context())
+	if err != nil {
+		return nil, err
+	}
 	out := &Hits{Rules: []RuleHits{}}
 	for _, id := range slices.Sorted(maps.Keys(stats.Rules)) {
 		n := stats.Rules[id]
 		h := RuleHits{Rule: id, Direction: n.Direction.String(), Packets: n.Packets, Bytes: n.Bytes, Connections: n.Connections}
 		if !n.LastHit.IsZero() {
 			h.LastHit = &n.LastHit
+		}
+		for space := range view.Spaces() {
+			if g, i := state.RuleByID(space, id); g != nil {
+				h.Group, h.Text = g.Name, explain.RuleText(&g.Rules[i])
+			}
 		}
 		out.Rules = append(out.Rules, h)
 	}

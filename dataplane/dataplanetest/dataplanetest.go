@@ -142,6 +142,7 @@ func Run(t *testing.T, newHost func(t *testing.T) *Host) {
 		{"DeviceComesBack", comesBack},
 		{"Unbind", unbind},
 		{"ApplyFails", applyFails},
+		{"Deny", deny},
 		{"Actual", actual},
 		{"ApplyTwice", applyTwice},
 		{"Restart", restart},
@@ -480,6 +481,27 @@ func applyFails(b *bench) {
 		b.want(true, what+": the old ruleset allows", syn(stranger4, 80, b.fresh()))
 		b.want(false, what+": the old ruleset denies", syn(client4, 22, b.fresh()))
 	}
+}
+
+func deny(b *bench) {
+	d, ok := b.plane.(interface {
+		Deny(ctx context.Context, id vpc.InterfaceID) error
+	})
+	if !ok {
+		b.Skip("the data plane knows no other way to deny than a ruleset")
+	}
+	b.bindWeb()
+	b.apply(rules(anyWeb))
+	p := syn(client4, 80, b.fresh())
+	b.want(true, "a connection", p)
+	b.must(d.Deny(b.ctx, web))
+	b.want(false, "a new connection, denied", syn(client4, 80, b.fresh()))
+	b.want(false, "an open connection, denied", answer(p))
+	b.must(d.Deny(b.ctx, other)) // what is not there is no error
+	b.apply(rules(anyWeb))
+	b.want(true, "with the next ruleset", syn(client4, 80, b.fresh()))
+	b.apply(rules(clientsSSH))
+	b.want(false, "with the one after it", syn(client4, 80, b.fresh()))
 }
 
 func actual(b *bench) {

@@ -1,7 +1,6 @@
 package state_test
 
 import (
-	"fmt"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -69,7 +68,7 @@ func keys(k statetest.Kind, rows []any) (ids []string) {
 		ids = append(ids, k.Key(row))
 	}
 	if !slices.IsSorted(ids) {
-		ids = append(ids, fmt.Sprint("not in order"))
+		ids = append(ids, "not in order")
 	}
 	return ids
 }

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// Garbage is collected when there is this much of it, and a share of what is
-// live: a small server is not to collect all the time, and a large one is not
-// to double its memory, as it would with Go's own setting.
+// Garbage is collected when there is this much of it, or this share of what
+// is live: a small server is not to collect all the time, and a large one is
+// not to double its memory, as it would with Go's own setting.
 const (
 	garbageFloor   = 64 << 20
-	garbagePercent = 30
+	garbagePercent = 35
 )
 
 // keepHeap keeps the collector's setting in step with what is live, unless the
@@ -41,5 +41,5 @@ func keepHeap(ctx context.Context) {
 
 // gcPercent gives the setting for a heap with so many live bytes.
 func gcPercent(live uint64) int {
-	return garbagePercent + int(min(400, 100*garbageFloor/max(live, 1)))
+	return int(min(400, max(garbagePercent, 100*garbageFloor/max(live, 1))))
 }

@@ -42,7 +42,7 @@ var interfaceFilters = []action.Match[*vpc.Interface]{
 	}).Indexed(findBy(state.Interfaces, state.InterfacesByGroup)),
 	{Name: "group-name", Values: func(c *action.Call, i *vpc.Interface, yield func(string)) {
 		for _, id := range i.Groups {
-			yield(state.Groups.Get(c, id).Name)
+			yield(groupName(c, id))
 		}
 	}},
 

@@ -207,7 +207,7 @@ func attachmentShape(i *vpc.Interface) *NetworkInterfaceAttachment {
 func groupIdentifiers(r state.Reader, ids []vpc.GroupID) []GroupIdentifier {
 	out := make([]GroupIdentifier, 0, len(ids))
 	for _, id := range ids {
-		out = append(out, GroupIdentifier{string(id), state.Groups.Get(r, id).Name})
+		out = append(out, GroupIdentifier{string(id), groupName(r, id)})
 	}
 	return out
 }
@@ -280,4 +280,13 @@ type PublicIpDnsNameOptions struct {
 	PublicIpv4DnsName      string
 	PublicIpv6DnsName      string
 	PublicDualStackDnsName string
+}
+
+// groupName gives the name of a group. An interface's groups exist: who deletes
+// one is refused; should a damaged store say otherwise, the name is left out.
+func groupName(r state.Reader, id vpc.GroupID) string {
+	if g := state.Groups.Get(r, id); g != nil {
+		return g.Name
+	}
+	return ""
 }

@@ -86,13 +86,12 @@ func (a Describe[In, Out, Row, Shape]) Answer(c *Call, input any) (*Reply, error
 	if err != nil {
 		return nil, err
 	}
-	many := len(rows) >= manyRows
 	r := &Reply{List: a.List, Len: len(rows), Append: func(buf []byte, i int) []byte {
-		return a.appendItem(c, buf, rows[i], many)
+		return a.appendItem(c, buf, rows[i])
 	}}
 	if a.Key != nil && c.Cache != nil {
 		var scratch []byte
-		r.Item = func(i int) ([]byte, bool) { return a.item(c, &scratch, rows[i], many) }
+		r.Item = func(i int) ([]byte, bool) { return a.item(c, &scratch, rows[i]) }
 	}
 	if next {
 		r.Next = pageToken(a.Name, a.ID(rows[len(rows)-1]))
@@ -100,17 +99,17 @@ func (a Describe[In, Out, Row, Shape]) Answer(c *Call, input any) (*Reply, error
 	return r, nil
 }
 
-func (a *Describe[In, Out, Row, Shape]) appendItem(c *Call, buf []byte, r Row, many bool) []byte {
+func (a *Describe[In, Out, Row, Shape]) appendItem(c *Call, buf []byte, r Row) []byte {
 	if a.Key == nil || c.Cache == nil {
 		return ec2query.AppendElement(buf, "item", a.Shape(c, r))
 	}
-	b, _ := a.item(c, &buf, r, many)
+	b, _ := a.item(c, &buf, r)
 	return append(buf, b...)
 }
 
 // item gives the rendered form of a row from the cache, or renders it now,
-// behind what is in scratch, and keeps a copy if it is one of many or large.
-func (a *Describe[In, Out, Row, Shape]) item(c *Call, scratch *[]byte, r Row, many bool) (rendered []byte, now bool) {
+// behind what is in scratch, and keeps a copy.
+func (a *Describe[In, Out, Row, Shape]) item(c *Call, scratch *[]byte, r Row) (rendered []byte, now bool) {
 	key := CacheKey{a.Name, a.Key(r)}
 	if b, ok := c.Cache.Get(key); ok {
 		return b, false
@@ -119,19 +118,9 @@ func (a *Describe[In, Out, Row, Shape]) item(c *Call, scratch *[]byte, r Row, ma
 	b := ec2query.AppendElement(*scratch, "item", a.Shape(c, r))
 	*scratch = b[:n]
 	b = slices.Clone(b[n:])
-	if many || len(b) >= worthKeeping {
-		c.Cache.Set(key, b)
-	}
+	c.Cache.Set(key, b)
 	return b, true
 }
-
-// worthKeeping is the size in bytes from which a row that was asked for alone
-// is kept: to render a smaller one costs less than to find room for it in a
-// cache that is full. manyRows is the number from which rows are kept anyway.
-const (
-	worthKeeping = 2 << 10
-	manyRows     = 16
-)
 
 // rows gives the rows of the page, and whether more follow.
 func (a *Describe[In, Out, Row, Shape]) rows(c *Call, in *In, filters []bound[Row], size int, after string) (rows []Row, more bool, err error) {

@@ -86,12 +86,10 @@ func (a Describe[In, Out, Row, Shape]) Answer(c *Call, input any) (*Reply, error
 	if err != nil {
 		return nil, err
 	}
-	r := &Reply{List: a.List, Len: len(rows), Append: func(buf []byte, i int) []byte {
-		return a.appendItem(c, buf, rows[i])
-	}}
+	items := &items[Row, Shape]{call: c, action: a.Name, rows: rows, shape: a.Shape, key: a.Key}
+	r := &Reply{List: a.List, Len: len(rows), Append: items.append}
 	if a.Key != nil && c.Cache != nil {
-		var scratch []byte
-		r.Item = func(i int) ([]byte, bool) { return a.item(c, &scratch, rows[i]) }
+		r.Item = items.item
 	}
 	if next {
 		r.Next = pageToken(a.Name, a.ID(rows[len(rows)-1]))
@@ -99,26 +97,41 @@ func (a Describe[In, Out, Row, Shape]) Answer(c *Call, input any) (*Reply, error
 	return r, nil
 }
 
-func (a *Describe[In, Out, Row, Shape]) appendItem(c *Call, buf []byte, r Row) []byte {
-	if a.Key == nil || c.Cache == nil {
-		return ec2query.AppendElement(buf, "item", a.Shape(c, r))
-	}
-	b, _ := a.item(c, &buf, r)
-	return append(buf, b...)
+// items are the rows of a reply, to be rendered one by one.
+type items[Row, Shape any] struct {
+	call   *Call
+	action string
+	rows   []Row
+	shape  func(c *Call, r Row) Shape
+	key    func(r Row) any
+
+	scratch []byte
 }
 
-// item gives the rendered form of a row from the cache, or renders it now,
-// behind what is in scratch, and keeps a copy.
-func (a *Describe[In, Out, Row, Shape]) item(c *Call, scratch *[]byte, r Row) (rendered []byte, now bool) {
-	key := CacheKey{a.Name, a.Key(r)}
-	if b, ok := c.Cache.Get(key); ok {
+func (s *items[Row, Shape]) append(buf []byte, i int) []byte {
+	if s.key == nil || s.call.Cache == nil {
+		return ec2query.AppendElement(buf, "item", s.shape(s.call, s.rows[i]))
+	}
+	key := CacheKey{s.action, s.key(s.rows[i])}
+	if b, ok := s.call.Cache.Get(key); ok {
+		return append(buf, b...)
+	}
+	n := len(buf)
+	buf = ec2query.AppendElement(buf, "item", s.shape(s.call, s.rows[i]))
+	s.call.Cache.Set(key, slices.Clone(buf[n:]))
+	return buf
+}
+
+// item gives the rendered form of a row from the cache, or renders it now and
+// keeps it.
+func (s *items[Row, Shape]) item(i int) (rendered []byte, now bool) {
+	key := CacheKey{s.action, s.key(s.rows[i])}
+	if b, ok := s.call.Cache.Get(key); ok {
 		return b, false
 	}
-	n := len(*scratch)
-	b := ec2query.AppendElement(*scratch, "item", a.Shape(c, r))
-	*scratch = b[:n]
-	b = slices.Clone(b[n:])
-	c.Cache.Set(key, b)
+	s.scratch = ec2query.AppendElement(s.scratch[:0], "item", s.shape(s.call, s.rows[i]))
+	b := slices.Clone(s.scratch)
+	s.call.Cache.Set(key, b)
 	return b, true
 }
 
@@ -223,9 +236,10 @@ func (a *Describe[In, Out, Row, Shape]) sorted(rows []Row) []Row {
 	if len(rows) < 2 {
 		return rows
 	}
+	id := a.ID
 	rows = slices.Clone(rows)
-	slices.SortFunc(rows, func(x, y Row) int { return cmp.Compare(a.ID(x), a.ID(y)) })
-	return slices.CompactFunc(rows, func(x, y Row) bool { return a.ID(x) == a.ID(y) })
+	slices.SortFunc(rows, func(x, y Row) int { return cmp.Compare(id(x), id(y)) })
+	return slices.CompactFunc(rows, func(x, y Row) bool { return id(x) == id(y) })
 }
 
 // reflectMax reports whether the input names MaxResults.

@@ -197,6 +197,9 @@ type piece struct {
 const anyChar rune = -1
 
 func parsePattern(s string) pattern {
+	if !strings.ContainsAny(s, `*?\`) && utf8.ValidString(s) {
+		return pattern{pieces: []piece{{text: s}}, least: len(s)}
+	}
 	var p pattern
 	var chars []rune
 	marks := false

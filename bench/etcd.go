@@ -108,7 +108,11 @@ func sampleBatches() (create, auth *store.Batch, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	auth, _, err = call("AuthorizeSecurityGroupIngress", authorize(group, "", 0, 1))
+	// A group such as those that are authorized, with some rules.
+	if _, _, err = call("AuthorizeSecurityGroupIngress", authorize(group, "", 0, 3)); err != nil {
+		return nil, nil, err
+	}
+	auth, _, err = call("AuthorizeSecurityGroupIngress", authorize(group, "", 3, 1))
 	return create, auth, err
 }
 

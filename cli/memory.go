@@ -8,11 +8,13 @@ import (
 	"time"
 )
 
-// Garbage is collected when there is this much of it, or this share of what
-// is live: a small server is not to collect all the time, and a large one is
-// not to double its memory, as it would with Go's own setting.
+// A collection costs as much as is live, so that it pays best when there is
+// much garbage. There may be a floor and twice what is live, until the heap
+// has heapAim. A larger one may grow by a share of what is live, and not to its
+// double as with Go's own setting.
 const (
 	garbageFloor   = 64 << 20
+	heapAim        = 800 << 20
 	garbagePercent = 35
 )
 
@@ -27,7 +29,7 @@ func keepHeap(ctx context.Context) {
 	defer tick.Stop()
 	for set := 0; ; {
 		metrics.Read(live)
-		if p := gcPercent(live[0].Value.Uint64()); p != set {
+		if p := gcPercent(int64(live[0].Value.Uint64())); p != set {
 			debug.SetGCPercent(p)
 			set = p
 		}
@@ -40,6 +42,8 @@ func keepHeap(ctx context.Context) {
 }
 
 // gcPercent gives the setting for a heap with so many live bytes.
-func gcPercent(live uint64) int {
-	return int(min(400, max(garbagePercent, 100*garbageFloor/max(live, 1))))
+func gcPercent(live int64) int {
+	live = max(live, 1<<20)
+	room := min(garbageFloor+2*live, heapAim-live)
+	return int(max(garbagePercent, 100*room/live))
 }

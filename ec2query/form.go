@@ -227,8 +227,11 @@ func number(index string) (n int) {
 
 func unescape(dst *strings.Builder, s string) error {
 	for {
-		i := strings.IndexAny(s, "+%")
-		if i < 0 {
+		i := 0
+		for i < len(s) && s[i] != '+' && s[i] != '%' {
+			i++
+		}
+		if i == len(s) {
 			dst.WriteString(s)
 			return nil
 		}

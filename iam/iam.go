@@ -1,5 +1,7 @@
-// Package iam knows principals and the keys they sign with. Policies join it
-// when there are users other than the root of an account.
+// Package iam knows principals, the keys they sign with, and the policies that
+// say what they may do. ParsePolicy reads a policy, Decide says whether a
+// request is allowed and why not. Which actions exist, what each needs, and
+// where policies are kept is the business of others.
 package iam
 
 import (
@@ -16,23 +18,4 @@ type AccessKey struct {
 	// User is empty for the root of the account.
 	User    string    `cbor:"4,keyasint,omitempty"`
 	Created time.Time `cbor:"5,keyasint"`
-}
-
-// A Principal is who makes a request.
-type Principal struct {
-	Account vpc.AccountID
-	// ID is the unique id: the account for its root.
-	ID          string
-	ARN         string
-	AccessKeyID string
-}
-
-// Root gives the root principal of an account.
-func Root(account vpc.AccountID, partition, accessKeyID string) Principal {
-	return Principal{
-		Account:     account,
-		ID:          string(account),
-		ARN:         "arn:" + partition + ":iam::" + string(account) + ":root",
-		AccessKeyID: accessKeyID,
-	}
 }

@@ -25,14 +25,40 @@ const (
 	deviceObserve  = 1
 	deviceWorkload = 2
 	deviceL3       = 4
+	deviceTrial    = 8
 )
 
-// programs are the two of one network namespace.
-type programs struct{ from, to *ebpf.Program }
+// programs are the two of one network namespace, with the table in which they
+// find its devices first.
+type programs struct {
+	from, to *ebpf.Program
+	nearby   *ebpf.Map
+}
 
 func (g *programs) close() {
 	g.from.Close()
 	g.to.Close()
+	g.nearby.Close()
+}
+
+// put writes what the programs find of a device; nil takes it out. Where
+// another device has the place, they ask the map devices.
+func (g *programs) put(k bpfDeviceKey, d *bpfDevice) error {
+	place := k.Index & (g.nearby.MaxEntries() - 1)
+	var is, word uint64
+	if err := g.nearby.Lookup(place, &is); err != nil {
+		return err
+	}
+	if is != 0 && uint32(is>>32) != k.Index {
+		return nil
+	}
+	if d != nil {
+		word = uint64(k.Index)<<32 | uint64(d.Eni)<<16 | uint64(d.Flags)
+		if d.Until != 0 {
+			word |= deviceTrial
+		}
+	}
+	return g.nearby.Put(place, word)
 }
 
 // A bound is a binding with what holds it.
@@ -237,7 +263,23 @@ func (p *Plane) record(b *bound) error {
 	if err := p.maps.Bindings.Put(b.number, b.bpfBinding); err != nil {
 		return err
 	}
-	return p.maps.Devices.Put(b.key(), bpfDevice{Eni: b.number, Flags: b.Flags, Until: b.until})
+	return p.putDevice(b.key(), &bpfDevice{Eni: b.number, Flags: b.Flags, Until: b.until})
+}
+
+// putDevice tells the programs of a device; nil takes it out.
+func (p *Plane) putDevice(k bpfDeviceKey, d *bpfDevice) error {
+	g := p.programs[k.Netns]
+	if d == nil {
+		var err error
+		if g != nil {
+			err = g.put(k, nil)
+		}
+		return errors.Join(err, ignore(p.maps.Devices.Delete(k), ebpf.ErrKeyNotExist))
+	}
+	if err := p.maps.Devices.Put(k, d); err != nil || g == nil {
+		return err
+	}
+	return g.put(k, d)
 }
 
 // otherMoat fails if another identity has the device.
@@ -273,15 +315,32 @@ func (p *Plane) programsOf(ns uint32) (*programs, error) {
 	if err := spec.Variables["netns"].Set(ns); err != nil {
 		return nil, err
 	}
+	// The process's own namespace has many devices, others are of a workload.
+	if own, err := inode("/proc/self/ns/net"); err == nil && own == ns {
+		spec.Maps["nearby"].MaxEntries = 4096
+	}
+	if err := spec.Variables["near"].Set(spec.Maps["nearby"].MaxEntries - 1); err != nil {
+		return nil, err
+	}
 	var g struct {
-		From *ebpf.Program `ebpf:"from_workload"`
-		To   *ebpf.Program `ebpf:"to_workload"`
+		From   *ebpf.Program `ebpf:"from_workload"`
+		To     *ebpf.Program `ebpf:"to_workload"`
+		Nearby *ebpf.Map     `ebpf:"nearby"`
 	}
 	if err := spec.LoadAndAssign(&g, &ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: p.dir}}); err != nil {
 		return nil, fmt.Errorf("load the programs: %w", err)
 	}
-	p.programs[ns] = &programs{g.From, g.To}
-	return p.programs[ns], nil
+	made := &programs{g.From, g.To, g.Nearby}
+	for _, b := range p.bound {
+		if b.bpfBinding.Netns == ns {
+			if err := made.put(b.key(), &bpfDevice{Eni: b.number, Flags: b.Flags, Until: b.until}); err != nil {
+				made.close()
+				return nil, fmt.Errorf("load the programs: %w", err)
+			}
+		}
+	}
+	p.programs[ns] = made
+	return made, nil
 }
 
 // hooks gives the attach points of the two directions, in and out of the
@@ -408,7 +467,7 @@ func (p *Plane) unbind(b *bound) error {
 		}
 		os.Remove(p.pin(b, dir))
 	}
-	errs = append(errs, ignore(p.maps.Devices.Delete(b.key()), ebpf.ErrKeyNotExist), ignore(p.maps.Bindings.Delete(b.number), ebpf.ErrKeyNotExist))
+	errs = append(errs, p.putDevice(b.key(), nil), ignore(p.maps.Bindings.Delete(b.number), ebpf.ErrKeyNotExist))
 	delete(p.bound, b.Binding.Interface)
 	errs = append(errs, p.dropFlows(b.number))
 	if p.have.rules.Interface(b.Binding.Interface) == nil {

@@ -210,6 +210,7 @@ const (
 	bpfMapFrags         = "frags"
 	bpfMapMembers4      = "members4"
 	bpfMapMembers6      = "members6"
+	bpfMapNearby        = "nearby"
 	bpfMapRuleStats     = "rule_stats"
 	bpfMapScratches     = "scratches"
 	bpfMapStrays        = "strays"
@@ -218,6 +219,7 @@ const (
 	bpfProgInject       = "inject"
 	bpfProgTend         = "tend"
 	bpfProgToWorkload   = "to_workload"
+	bpfVarNear          = "near"
 	bpfVarNetns         = "netns"
 	bpfVarTendingType   = "tending_type"
 )
@@ -285,6 +287,7 @@ type bpfMapSpecs struct {
 	Frags     *ebpf.MapSpec `ebpf:"frags"`
 	Members4  *ebpf.MapSpec `ebpf:"members4"`
 	Members6  *ebpf.MapSpec `ebpf:"members6"`
+	Nearby    *ebpf.MapSpec `ebpf:"nearby"`
 	RuleStats *ebpf.MapSpec `ebpf:"rule_stats"`
 	Scratches *ebpf.MapSpec `ebpf:"scratches"`
 	Strays    *ebpf.MapSpec `ebpf:"strays"`
@@ -295,6 +298,7 @@ type bpfMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfVariableSpecs struct {
+	Near        *ebpf.VariableSpec `ebpf:"near"`
 	Netns       *ebpf.VariableSpec `ebpf:"netns"`
 	TendingType *ebpf.VariableSpec `ebpf:"tending_type"`
 }
@@ -330,6 +334,7 @@ type bpfMaps struct {
 	Frags     *ebpf.Map `ebpf:"frags"`
 	Members4  *ebpf.Map `ebpf:"members4"`
 	Members6  *ebpf.Map `ebpf:"members6"`
+	Nearby    *ebpf.Map `ebpf:"nearby"`
 	RuleStats *ebpf.Map `ebpf:"rule_stats"`
 	Scratches *ebpf.Map `ebpf:"scratches"`
 	Strays    *ebpf.Map `ebpf:"strays"`
@@ -349,6 +354,7 @@ func (m *bpfMaps) Close() error {
 		m.Frags,
 		m.Members4,
 		m.Members6,
+		m.Nearby,
 		m.RuleStats,
 		m.Scratches,
 		m.Strays,
@@ -360,6 +366,7 @@ func (m *bpfMaps) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfVariables struct {
+	Near        *ebpf.Variable `ebpf:"near"`
 	Netns       *ebpf.Variable `ebpf:"netns"`
 	TendingType *ebpf.Variable `ebpf:"tending_type"`
 }

@@ -58,7 +58,7 @@ func (b *bench) load() {
 // on makes the loopback device an interface's.
 func (b *bench) on(id vpc.InterfaceID, flags uint32) {
 	b.t.Helper()
-	if err := b.p.maps.Devices.Put(b.k, bpfDevice{Eni: b.p.numbers[id], Flags: flags}); err != nil {
+	if err := b.p.putDevice(b.k, &bpfDevice{Eni: b.p.numbers[id], Flags: flags}); err != nil {
 		b.t.Fatal(err)
 	}
 }

@@ -146,7 +146,7 @@ func (p *Plane) open() error {
 	p.spec = spec
 	spec.Maps["flows4"].MaxEntries, spec.Maps["flows6"].MaxEntries = uint32(p.options.Flows4), uint32(p.options.Flows6)
 	for name, m := range spec.Maps {
-		if name == "scratches" || strings.HasPrefix(name, ".") {
+		if name == "scratches" || name == "nearby" || strings.HasPrefix(name, ".") {
 			continue
 		}
 		m.Pinning = ebpf.PinByName
@@ -264,7 +264,7 @@ func (p *Plane) epoch() int { return int(atomic.LoadUint64(&p.control.Epoch) & 1
 func (p *Plane) now() uint32 {
 	var t unix.Timespec
 	unix.ClockGettime(unix.CLOCK_MONOTONIC_COARSE, &t)
-	return uint32(t.Sec) + uint32(p.control.NowOffset)
+	return uint32(uint64(t.Nano())>>20*4503600>>32) + uint32(p.control.NowOffset)
 }
 
 // grace waits until every packet that was looked at when it was called is done

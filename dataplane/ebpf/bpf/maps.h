@@ -8,6 +8,17 @@ struct {
 	__type(value, struct device);
 } devices SEC(".maps");
 
+/* The same for the devices of this copy's namespace, found without a hash: the
+ * place is the index, cut to the size. Where two devices have one place, devices
+ * knows the other. */
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 64);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, __u64);
+} nearby SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

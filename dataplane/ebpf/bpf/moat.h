@@ -25,6 +25,10 @@ enum {
 	DEVICE_L3       = 1 << 2,	/* it has no Ethernet header */
 };
 
+/* A device in a word of a copy's table: index << 32 | eni << 16 | DEVICE_*, and
+ * DEVICE_TRIAL if what devices has of it must be read. */
+enum { DEVICE_TRIAL = 1 << 3 };
+
 /* What is in force for an interface. The one of eni.side that the epoch
  * selects is in force; the other belongs to user space. */
 struct rules {

@@ -3,7 +3,6 @@ package state
 import (
 	"strings"
 
-	"moat/iam"
 	"moat/vpc"
 )
 
@@ -20,12 +19,20 @@ const (
 	clientTokens
 	accessKeys
 	spaces
+	users
+	userGroups
+	roles
+	managedPolicies
+	instanceProfiles
+	accounts
+	keyUses
 	numKinds
 )
 
 // Kinds lists every kind of record.
 var Kinds = [numKinds]AnyKind{
 	VPCs, Subnets, Groups, Interfaces, PrefixLists, PrefixListVersions, GroupAssociations, ClientTokens, AccessKeys, Spaces,
+	Users, UserGroups, Roles, ManagedPolicies, InstanceProfiles, Accounts, KeyUses,
 }
 
 // The kinds with their indexes.
@@ -189,12 +196,6 @@ var (
 
 	ClientTokens = &Kind[string, vpc.ClientToken]{
 		n: clientTokens, name: "token", key: func(t *vpc.ClientToken) string { return t.Key },
-	}
-
-	// AccessKeys live in the space of no region and no account: a request
-	// names its key before anybody knows whose it is.
-	AccessKeys = &Kind[string, iam.AccessKey]{
-		n: accessKeys, name: "key", key: func(k *iam.AccessKey) string { return k.ID },
 	}
 
 	// Spaces holds one row in each space that was ever used. A space without

@@ -11,6 +11,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/fxamacker/cbor/v2"
+
+	"moat/iam"
 	"moat/state"
 	"moat/state/statetest"
 	"moat/vpc"
@@ -113,6 +116,8 @@ func same(a, b reflect.Value) bool {
 		return x.Equal(b.Interface().(time.Time))
 	case netip.Addr, netip.Prefix:
 		return x == b.Interface()
+	case iam.Text:
+		return x.String() == b.Interface().(iam.Text).String()
 	}
 	switch a.Kind() {
 	case reflect.Struct:
@@ -149,6 +154,9 @@ func TestFieldsHaveNumbers(t *testing.T) {
 	check = func(typ reflect.Type) {
 		for typ.Kind() == reflect.Pointer || typ.Kind() == reflect.Slice {
 			typ = typ.Elem()
+		}
+		if typ.Implements(reflect.TypeFor[cbor.Marshaler]()) {
+			return // it is stored as it says itself
 		}
 		if typ.Kind() != reflect.Struct || !strings.HasPrefix(typ.PkgPath(), "moat/") || seen[typ] {
 			return

@@ -144,8 +144,41 @@ var Kinds = []Kind{
 		lookup("vpc", state.GroupAssociations, state.GroupAssociationsByVPC, func(a *vpc.GroupAssociation) []string { return []string{string(a.VPC)} })),
 	// A token may hold any character, also the one that parts the keys.
 	kind(state.ClientTokens, func(t *vpc.ClientToken, n int) { t.Key = fmt.Sprintf("CreateVpc/to/ken %d", n) }),
-	kind(state.AccessKeys, func(k *iam.AccessKey, n int) { k.ID = fmt.Sprintf("AKIA%d", n) }),
+	kind(state.AccessKeys, func(k *iam.AccessKey, n int) { k.ID = fmt.Sprintf("AKIA%d", n) },
+		lookup("user", state.AccessKeys, state.AccessKeysByUser, func(k *iam.AccessKey) []string {
+			if k.User == "" {
+				return []string{string(k.Account)}
+			}
+			return []string{k.User}
+		})),
 	kind(state.Spaces, func(*vpc.Space, int) {}),
+	kind(state.Users, func(u *iam.User, n int) { u.Name, u.ID = fmt.Sprintf("User%d", n), fmt.Sprintf("AIDA%d", n) },
+		lookup("id", state.Users, state.UsersByID, func(u *iam.User) []string { return []string{u.ID} }),
+		lookup("group", state.Users, state.UsersByGroup, func(u *iam.User) []string { return slices.Clone(u.Groups) }),
+		lookup("policy", state.Users, state.UsersByPolicy, func(u *iam.User) []string { return policies(u.Attached, u.Boundary) })),
+	kind(state.UserGroups, func(g *iam.Group, n int) { g.Name, g.ID = fmt.Sprintf("Group%d", n), fmt.Sprintf("AGPA%d", n) },
+		lookup("id", state.UserGroups, state.UserGroupsByID, func(g *iam.Group) []string { return []string{g.ID} }),
+		lookup("policy", state.UserGroups, state.UserGroupsByPolicy, func(g *iam.Group) []string { return slices.Clone(g.Attached) })),
+	kind(state.Roles, func(r *iam.Role, n int) { r.Name, r.ID = fmt.Sprintf("Role%d", n), fmt.Sprintf("AROA%d", n) },
+		lookup("id", state.Roles, state.RolesByID, func(r *iam.Role) []string { return []string{r.ID} }),
+		lookup("policy", state.Roles, state.RolesByPolicy, func(r *iam.Role) []string { return policies(r.Attached, r.Boundary) })),
+	kind(state.ManagedPolicies, func(p *iam.ManagedPolicy, n int) { p.Name = fmt.Sprintf("Policy%d", n) }),
+	kind(state.InstanceProfiles, func(p *iam.InstanceProfile, n int) { p.Name = fmt.Sprintf("Profile%d", n) },
+		lookup("role", state.InstanceProfiles, state.InstanceProfilesByRole, func(p *iam.InstanceProfile) []string {
+			if p.Role == "" {
+				return nil
+			}
+			return []string{p.Role}
+		})),
+	kind(state.Accounts, func(*iam.Account, int) {}),
+	kind(state.KeyUses, func(u *iam.KeyUse, n int) { u.ID = fmt.Sprintf("AKIA%d", n) }),
+}
+
+func policies(attached []string, boundary string) []string {
+	if boundary == "" {
+		return slices.Clone(attached)
+	}
+	return append(slices.Clone(attached), state.BoundaryKey(boundary))
 }
 
 func associations(blocks []vpc.Block) (ids []string) {
@@ -286,6 +319,9 @@ func fill(r *rand.Rand, v reflect.Value) {
 		} else {
 			p.Ref = words[4+r.IntN(2)]
 		}
+		return
+	case *iam.Text:
+		*p = iam.NewText(words[r.IntN(len(words))])
 		return
 	case *flow.PortRange:
 		a, b := int32(r.IntN(1<<16)), int32(r.IntN(1<<16))

@@ -48,7 +48,7 @@ var layers = []struct {
 	{name: "server", imports: "flow fault vpc iam sigv4 ec2query awsquery state action ec2 sts store names explain ruleset dataplane agent"},
 	{name: "cli", imports: "flow fault vpc iam sigv4 ec2query awsquery state action ec2 sts store names explain ruleset dataplane dataplane/ebpf agent server"},
 	{name: "cmd/moat", imports: "cli"},
-	{name: "bench", imports: "flow vpc iam sigv4 ec2query state store server"},
+	{name: "bench", imports: "flow vpc iam sigv4 ec2query state store ruleset dataplane dataplane/ebpf server"},
 	{name: "test/moattest"}, // knows the command line only
 	{name: "test/etcdtest"},
 	{name: "test/ec2client", imports: "sigv4"},

@@ -4,6 +4,7 @@
 //	go run ./bench           everything, about a quarter of an hour
 //	go run ./bench -short    a minute, to see that it works
 //	go run ./bench -only reads,writes,list,big
+//	go run ./bench -only firewall    as root: the firewall beside nftables and no filter
 //
 // It tells what was measured and whether it is what was promised. It never
 // fails for being slow: a busy machine is no defect.
@@ -26,6 +27,7 @@ type bench struct {
 	short  bool
 	rounds int
 	length time.Duration // of a round
+	fixed  bool          // rounds and length were asked for
 	moto   bool
 }
 
@@ -44,6 +46,7 @@ func main() {
 	flag.StringVar(&keep, "data", "", "directory for the data, kept and used again (default: a temporary one)")
 	flag.StringVar(&b.bin, "moat", "", "the binary (default: built from this source)")
 	flag.Parse()
+	b.fixed = b.rounds > 0 && b.length > 0
 	if b.rounds == 0 {
 		b.rounds = 9
 		if b.short {
@@ -71,7 +74,7 @@ func (b *bench) run(keep, only string) (err error) {
 	if b.dir = keep; keep == "" {
 		b.dir = tmp
 	}
-	if b.bin == "" {
+	if b.bin == "" && only != "firewall" {
 		if b.bin, err = buildMoat(tmp); err != nil {
 			return err
 		}
@@ -81,7 +84,7 @@ func (b *bench) run(keep, only string) (err error) {
 	for _, s := range []struct {
 		name string
 		run  func() error
-	}{{"reads", b.reads}, {"writes", b.writes}, {"list", b.list}, {"big", b.big}} {
+	}{{"reads", b.reads}, {"writes", b.writes}, {"list", b.list}, {"big", b.big}, {"firewall", b.firewall}} {
 		if slices.Contains(strings.Split(only, ","), s.name) {
 			if err := s.run(); err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)

@@ -37,6 +37,7 @@ type Agent struct {
 	logger  *slog.Logger
 	links   LinkWatcher
 	bridges []string
+	guards  []dataplane.Pattern
 
 	kick chan struct{}
 
@@ -76,8 +77,11 @@ type Status struct {
 	Unknown []dataplane.Binding
 	// Guarded are the ports of managed bridges that nobody has bound: they pass
 	// nothing.
-	Guarded  []dataplane.Binding
-	Bindings []BindingStatus
+	Guarded []dataplane.Binding
+	// Unguarded says why devices whose names are guarded are not; nil if they
+	// are.
+	Unguarded error
+	Bindings  []BindingStatus
 	// Ruleset is the one in force.
 	Ruleset *ruleset.Ruleset
 }
@@ -101,6 +105,9 @@ type Config struct {
 	Links LinkWatcher
 	// Bridges are managed: a port that nobody has bound passes nothing.
 	Bridges []string
+	// Guards are patterns of names of devices, of the process's own network
+	// namespace, that pass nothing until somebody binds them.
+	Guards []dataplane.Pattern
 }
 
 // New gives an agent, which does nothing until Run.
@@ -109,7 +116,7 @@ func New(c Config) *Agent {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Agent{
-		source: c.Source, plane: c.Plane, host: c.Host, options: c.Options, logger: c.Logger, links: c.Links, bridges: c.Bridges,
+		source: c.Source, plane: c.Plane, host: c.Host, options: c.Options, logger: c.Logger, links: c.Links, bridges: c.Bridges, guards: c.Guards,
 		kick: make(chan struct{}, 1), moved: make(chan struct{}), held: map[vpc.InterfaceID]dataplane.Binding{},
 	}
 }
@@ -119,6 +126,10 @@ func (a *Agent) Host() string { return a.host }
 
 // Plane gives the data plane.
 func (a *Agent) Plane() dataplane.Dataplane { return a.plane }
+
+// Guards gives the patterns of names of devices that pass nothing until they
+// are bound.
+func (a *Agent) Guards() []dataplane.Pattern { return a.guards }
 
 // Options gives what the operator of the host set.
 func (a *Agent) Options() ruleset.Options { return a.options }
@@ -155,7 +166,11 @@ func (a *Agent) Run(ctx context.Context) error {
 		watchers.Go(func() { a.watchLinks(ctx) })
 	}
 	devices := everyDevice
+	unguarded := errNotYet
 	for {
+		if unguarded != nil && !errors.Is(unguarded, dataplane.ErrNoDoorman) {
+			unguarded = a.guardNames(ctx, unguarded)
+		}
 		view := a.source.Latest()
 		err := a.step(ctx, view, devices)
 		if ctx.Err() != nil {

@@ -18,6 +18,7 @@ type Lazy struct {
 	mu     sync.Mutex
 	plane  dataplane.Dataplane // nil while it is not open
 	wanted bool                // something is in force, or is to be
+	guards bool                // devices are guarded by name
 }
 
 var _ dataplane.Dataplane = (*Lazy)(nil)
@@ -104,7 +105,7 @@ func (l *Lazy) Unbind(ctx context.Context, id vpc.InterfaceID) error {
 func (l *Lazy) putAway(ctx context.Context) {
 	have, err := l.plane.Bindings(ctx)
 	r, ok := l.plane.(remover)
-	if err != nil || len(have) > 0 || !ok || r.Remove() != nil {
+	if err != nil || len(have) > 0 || l.guards || !ok || r.Remove() != nil {
 		return // it stays open, which does no harm
 	}
 	l.plane, l.wanted = nil, false
@@ -122,6 +123,30 @@ func (l *Lazy) Deny(ctx context.Context, id vpc.InterfaceID) error {
 		return d.Deny(ctx, id)
 	}
 	return errNoDeny
+}
+
+// Guard keeps devices closed by their names. Without any there is nothing to
+// do, but to take away what a process before this one guarded.
+func (l *Lazy) Guard(ctx context.Context, patterns []dataplane.Pattern) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	before := l.wanted
+	l.wanted = l.wanted || len(patterns) > 0
+	p, err := l.use()
+	if p == nil {
+		l.wanted = before
+		return err
+	}
+	d, ok := p.(dataplane.Doorman)
+	switch {
+	case ok:
+		err = d.Guard(ctx, patterns)
+	case len(patterns) > 0:
+		err = dataplane.ErrNoDoorman
+	}
+	l.guards = err == nil && len(patterns) > 0
+	l.putAway(ctx)
+	return err
 }
 
 // Bindings reports what is bound.

@@ -55,7 +55,8 @@ func detachCommand() *cobra.Command {
 		Use:   "detach eni-ID | --dev DEV",
 		Short: "Stop enforcing on a device",
 		Long: `Takes a network interface off its device. The device passes everything from
-there on, and nothing of moat is left on it.`,
+there on, and nothing of moat is left on it, unless its name is guarded or it is
+a port of a managed bridge: those pass nothing.`,
 		Args: cobra.MaximumNArgs(1),
 	}, func(c *cobra.Command, args []string, e endpoint) error {
 		if (len(args) == 1) == (in.Device != "") {
@@ -68,7 +69,11 @@ there on, and nothing of moat is left on it.`,
 		if err := e.admin(c.Context(), "detach", in, out); err != nil {
 			return err
 		}
-		return said(c, out, fmt.Sprintf("%s is off %s, which passes everything now", out.Interface, place(out.Device, out.Netns)))
+		now := "passes everything now"
+		if out.Closed {
+			now = "passes nothing until it is bound again"
+		}
+		return said(c, out, fmt.Sprintf("%s is off %s, which %s", out.Interface, place(out.Device, out.Netns), now))
 	})
 	c.Flags().StringVar(&in.Device, "dev", "", "`DEVICE` that is bound, instead of the interface")
 	c.Flags().StringVar(&in.Netns, "netns", "", "its network namespace, `NAME|PID|PATH`, where several have a device of the name")

@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"slices"
 	"strings"
@@ -354,7 +355,8 @@ func TestEnforceOnTrial(t *testing.T) {
 }
 
 // A device that appears later is bound as configured, with the interface that
-// has its name; another device is left alone.
+// has its name; one that there is no interface for passes nothing, with no
+// server too, until a server has no such configuration.
 func TestBindAsConfigured(t *testing.T) {
 	l := newLAN(t, "conf", "10.213.7.37", "10.213.7.38")
 	ip(t, "link", "del", l.dev)
@@ -363,7 +365,7 @@ func TestBindAsConfigured(t *testing.T) {
 		t.Fatal(err)
 	}
 	dir := dataDir(t)
-	e, _ := start(t, dir, "--bind", file)
+	e, stop := start(t, dir, "--bind", file)
 	if reason := whyNotEnforce(); reason != "" {
 		t.Skip(reason)
 	}
@@ -379,6 +381,30 @@ func TestBindAsConfigured(t *testing.T) {
 	})
 	l.want(false, 81, "bound as configured")
 	l.want(true, 80, "bound as configured")
+
+	status := mustMoat(t, "status", "--data-dir", dir)
+	if strings.Contains(status, "NOT guarded") {
+		t.Skip(status)
+	}
+	other := newLAN(t, "conx", "10.213.7.49", "10.213.7.50")
+	other.listen(80)
+	other.want(false, 80, "there is no interface for it")
+	if status := mustMoat(t, "status", "--data-dir", dir); !regexp.MustCompile(`guarded names +moat-t-con\?: pass no IP packet until they are bound: [1-9]`).MatchString(status) {
+		t.Errorf("status says:\n%s", status)
+	}
+	stop()
+	other.want(false, 80, "no server runs")
+	l.want(true, 80, "no server runs")
+	_, stop = start(t, dir)
+	other.want(true, 80, "a server that guards no names")
+	l.want(true, 80, "a server that guards no names")
+	l.want(false, 81, "a server that guards no names")
+	mustMoat(t, "detach", eni, "--data-dir", dir)
+	id, _ := identityOf(dir)
+	if _, err := os.Stat(filepath.Join(pinDir, id)); err == nil {
+		t.Errorf("pins are left in %s", filepath.Join(pinDir, id))
+	}
+	stop()
 }
 
 // A port of a managed bridge passes nothing until it is bound, and nothing
@@ -419,7 +445,9 @@ func TestManagedBridge(t *testing.T) {
 	if m := mode(); m != "enforce" {
 		t.Errorf("mode %s, want enforce", m)
 	}
-	mustMoat(t, append([]string{"detach", eni}, at...)...)
+	if out := mustMoat(t, append([]string{"detach", eni}, at...)...); !strings.Contains(out, "passes nothing until it is bound again") {
+		t.Errorf("detach says %q", out)
+	}
 	l.want(false, 80, "not bound any more")
 	stop()
 	l.want(false, 80, "with no server")

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net/netip"
 	"os"
-	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -94,7 +93,7 @@ func enforce(ctx context.Context, st *store.Store, s *settings, logger *slog.Log
 	}, pinned)
 	e.Kind = "ebpf"
 	e.Agent = agent.New(agent.Config{
-		Source: st, Plane: plane, Host: e.Host, Options: s.enforcing, Logger: logger, Links: agent.WatchLinks, Bridges: s.managedBridges,
+		Source: st, Plane: plane, Host: e.Host, Options: s.enforcing, Logger: logger, Links: agent.WatchLinks, Bridges: s.managedBridges, Guards: s.guards,
 	})
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
@@ -190,6 +189,31 @@ func enforcementOptions(onRevoke string, exempt []string) (o ruleset.Options, er
 	return o, nil
 }
 
+// guardedNames gives the patterns of names of devices that are to pass nothing
+// until they are bound: those of --guard, and of configured bindings of the
+// host's ends of links. A machine's own device observes once it is bound, so
+// that it is not guarded before.
+func guardedNames(patterns []string, configured []server.ConfiguredBinding) (all []dataplane.Pattern, err error) {
+	for _, p := range patterns {
+		all = append(all, dataplane.Pattern(p))
+	}
+	for _, c := range configured {
+		if ns, err := agent.NetnsPath(c.Netns); c.Side != "workload" && err == nil && ns == "" {
+			all = append(all, c.Device)
+		}
+	}
+	for _, p := range all {
+		if err := p.Check(); err != nil {
+			return nil, fmt.Errorf("--guard: %w", err)
+		}
+		if p.Match("lo") {
+			return nil, fmt.Errorf("--guard: %q fits lo, by which the machine speaks to itself", p)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
+}
+
 // readBindings reads a file of --bind.
 func readBindings(name string) (all []server.ConfiguredBinding, err error) {
 	f, err := os.Open(name)
@@ -203,8 +227,11 @@ func readBindings(name string) (all []server.ConfiguredBinding, err error) {
 		return nil, err
 	}
 	for i, b := range all {
-		if _, err := path.Match(b.Device, ""); err != nil || b.Device == "" || b.Interface == "" {
+		if b.Device == "" || b.Interface == "" {
 			return nil, fmt.Errorf("binding %d: want device, a pattern of names, and interface, an id or a tag Name", i+1)
+		}
+		if err := b.Device.Check(); err != nil {
+			return nil, fmt.Errorf("binding %d: device: %w", i+1, err)
 		}
 		if b.Side != "" && b.Side != "host" && b.Side != "workload" {
 			return nil, fmt.Errorf("binding %d: side %q: want host or workload", i+1, b.Side)

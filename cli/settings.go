@@ -20,6 +20,7 @@ import (
 	"github.com/spf13/pflag"
 	"go.yaml.in/yaml/v3"
 
+	"moat/dataplane"
 	"moat/ruleset"
 	"moat/server"
 	"moat/store"
@@ -59,11 +60,13 @@ type settings struct {
 	exempt                             []string
 	bindFile                           string
 	managedBridges                     []string
+	guard                              []string
 
 	proxies    []netip.Prefix
 	quotaTable *vpc.Quotas
 	enforcing  ruleset.Options
 	configured []server.ConfiguredBinding
+	guards     []dataplane.Pattern // those of --guard and of --bind
 }
 
 func (s *settings) flags(f *pflag.FlagSet) {
@@ -92,6 +95,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&s.exempt, "exempt", []string{"aws"}, "remote `ADDRESSES` that rules never filter, and blocks of at most 256; aws stands for those of AWS (each VPC's resolver, metadata, time), none for none")
 	f.StringVar(&s.bindFile, "bind", "", "`FILE` (YAML) of devices that are bound to interfaces whenever they appear")
 	f.StringSliceVar(&s.managedBridges, "managed-bridge", nil, "`BRIDGES` whose ports pass nothing until they are bound")
+	f.StringSliceVar(&s.guard, "guard", nil, "`PATTERNS` of names of devices that pass no IP packet until they are bound, from their first one on; those of --bind are guarded anyway")
 }
 
 // placeFlags are those by which every command finds the data.
@@ -186,6 +190,9 @@ func (s *settings) complete(f *pflag.FlagSet) error {
 		if s.configured, err = readBindings(s.bindFile); err != nil {
 			return fmt.Errorf("--bind %s: %w", s.bindFile, err)
 		}
+	}
+	if s.guards, err = guardedNames(s.guard, s.configured); err != nil {
+		return err
 	}
 	s.quotaTable, err = readQuotas(s.quotas)
 	return err

@@ -143,6 +143,9 @@ func writeStatus(out io.Writer, e endpoint, s *server.Status) error {
 			exempt = append(exempt, "each VPC's resolver")
 		}
 		fmt.Fprintf(w, "never filtered\t%s: %d packets\n", cmp.Or(strings.Join(exempt, ", "), "nothing"), s.ExemptHits)
+		if len(s.Guards) > 0 {
+			fmt.Fprintf(w, "guarded names\t%s\n", guardText(s))
+		}
 	}
 	if err := w.Flush(); err != nil || len(s.Interfaces) == 0 {
 		return err
@@ -162,6 +165,19 @@ func writeStatus(out io.Writer, e endpoint, s *server.Status) error {
 		}
 	}
 	return nil
+}
+
+// guardText says which names are guarded, and whether they are.
+func guardText(s *server.Status) string {
+	var names []string
+	for _, p := range s.Guards {
+		names = append(names, string(p))
+	}
+	text := strings.Join(names, ", ")
+	if s.GuardError != "" {
+		return text + ": NOT guarded, such devices pass everything until they are bound: " + s.GuardError
+	}
+	return fmt.Sprintf("%s: pass no IP packet until they are bound: %d packets", text, s.GuardDrops)
 }
 
 // onRevokeText explains a mode, whose default is not EC2's.

@@ -44,6 +44,20 @@ type Dataplane interface {
 	Close() error
 }
 
+// A Doorman is a data plane that can keep devices closed before anybody binds
+// them.
+type Doorman interface {
+	// Guard makes devices of the process's own network namespace whose names
+	// fit one of the patterns pass no IP packet until they are bound: from their
+	// first one on, also while no process runs, and again once they are unbound.
+	// It replaces the patterns before; none ends it. Ports of bridges are not
+	// seen. The error is ErrNoDoorman where the kernel has no means to.
+	Guard(ctx context.Context, patterns []Pattern) error
+}
+
+// ErrNoDoorman says that the kernel cannot guard devices by their names.
+var ErrNoDoorman = errors.New("this needs programs of netfilter: Linux 6.4 with CONFIG_NETFILTER_BPF_LINK and BTF")
+
 // ErrNoDevice says that a device, or its network namespace, is not there.
 var ErrNoDevice = errors.New("the device is not there")
 
@@ -88,6 +102,9 @@ type Stats struct {
 	Drops  map[vpc.InterfaceID]map[string]uint64 // by reason
 	Exempt map[vpc.InterfaceID]uint64
 	Flows  map[vpc.InterfaceID]uint64 // tracked now
+	// TurnedAway counts the packets of guarded devices, by name, that nobody
+	// has bound.
+	TurnedAway uint64
 }
 
 // RuleStats are a rule's.

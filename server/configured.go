@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"net/http"
-	"path"
 	"slices"
 	"strings"
 	"time"
@@ -13,6 +12,7 @@ import (
 	"github.com/vishvananda/netns"
 
 	"moat/agent"
+	"moat/dataplane"
 	"moat/iam"
 	"moat/state"
 	"moat/vpc"
@@ -20,10 +20,9 @@ import (
 
 // A ConfiguredBinding says which devices are bound whenever they appear.
 type ConfiguredBinding struct {
-	// Device is a pattern of names: * stands for any characters, ? for one.
-	Device string `yaml:"device"`
-	Netns  string `yaml:"netns"`
-	Side   string `yaml:"side"`
+	Device dataplane.Pattern `yaml:"device"`
+	Netns  string            `yaml:"netns"`
+	Side   string            `yaml:"side"`
 	// Interface is an interface's id or its tag Name, in which {device} stands
 	// for the device's name.
 	Interface string        `yaml:"interface"`
@@ -47,7 +46,7 @@ func (s *Server) KeepBound(ctx context.Context, all []ConfiguredBinding, links a
 	go func() {
 		for ctx.Err() == nil {
 			err := links(ctx, func(name string) {
-				if name == "" || slices.ContainsFunc(all, func(c ConfiguredBinding) bool { return c.matches(name) }) {
+				if name == "" || slices.ContainsFunc(all, func(c ConfiguredBinding) bool { return c.Device.Match(name) }) {
 					touch()
 				}
 			})
@@ -82,11 +81,6 @@ func (s *Server) KeepBound(ctx context.Context, all []ConfiguredBinding, links a
 	}
 }
 
-func (c *ConfiguredBinding) matches(name string) bool {
-	ok, _ := path.Match(c.Device, name)
-	return ok
-}
-
 // bindConfigured binds the devices that are there and not bound.
 func (s *Server) bindConfigured(ctx context.Context, c ConfiguredBinding, said map[string]string) {
 	ns, err := agent.NetnsPath(c.Netns)
@@ -101,7 +95,7 @@ func (s *Server) bindConfigured(ctx context.Context, c ConfiguredBinding, said m
 	view := s.store.Latest()
 	bound := agent.Bound(view, s.cfg.Enforcement.Host)
 	for _, name := range names {
-		if !c.matches(name) || slices.ContainsFunc(bound, func(b agent.BindingStatus) bool { return b.Device == name && b.Netns == ns }) {
+		if !c.Device.Match(name) || slices.ContainsFunc(bound, func(b agent.BindingStatus) bool { return b.Device == name && b.Netns == ns }) {
 			continue
 		}
 		r := s.own(ctx, "AttachDevice", c.scope(s))
@@ -117,7 +111,7 @@ func (s *Server) bindConfigured(ctx context.Context, c ConfiguredBinding, said m
 		case trouble == "":
 			s.cfg.Logger.Info("a device was bound as configured", "interface", id, "device", name, "netns", ns)
 		case said[at] != trouble:
-			s.cfg.Logger.Warn("a device that is to be bound is not, and passes everything", "device", name, "netns", ns, "err", trouble)
+			s.cfg.Logger.Warn("a device that is to be bound is not", "device", name, "netns", ns, "err", trouble)
 		}
 		said[at] = trouble
 	}

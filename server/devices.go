@@ -47,6 +47,9 @@ type Bound struct {
 	// Until is the end of a trial.
 	Until    *time.Time `json:"until,omitempty"`
 	Revision uint64     `json:"revision"`
+	// Closed says of a device that was freed that it passes nothing: its name is
+	// guarded, or it is a port of a managed bridge.
+	Closed bool `json:"closed,omitempty"`
 	// Enforced is yes, pending or failed, with Error.
 	Enforced string `json:"enforced"`
 	Error    string `json:"error,omitempty"`
@@ -208,6 +211,9 @@ func (s *Server) detachDevice(r *request) (any, error) {
 	}
 	out := boundReply(b)
 	out.Attachment = was.ID
+	if a := s.cfg.Enforcement.Agent; a != nil {
+		out.Closed = a.Closes(b.Device, b.Netns)
+	}
 	s.finish(r, out, rev)
 	return out, nil
 }

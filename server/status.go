@@ -39,10 +39,16 @@ type Status struct {
 	// Exempt are the remote addresses that are never filtered, beside each
 	// VPC's resolver where ExemptResolver says so; ExemptHits counts their
 	// packets.
-	Exempt         []netip.Addr  `json:"exempt"`
-	ExemptResolver bool          `json:"exempt_resolver"`
-	ExemptHits     uint64        `json:"exempt_hits"`
-	Interfaces     []BoundStatus `json:"interfaces"`
+	Exempt         []netip.Addr `json:"exempt"`
+	ExemptResolver bool         `json:"exempt_resolver"`
+	ExemptHits     uint64       `json:"exempt_hits"`
+	// Guards are patterns of names of devices that pass no IP packet until they
+	// are bound, unless GuardError says why they do; GuardDrops counts those
+	// packets.
+	Guards     []dataplane.Pattern `json:"guards"`
+	GuardError string              `json:"guard_error,omitempty"`
+	GuardDrops uint64              `json:"guard_drops"`
+	Interfaces []BoundStatus       `json:"interfaces"`
 }
 
 // A BoundStatus is one interface that is bound to a device.
@@ -207,7 +213,7 @@ func (s *Server) describeStatus(r *request) (any, error) {
 	out := &Status{
 		Version: s.cfg.Version, Region: s.cfg.Region, Account: s.cfg.Account, Revision: view.Rev,
 		Host: e.Hostname, Identity: e.Host, DataPlane: e.Kind, Reason: e.Reason,
-		Exempt: []netip.Addr{}, Interfaces: s.bound(r.Context(), view, true),
+		Exempt: []netip.Addr{}, Guards: []dataplane.Pattern{}, Interfaces: s.bound(r.Context(), view, true),
 	}
 	for i := range out.Interfaces {
 		out.ExemptHits += out.Interfaces[i].Exempt
@@ -219,6 +225,13 @@ func (s *Server) describeStatus(r *request) (any, error) {
 	o := e.Agent.Options()
 	out.Exempt, out.ExemptResolver, out.OnRevoke = append(out.Exempt, o.Exempt...), o.ExemptResolver, o.OnRevoke.String()
 	st := e.Agent.Status()
+	out.Guards = append(out.Guards, e.Agent.Guards()...)
+	if st.Unguarded != nil {
+		out.GuardError = st.Unguarded.Error()
+	}
+	if stats, err := e.Agent.Plane().Stats(r.Context()); err == nil {
+		out.GuardDrops = stats.TurnedAway
+	}
 	out.Enforced, out.State = st.Rev, enforcedPending
 	switch {
 	case st.Err != nil:

@@ -67,6 +67,7 @@ type bound struct {
 	bpfBinding
 	number uint32
 	until  uint32       // seconds of now from which on it observes; 0 for none
+	ready  bool         // both programs are on the device
 	links  [2]link.Link // by direction; nil of clsact
 }
 
@@ -108,6 +109,10 @@ func (p *Plane) bind(b dataplane.Binding) error {
 	return within(b.Netns, func(ns uint32) error {
 		dev, err := device(&b)
 		if err != nil {
+			if old := p.bound[b.Interface]; old != nil && old.gone() {
+				// Another device may get its index.
+				err = errors.Join(err, p.putDevice(old.key(), nil))
+			}
 			return err
 		}
 		now := &bound{Binding: b, bpfBinding: bpfBinding{Netns: ns, Index: uint32(b.Index)}}
@@ -131,7 +136,7 @@ func (p *Plane) bind(b dataplane.Binding) error {
 					return err
 				}
 			case old.key() == now.key() && (old.Flags^now.Flags)&^deviceObserve == 0:
-				now.number, now.links, now.Clsact = old.number, old.links, old.Clsact
+				now.number, now.links, now.Clsact, now.ready = old.number, old.links, old.Clsact, old.ready
 				if err := p.record(now); err != nil {
 					return err
 				}
@@ -263,7 +268,11 @@ func (p *Plane) record(b *bound) error {
 	if err := p.maps.Bindings.Put(b.number, b.bpfBinding); err != nil {
 		return err
 	}
-	return p.putDevice(b.key(), &bpfDevice{Eni: b.number, Flags: b.Flags, Until: b.until})
+	d := bpfDevice{Eni: b.number, Flags: b.Flags, Until: b.until}
+	if b.ready {
+		d.Attached = 1
+	}
+	return p.putDevice(b.key(), &d)
 }
 
 // putDevice tells the programs of a device; nil takes it out.
@@ -374,6 +383,7 @@ func (p *Plane) attach(b *bound) error {
 			return fmt.Errorf("attach the filter: %w", err)
 		}
 	}
+	b.ready = true
 	return p.record(b)
 }
 
@@ -452,7 +462,9 @@ func (p *Plane) Unbind(ctx context.Context, id vpc.InterfaceID) error {
 }
 
 func (p *Plane) unbind(b *bound) error {
-	var errs []error
+	// First its filter knows no device and drops, and the doorman, if its name
+	// is guarded, is there again: then the filter goes.
+	errs := []error{p.putDevice(b.key(), nil)}
 	for dir, hook := range b.hooks() {
 		if l := b.links[dir]; l != nil {
 			errs = append(errs, l.Unpin(), l.Close())
@@ -467,7 +479,7 @@ func (p *Plane) unbind(b *bound) error {
 		}
 		os.Remove(p.pin(b, dir))
 	}
-	errs = append(errs, p.putDevice(b.key(), nil), ignore(p.maps.Bindings.Delete(b.number), ebpf.ErrKeyNotExist))
+	errs = append(errs, ignore(p.maps.Bindings.Delete(b.number), ebpf.ErrKeyNotExist))
 	delete(p.bound, b.Binding.Interface)
 	errs = append(errs, p.dropFlows(b.number))
 	if p.have.rules.Interface(b.Binding.Interface) == nil {
@@ -565,7 +577,8 @@ func (p *Plane) replace(b *bound) error {
 			return err
 		}
 	}
-	return nil
+	b.ready = true
+	return p.record(b)
 }
 
 // removeStalePins removes links that no binding has.

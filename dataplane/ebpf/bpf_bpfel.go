@@ -33,11 +33,11 @@ type bpfControl struct {
 }
 
 type bpfDevice struct {
-	_     structs.HostLayout
-	Eni   uint32
-	Flags uint32
-	Until uint32
-	Pad   uint32
+	_        structs.HostLayout
+	Eni      uint32
+	Flags    uint32
+	Until    uint32
+	Attached uint32
 }
 
 type bpfDeviceKey struct {

@@ -324,7 +324,7 @@ func (p *Plane) Stats(ctx context.Context) (*dataplane.Stats, error) {
 		return nil, errClosed
 	}
 	s := &dataplane.Stats{Rules: map[vpc.RuleID]dataplane.RuleStats{}, Drops: map[vpc.InterfaceID]map[string]uint64{},
-		Exempt: map[vpc.InterfaceID]uint64{}, Flows: map[vpc.InterfaceID]uint64{}}
+		Exempt: map[vpc.InterfaceID]uint64{}, Flows: map[vpc.InterfaceID]uint64{}, TurnedAway: p.turnedAway()}
 	var mono unix.Timespec
 	unix.ClockGettime(unix.CLOCK_MONOTONIC_COARSE, &mono)
 	start := time.Now().Add(-time.Duration(mono.Nano()) - time.Duration(p.control.NowOffset)*time.Second)

@@ -68,6 +68,7 @@ type Plane struct {
 	numbers   map[vpc.InterfaceID]uint32 // places in enis
 	bound     map[vpc.InterfaceID]*bound
 	have      state
+	doorman   *doorman // nil if no device is guarded by its name
 	unsettled []func() // to be done when no packet sees the side before
 	closed    bool
 	stop      chan struct{}
@@ -243,6 +244,9 @@ func (p *Plane) Close() error {
 	}
 	for _, g := range p.programs {
 		g.close()
+	}
+	if p.doorman != nil {
+		p.doorman.close()
 	}
 	for _, b := range p.mapped {
 		unix.Munmap(b)

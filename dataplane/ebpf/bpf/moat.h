@@ -16,7 +16,7 @@ struct device {
 	__u32 eni;		/* the interface's number: its place in enis */
 	__u32 flags;		/* DEVICE_* */
 	__u32 until;		/* seconds of now() from which on it observes; 0: none */
-	__u32 pad;
+	__u32 attached;		/* 1 when both programs are on it */
 };
 
 enum {

@@ -1,0 +1,247 @@
+package ebpf
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"os/exec"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"moat/dataplane"
+)
+
+// receive counts the datagrams that reach an address.
+func receive(t testing.TB, ns, addr string) *atomic.Int64 {
+	t.Helper()
+	n := &atomic.Int64{}
+	if err := in(t, ns, func() error {
+		c, err := net.ListenPacket("udp", addr)
+		if err != nil {
+			return err
+		}
+		t.Cleanup(func() { c.Close() })
+		go func() {
+			b := make([]byte, 64)
+			for {
+				if _, _, err := c.ReadFrom(b); err != nil {
+					return
+				}
+				n.Add(1)
+			}
+		}()
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// flood sends datagrams to an address until the test ends, also while there is
+// no way there.
+func flood(t testing.TB, ns, addr string) {
+	t.Helper()
+	var c net.Conn
+	if err := in(t, ns, func() (err error) {
+		c, err = net.Dial("udp", addr)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	stop, done := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(stop); <-done; c.Close() })
+	go func() {
+		defer close(done)
+		for n := 0; ; n++ {
+			select {
+			case <-stop:
+				return
+			default:
+			}
+			c.Write([]byte("flood"))
+			if n%64 == 63 {
+				time.Sleep(100 * time.Microsecond)
+			}
+		}
+	}()
+}
+
+func mac(t testing.TB, ns, dev string) string {
+	t.Helper()
+	out, err := exec.Command("ip", "-n", ns, "-o", "link", "show", dev).Output()
+	_, rest, ok := strings.Cut(string(out), "link/ether ")
+	if err != nil || !ok {
+		t.Fatalf("%s has no address: %v", dev, err)
+	}
+	return strings.Fields(rest)[0]
+}
+
+// A flood that is there before the device is: while it appears, is bound, is
+// unbound, and appears again with no process there.
+func TestDoorman(t *testing.T) {
+	l := newLab(t)
+	// The workload has both ends of the link, and sends before the host's end
+	// is the host's.
+	mine, hosts := mac(t, l.workload, "eth0"), mac(t, l.host, "w")
+	appear := func() {
+		t.Helper()
+		run(t, "ip -n "+l.workload+" link set w netns "+l.host)
+		run(t, "ip -n "+l.host+" link set w up")
+		for _, a := range []string{"10.0.0.5", "2001:db8::5"} {
+			run(t, "ip -n "+l.host+" route add "+a+" dev w")
+			run(t, "ip -n "+l.host+" neigh replace "+a+" dev w lladdr "+mine+" nud permanent")
+		}
+	}
+	leave := func() {
+		t.Helper()
+		run(t, "ip -n "+l.host+" link set w netns "+l.workload)
+		run(t, "ip -n "+l.workload+" link set w up")
+	}
+	prepare := func() {
+		t.Helper()
+		run(t, "ip -n "+l.workload+" link set w up")
+		run(t, "ip -n "+l.workload+" link set eth0 up")
+		run(t, "ip -n "+l.workload+" addr replace 10.0.0.5/24 dev eth0")
+		run(t, "ip -n "+l.workload+" addr replace 2001:db8::5/64 dev eth0 nodad")
+		for _, a := range []string{"10.0.0.1", "2001:db8::1"} {
+			run(t, "ip -n "+l.workload+" neigh replace "+a+" dev eth0 lladdr "+hosts+" nud permanent")
+			run(t, "ip -n "+l.workload+" route replace default via "+a)
+		}
+	}
+	leave()
+	prepare()
+	counts := map[string]*atomic.Int64{}
+	var allowed, denied []string
+	add := func(list *[]string, from, to, addr string) {
+		counts[addr] = receive(t, to, addr)
+		flood(t, from, addr)
+		*list = append(*list, addr)
+	}
+	for _, a := range []string{"10.1.0.9", "[2001:db8:1::9]"} {
+		add(&denied, l.workload, l.client, a+":7000")
+		add(&allowed, l.workload, l.client, a+":7001")
+	}
+	for _, a := range []string{"10.0.0.5", "[2001:db8::5]"} {
+		add(&denied, l.client, l.workload, a+":7000")
+		add(&allowed, l.client, l.workload, a+":7001")
+	}
+	for _, a := range []string{"10.1.0.1", "[2001:db8:1::1]"} { // the host itself
+		add(&denied, l.workload, l.host, a+":7000")
+	}
+	all := append(append([]string{}, allowed...), denied...)
+	reset := func() {
+		for _, c := range counts {
+			c.Store(0)
+		}
+	}
+	none := func(when string, addrs []string) {
+		t.Helper()
+		for _, a := range addrs {
+			if n := counts[a].Load(); n != 0 {
+				t.Errorf("%s: %d packets to %s passed", when, n, a)
+			}
+		}
+	}
+	arrive := func(when string, addrs []string) {
+		t.Helper()
+		for _, a := range addrs {
+			for end := time.Now().Add(5 * time.Second); counts[a].Load() == 0; time.Sleep(5 * time.Millisecond) {
+				if time.Now().After(end) {
+					t.Fatalf("%s: no packet to %s passed", when, a)
+				}
+			}
+		}
+	}
+	const while = 150 * time.Millisecond
+
+	appear()
+	arrive("a device that nobody guards", all)
+	leave()
+	time.Sleep(while)
+	reset()
+
+	o := Options{Identity: fmt.Sprintf("t-%016x", rand.Uint64())}
+	p := open(t, o)
+	guard := func(patterns ...dataplane.Pattern) error {
+		return in(t, l.host, func() error { return p.Guard(context.Background(), patterns) })
+	}
+	if err := guard("x", "?"); errors.Is(err, dataplane.ErrNoDoorman) {
+		t.Skip(err)
+	} else if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dial(t, l.host, "tcp", "10.1.0.9:1"); !isTimeout(err) {
+		t.Errorf("from a host whose device c is guarded: %v, want a timeout", err)
+	}
+	if err := guard("x", "w*"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := dial(t, l.host, "tcp", "10.1.0.9:1"); isTimeout(err) {
+		t.Errorf("from a host whose device c is not guarded any more: %v", err)
+	}
+	appear()
+	time.Sleep(while)
+	none("a guarded device", all)
+	if s, err := p.Stats(t.Context()); err != nil || s.TurnedAway == 0 {
+		t.Errorf("no packet was counted: %+v, %v", s, err)
+	}
+	want := rules(t, "in udp 7001 from 10.1.0.0/16", "in udp 7001 from 2001:db8:1::/64", "out udp 7001 to 10.1.0.0/16", "out udp 7001 to 2001:db8:1::/64")
+	apply(t, p, want)
+	if err := p.Bind(t.Context(), l.binding); err != nil {
+		t.Fatal(err)
+	}
+	arrive("bound", allowed)
+	none("bound", denied)
+	// Unbound under the flood, what was allowed ends and nothing else begins.
+	if err := p.Unbind(t.Context(), eni); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(50 * time.Millisecond) // what is on its way
+	reset()
+	time.Sleep(while)
+	none("unbound", all)
+	if err := p.Bind(t.Context(), l.binding); err != nil {
+		t.Fatal(err)
+	}
+	arrive("bound again", allowed)
+	none("bound again", denied)
+
+	// With no process.
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	reset()
+	arrive("with no process", allowed)
+	run(t, "ip -n "+l.host+" link del w")
+	run(t, "ip -n "+l.workload+" link add w address "+hosts+" type veth peer name eth0 address "+mine)
+	prepare()
+	time.Sleep(50 * time.Millisecond)
+	reset()
+	appear()
+	time.Sleep(while)
+	none("a device that comes with no process", all)
+
+	// The next process changes places with it.
+	p = open(t, o)
+	if err := guard("w"); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(while)
+	none("the next process", all)
+	if err := p.Bind(t.Context(), l.binding); err != nil {
+		t.Fatal(err)
+	}
+	arrive("bound by the next process", allowed)
+	none("bound by the next process", denied)
+	if err := p.Unbind(t.Context(), eni); err != nil {
+		t.Fatal(err)
+	}
+	if err := guard(); err != nil {
+		t.Fatal(err)
+	}
+	arrive("nobody guards it any more", all)
+}

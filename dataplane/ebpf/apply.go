@@ -227,6 +227,18 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 		if w.Check {
 			side.Flags |= rulesCheck
 		}
+		for _, own := range w.Own {
+			switch a := own.Addr(); {
+			case !own.IsSingleIP():
+			case a.Is4():
+				side.Own4 = binary.BigEndian.Uint32(a.AsSlice())
+			default:
+				side.Own6[0], side.Own6[1] = halves(a)
+			}
+		}
+		for _, a := range w.Exempt {
+			side.Exempt |= exemption(a)
+		}
 		switch w.OnRevoke.Mode {
 		case ruleset.AWS:
 			side.Flags |= rulesAWS

@@ -148,6 +148,10 @@ type bpfRules struct {
 	FlowLimit      uint32
 	HalfLimit      uint32
 	DrainUntil     uint32
+	Own4           uint32
+	Pad            uint32
+	Own6           [2]uint64
+	Exempt         uint64
 }
 
 type bpfScratch struct {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"moat/ruleset"
 )
 
 // play runs a script against the kernel: lines of a packet and what becomes of
@@ -18,6 +20,14 @@ import (
 //	in udp 53: drop
 //	out ping 7: pass        an echo request out with identifier 7; pong is a reply
 func (b *bench) play(script string) {
+	b.t.Helper()
+	for _, err := range b.played(script) {
+		b.t.Error(err)
+	}
+}
+
+// played gives what went otherwise than the script says.
+func (b *bench) played(script string) (errs []error) {
 	t := b.t
 	t.Helper()
 	six := false
@@ -49,7 +59,7 @@ func (b *bench) play(script string) {
 			fmt.Sscan(rest, &want)
 			var s bpfEniState
 			if err := b.p.maps.EniStates.Lookup(b.p.numbers[eni], &s); err != nil || s.Flows != want {
-				t.Errorf("line %d: %d flows, want %d (%v)", n+1, s.Flows, want, err)
+				errs = append(errs, fmt.Errorf("line %d: %d flows, want %d (%v)", n+1, s.Flows, want, err))
 			}
 			continue
 		}
@@ -58,9 +68,10 @@ func (b *bench) play(script string) {
 			t.Fatalf("line %d: %q", n+1, line)
 		}
 		if got := b.run(word == "out", b.packet(what, six)); got != (want == "pass") {
-			t.Errorf("line %d, %q: passes: %v", n+1, line, got)
+			errs = append(errs, fmt.Errorf("line %d, %q: passes: %v", n+1, line, got))
 		}
 	}
+	return errs
 }
 
 // packet makes the packet that a line of a script names.
@@ -135,9 +146,8 @@ func (b *bench) packet(line string, six bool) []byte {
 	return k.bytes()
 }
 
-func TestSequences(t *testing.T) {
-	for _, row := range []struct{ name, script string }{
-		{"a reply passes, another packet does not", `
+var sequences = []struct{ name, script string }{
+	{"a reply passes, another packet does not", `
 			rules in tcp 80 from 10.1.0.0/16
 			out tcp 80 SA: drop
 			in tcp 80 S: pass
@@ -146,14 +156,14 @@ func TestSequences(t *testing.T) {
 			out tcp 81 SA: drop
 			in tcp 81 S: drop
 			flows 1`},
-		{"a half-open connection is forgotten after a minute", `
+	{"a half-open connection is forgotten after a minute", `
 			rules in tcp 80 from 10.1.0.0/16
 			in tcp 80 S: pass
 			wait 59
 			out tcp 80 SA: pass
 			wait 62
 			out tcp 80 SA: drop`},
-		{"an established one lives for days", `
+	{"an established one lives for days", `
 			rules in tcp 80 from 10.1.0.0/16
 			in tcp 80 S: pass
 			out tcp 80 SA: pass
@@ -162,7 +172,7 @@ func TestSequences(t *testing.T) {
 			out tcp 80 A: pass
 			wait 432002
 			out tcp 80 A: drop`},
-		{"a closed one for a minute, and its ports are used anew by the rules only", `
+	{"a closed one for a minute, and its ports are used anew by the rules only", `
 			rules in tcp 80 from 10.1.0.0/16
 			in tcp 80 S: pass
 			out tcp 80 SA: pass
@@ -172,14 +182,14 @@ func TestSequences(t *testing.T) {
 			in tcp 80 A: pass
 			out tcp 80 S: drop
 			flows 0`},
-		{"a reset ends it after ten seconds", `
+	{"a reset ends it after ten seconds", `
 			rules in tcp 80 from 10.1.0.0/16
 			in tcp 80 S: pass
 			out tcp 80 SA: pass
 			in tcp 80 R: pass
 			wait 12
 			out tcp 80 A: drop`},
-		{"UDP: 30 seconds, as a stream 180", `
+	{"UDP: 30 seconds, as a stream 180", `
 			rules in udp 53 from 10.1.0.0/16
 			out udp 53: drop
 			in udp 53: pass
@@ -196,7 +206,14 @@ func TestSequences(t *testing.T) {
 			out udp 53: pass
 			wait 182
 			out udp 53: drop`},
-		{"expired flows are removed", `
+	{"UDP: a stream has more than one packet of each", `
+			rules in udp 53 from 10.1.0.0/16
+			in udp 53: pass
+			out udp 53: pass
+			in udp 53: pass
+			wait 32
+			out udp 53: drop`},
+	{"expired flows are removed", `
 			rules in udp 53 from 10.1.0.0/16; in tcp 80 from 10.1.0.0/16
 			in udp 53: pass
 			in tcp 80 S: pass
@@ -207,7 +224,7 @@ func TestSequences(t *testing.T) {
 			wait 40
 			collect
 			flows 0`},
-		{"echo: a reply only to a request", `
+	{"echo: a reply only to a request", `
 			rules out icmp to 10.1.0.0/16
 			in pong 7: drop
 			out ping 7: pass
@@ -216,14 +233,19 @@ func TestSequences(t *testing.T) {
 			in ping 7: drop
 			wait 32
 			in pong 7: drop`},
-		{"echo of IPv6", `
+	{"echo: a reply that is allowed but was not asked for begins nothing", `
+			rules in icmp from 10.1.0.0/16
+			in pong 7: pass
+			flows 0
+			out ping 7: drop`},
+	{"echo of IPv6", `
 			six
 			rules out icmpv6 to ::/0
 			in pong 7: drop
 			out ping 7: pass
 			in pong 7: pass
 			in ping 7: drop`},
-		{"a protocol without ports", `
+	{"a protocol without ports", `
 			rules in all from 10.1.0.0/16
 			out gre 0: drop
 			in gre 0: pass
@@ -232,7 +254,7 @@ func TestSequences(t *testing.T) {
 			out gre 0: pass
 			wait 602
 			out gre 0: drop`},
-		{"an ICMP error about a live flow passes, about another not", `
+	{"an ICMP error about a live flow passes, about another not", `
 			rules in tcp 80 from 10.1.0.0/16; in udp 53 from 10.1.0.0/16
 			in error tcp 80 SA: drop
 			in tcp 80 S: pass
@@ -242,14 +264,14 @@ func TestSequences(t *testing.T) {
 			out error udp 53: drop
 			in udp 53: pass
 			out error udp 53: pass`},
-		{"the same of IPv6", `
+	{"the same of IPv6", `
 			six
 			rules in tcp 80 from ::/0
 			in error tcp 80 SA: drop
 			in tcp 80 S: pass
 			in error tcp 80 SA: pass
 			in error tcp 81 SA: drop`},
-		{"fragments follow their first", `
+	{"fragments follow their first", `
 			rules in udp 53 from 10.1.0.0/16
 			in udp 53 at 64: drop
 			in udp 53 first: pass
@@ -261,14 +283,14 @@ func TestSequences(t *testing.T) {
 			in udp 54 at 64 id 79: drop
 			wait 40
 			in udp 53 at 64: drop`},
-		{"fragments of IPv6", `
+	{"fragments of IPv6", `
 			six
 			rules in udp 53 from ::/0
 			in udp 53 at 64: drop
 			in udp 53 first: pass
 			in udp 53 at 64: pass
 			in udp 53 at 56: drop`},
-		{"cut: a flow without a rule ends, one with another rule lives", `
+	{"cut: a flow without a rule ends, one with another rule lives", `
 			rules in udp 53-54 from 10.1.0.0/16
 			in udp 53: pass
 			in udp 54: pass
@@ -277,7 +299,7 @@ func TestSequences(t *testing.T) {
 			in udp 53: drop
 			out udp 54: pass
 			flows 1`},
-		{"aws: a tracked flow lives on", `
+	{"aws: a tracked flow lives on", `
 			rules in tcp 80 from 10.1.0.0/16; mode aws
 			in tcp 80 S: pass
 			out tcp 80 SA: pass
@@ -285,7 +307,7 @@ func TestSequences(t *testing.T) {
 			in tcp 80 A: pass
 			out tcp 80 A: pass
 			in tcp 81 S: pass`},
-		{"aws: an untracked one ends", `
+	{"aws: an untracked one ends", `
 			rules in tcp 80 from 0.0.0.0/0; out all to 0.0.0.0/0; mode aws
 			in tcp 80 S: pass
 			out tcp 80 SA: pass
@@ -293,13 +315,13 @@ func TestSequences(t *testing.T) {
 			flows 0
 			rules in tcp 81 from 0.0.0.0/0; out all to 0.0.0.0/0; mode aws
 			in tcp 80 A: drop`},
-		{"aws: with a narrower way back it is tracked", `
+	{"aws: with a narrower way back it is tracked", `
 			rules in tcp 80 from 0.0.0.0/0; out all to 10.0.0.0/8; mode aws
 			in tcp 80 S: pass
 			flows 1
 			rules in tcp 81 from 0.0.0.0/0; out all to 10.0.0.0/8; mode aws
 			in tcp 80 A: pass`},
-		{"drain: it lives for a while", `
+	{"drain: it lives for a while", `
 			rules in udp 53 from 10.1.0.0/16; mode drain 20
 			in udp 53: pass
 			rules in udp 54 from 10.1.0.0/16; mode drain 20
@@ -307,16 +329,57 @@ func TestSequences(t *testing.T) {
 			in udp 53: pass
 			wait 12
 			in udp 53: drop`},
-		{"a wider ruleset changes nothing for flows", `
+	{"a wider ruleset changes nothing for flows", `
 			rules in udp 53 from 10.1.0.0/16
 			in udp 53: pass
 			rules in udp 53 from 10.1.0.0/16; in udp 54 from 10.1.0.0/16
 			out udp 53: pass
 			flows 1`},
-	} {
+}
+
+func TestSequences(t *testing.T) {
+	for _, row := range sequences {
 		t.Run(row.name, func(t *testing.T) {
 			b := newBench(t, Options{Flows4: 1024, Flows6: 1024})
 			b.play(row.script)
+		})
+	}
+}
+
+// Programs that track flows with one defect each: a sequence tells them.
+func TestBrokenTrackingIsCaught(t *testing.T) {
+	clang := compiler(t)
+	for n, row := range []struct{ what, old, new string }{
+		{"expired flows live", "!expired(r, proto, six, f, c->now) &&", ""},
+		{"flows whose rule went live", "current(r, f, c->now) && !expired", "!expired"},
+		{"replies of nothing begin flows", "p->tracked = TRACK_REPLY;", "p->tracked = TRACK;"},
+		{"ports of a closed connection are used by whoever comes", "		!anew(proto, seen, f->bits);", "		1;"},
+		{"a half-open connection is taken for an established one", "return in & out & SEEN_ACK ? r->tcp_established : 60;", "return r->tcp_established;"},
+		{"later fragments need no first", "if (!f || c->now - f->seen > 30 || p->frag_at < f->end)", "if (f && p->frag_at < f->end)"},
+		{"fragments may overlap their first", "|| p->frag_at < f->end)", ")"},
+		{"UDP is a stream from the first packet", "if (proto == IP_UDP && mine & SEEN_ANY)", "if (proto == IP_UDP)"},
+	} {
+		t.Run(row.what, func(t *testing.T) {
+			if *packets < 1_000_000 && n > 1 {
+				t.Skip("runs in the long form: -packets 1000000 and more")
+			}
+			b := newBench(t, Options{Flows4: 1024, Flows6: 1024})
+			b.p.spec = mutate(t, clang, b.p, "moat.bpf.c", row.old, row.new)
+			clear(b.p.programs)
+			b.load()
+			for _, s := range sequences {
+				if errs := b.played(s.script); len(errs) > 0 {
+					t.Logf("found by %q: %v", s.name, errs[0])
+					return
+				}
+				// The next one begins anew.
+				apply(t, b.p, &ruleset.Ruleset{})
+				if err := b.p.dropFlows(b.p.numbers[eni]); err != nil {
+					t.Fatal(err)
+				}
+				b.p.control.NowOffset += 1_000_000
+			}
+			t.Error("was not found")
 		})
 	}
 }

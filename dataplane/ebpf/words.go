@@ -176,9 +176,11 @@ func (t *table) append(w []uint64) []uint64 {
 		b := s.addr.As4()
 		w = append(w, uint64(binary.BigEndian.Uint32(b[:]))<<32|uint64(s.value))
 	}
-	for _, s := range t.six {
-		hi, lo := halves(s.addr)
-		w = append(w, hi, lo, uint64(s.value))
+	n, at := len(t.six), len(w)
+	w = append(w, make([]uint64, 3*n)...)
+	for i, s := range t.six {
+		w[at+i], w[at+n+i] = halves(s.addr)
+		w[at+2*n+i] = uint64(s.value)
 	}
 	return w
 }
@@ -649,6 +651,12 @@ func decodeNames(b []byte) (*names, error) {
 		return nil, errSource
 	}
 	return n, nil
+}
+
+// exemption is bpf/search.h's.
+func exemption(a netip.Addr) uint64 {
+	hi, lo := halves(a)
+	return 1 << ((hi ^ lo) * 0x9e3779b97f4a7c15 >> 58)
 }
 
 // sign is bpf/search.h's.

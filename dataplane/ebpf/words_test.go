@@ -38,9 +38,9 @@ func judgeWords(w []uint64, x uint32, remote netip.Addr, groups []uint32) uint32
 		}
 	} else {
 		for i := range n6 {
-			s := w[policyWords+n4+3*i:]
-			if s[0] < hi || s[0] == hi && s[1] <= lo {
-				set = uint32(s[2])
+			s := w[policyWords+n4+i:]
+			if s[0] < hi || s[0] == hi && s[n6] <= lo {
+				set = uint32(s[2*n6])
 			}
 		}
 	}

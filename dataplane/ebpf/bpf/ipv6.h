@@ -150,6 +150,11 @@ static __always_inline __u64 half(const __u8 *a)
 	return (__u64)bpf_ntohl(be[0]) << 32 | bpf_ntohl(be[1]);
 }
 
+static __always_inline int mapped(__u64 hi, __u64 lo)
+{
+	return !hi && lo >> 32 == 0xffff;
+}
+
 __noinline int ipv6(struct __sk_buff *skb, struct context *c, __u32 l3)
 {
 	if (!c || l3 > 14)
@@ -198,7 +203,7 @@ __noinline int ipv6(struct __sk_buff *skb, struct context *c, __u32 l3)
 	who->rhi = half(k->remote);
 	who->rlo = half(k->remote + 8);
 	/* IPv4 addresses in IPv6 clothes are never on the wire. */
-	if ((!who->lhi && who->llo >> 32 == 0xffff) || (!who->rhi && who->rlo >> 32 == 0xffff))
+	if (mapped(who->lhi, who->llo) || mapped(who->rhi, who->rlo))
 		return DROP_MALFORMED;
 
 	why = extensions(skb, p);

@@ -130,14 +130,19 @@ __noinline __u64 permit(struct rules *r, struct parties *who, __u32 x, __u32 out
 		return 0;
 
 	__u32 own = r->block + BLOCK_WORDS;
-	__u64 sizes = word(r->block), exempt = word(r->block + 1);
 	__u32 policy = out ? r->policy[DIR_OUT] : r->policy[DIR_IN];
+	__u64 sizes;
 
-	if (r->flags & RULES_CHECK && !find(own, sizes, who->lhi, who->llo, who->six))
+	if (r->flags & RULES_CHECK &&
+	    !(who->six ? who->lhi && who->lhi == r->own6[0] && who->llo == r->own6[1] : who->llo && who->llo == r->own4) &&
+	    !find(own, word(r->block), who->lhi, who->llo, who->six))
 		return SPOOFED;
-	own += (__u32)sizes + 3 * (sizes >> 32);
-	if (exempt && find(own, exempt, who->rhi, who->rlo, who->six))
-		return EXEMPTED;
+	if (r->exempt & exemption(who->rhi, who->rlo)) {
+		sizes = word(r->block);
+		own += (__u32)sizes + 3 * (sizes >> 32);
+		if (find(own, word(r->block + 1), who->rhi, who->rlo, who->six))
+			return EXEMPTED;
+	}
 	if (!policy)
 		return 0;
 	return judge(policy, x, who->rhi, who->rlo,
@@ -371,8 +376,6 @@ gone:
 			if (err != -EEXIST)
 				return DROP_TABLE_FULL;
 		}
-		if (p->proto != IP_TCP)
-			learn(skb, c, state);
 	}
 	hit((__u32)by - 1, skb->len, c->now, 1);
 	return PASS;
@@ -519,15 +522,19 @@ static __always_inline int arp(struct __sk_buff *skb, struct context *c, struct 
 	return PASS;
 }
 
+enum { LOOK = -6 };
+
 /* The common case, without a call: a whole packet of TCP or UDP without options
- * whose flow lives passes. Gives 0 for any other, of which it has changed nothing;
- * whatever this does not see through is left to those who do. */
+ * whose flow lives passes. One that is of no flow is judged. Gives PASS, a reason
+ * to drop it, or LOOK: whatever this does not see through is left to those who do. */
 static __always_inline int quick(struct __sk_buff *skb, struct context *c, struct rules *r, __u32 l3, __u32 type, const int dir)
 {
 	void *end = (void *)(long)skb->data_end, *data = (void *)(long)skb->data;
 	struct flow_value *f;
+	struct scratch *s;
+	struct packet *p;
 	__u16 *ports;
-	__u32 len, seen = SEEN_ANY;
+	__u32 len, seen = SEEN_ANY, zero = 0;
 	__u8 proto;
 
 	if (type == ETHERTYPE_IPV4) {
@@ -535,10 +542,10 @@ static __always_inline int quick(struct __sk_buff *skb, struct context *c, struc
 
 		ports = (void *)(h + 1);
 		if ((void *)(ports + 4) > end || h->version_ihl != 0x45 || h->frag_be & bpf_htons(0x3fff))
-			return 0;
+			return LOOK;
 		len = bpf_ntohs(h->len_be);
 		if (l3 + len > skb->len || len < sizeof(*h))
-			return 0;
+			return LOOK;
 		len -= sizeof(*h);
 		proto = h->proto;
 	} else if (type == ETHERTYPE_IPV6) {
@@ -546,27 +553,27 @@ static __always_inline int quick(struct __sk_buff *skb, struct context *c, struc
 
 		ports = (void *)(h + 1);
 		if ((void *)(ports + 4) > end || (h->version_flow_be & bpf_htonl(0xf0000000)) != bpf_htonl(0x60000000))
-			return 0;
+			return LOOK;
 		len = bpf_ntohs(h->len_be);
 		if (l3 + sizeof(*h) + len > skb->len)
-			return 0;
+			return LOOK;
 		proto = h->proto;
 	} else {
-		return 0;
+		return LOOK;
 	}
 	if (proto == IP_TCP) {
 		struct tcp *t = (void *)ports;
 
 		if ((void *)(t + 1) > end || t->offset < 0x50 || (t->offset >> 4) * 4 > len)
-			return 0;
+			return LOOK;
 		seen |= t->flags & (SEEN_FIN | SEEN_SYN | SEEN_RST | SEEN_ACK);
 	} else if (proto == IP_UDP) {
 		__u32 said = bpf_ntohs(ports[2]);
 
 		if (said < 8 || said > len)
-			return 0;
+			return LOOK;
 	} else {
-		return 0;
+		return LOOK;
 	}
 	if (type == ETHERTYPE_IPV4) {
 		struct ipv4 *h = data + l3;
@@ -593,14 +600,63 @@ static __always_inline int quick(struct __sk_buff *skb, struct context *c, struc
 		__builtin_memcpy(k.remote, dir == DIR_OUT ? h->dst_be : h->src_be, 16);
 		f = bpf_map_lookup_elem(&flows6, &k);
 	}
-	if (!f) {
-		c->unknown = 1;
-		return 0;
-	}
+	if (!f)
+		goto judge;
 	if (!lives(r, f, c, proto, type == ETHERTYPE_IPV6, seen))
-		return 0;
+		return LOOK;
 	note(skb, c, f, proto, seen);
-	return 1;
+	return PASS;
+
+judge:
+	s = bpf_map_lookup_elem(&scratches, &zero);
+	if (!s)
+		return DROP_INTERNAL;
+	p = &s->p;
+	p->sport = bpf_ntohs(ports[0]);
+	p->dport = bpf_ntohs(ports[1]);
+	/* DHCP has a law of its own. */
+	if (proto == IP_UDP && (type == ETHERTYPE_IPV6 ? p->dport == 546 || p->dport == 547 : p->dport == 67 || p->dport == 68))
+		return LOOK;
+	c->unknown = 1;
+	p->frag_more = 0;
+	p->proto = proto;
+	p->tracked = TRACK;
+	p->seen = seen;
+	p->x = proto << 16 | p->dport;
+	s->who.parity = c->parity;
+	s->who.six = type == ETHERTYPE_IPV6;
+	if (type == ETHERTYPE_IPV4) {
+		struct ipv4 *h = data + l3;
+
+		s->k4.eni = c->eni;
+		s->k4.local_be = dir == DIR_OUT ? h->src_be : h->dst_be;
+		s->k4.remote_be = dir == DIR_OUT ? h->dst_be : h->src_be;
+		s->k4.lport_be = ports[dir == DIR_OUT ? 0 : 1];
+		s->k4.rport_be = ports[dir == DIR_OUT ? 1 : 0];
+		*(__u32 *)&s->k4.proto = 0;
+		s->k4.proto = proto;
+		s->who.lhi = s->who.rhi = 0;
+		s->who.llo = bpf_ntohl(s->k4.local_be);
+		s->who.rlo = bpf_ntohl(s->k4.remote_be);
+		return decide4(skb, c, p, &s->k4, &s->who);
+	} else {
+		struct ipv6 *h = data + l3;
+
+		s->k6.eni = c->eni;
+		__builtin_memcpy(s->k6.local, dir == DIR_OUT ? h->src_be : h->dst_be, 16);
+		__builtin_memcpy(s->k6.remote, dir == DIR_OUT ? h->dst_be : h->src_be, 16);
+		s->k6.lport_be = ports[dir == DIR_OUT ? 0 : 1];
+		s->k6.rport_be = ports[dir == DIR_OUT ? 1 : 0];
+		*(__u32 *)&s->k6.proto = 0;
+		s->k6.proto = proto;
+		s->who.lhi = half(s->k6.local);
+		s->who.llo = half(s->k6.local + 8);
+		s->who.rhi = half(s->k6.remote);
+		s->who.rlo = half(s->k6.remote + 8);
+		if (mapped(s->who.lhi, s->who.llo) || mapped(s->who.rhi, s->who.rlo))
+			return DROP_MALFORMED;
+		return decide6(skb, c, p, &s->k6, &s->who);
+	}
 }
 
 static __always_inline int filter(struct __sk_buff *skb, const int dir)
@@ -654,8 +710,11 @@ static __always_inline int filter(struct __sk_buff *skb, const int dir)
 			goto pull;
 		type = bpf_ntohs(*(__u16 *)(data + 12));
 	}
-	if (quick(skb, &c, r, l3, type, dir))
+	why = quick(skb, &c, r, l3, type, dir);
+	if (why == PASS)
 		return PASS;
+	if (why != LOOK)
+		return refuse(c.eni, why, c.device);
 pull:
 	/* Headers of this length at most are looked at. */
 	linear = skb->data_end - skb->data;

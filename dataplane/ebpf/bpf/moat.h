@@ -43,6 +43,12 @@ struct rules {
 	__u32 flow_limit;	/* allowance of tracked flows, and of half-open ones */
 	__u32 half_limit;
 	__u32 drain_until;	/* seconds of now() */
+	/* What spares most packets a search: one own address of each family, 0 for
+	 * none, and the exempt addresses' bits: see exemption. */
+	__u32 own4;
+	__u32 pad;
+	__u64 own6[2];
+	__u64 exempt;
 };
 
 enum {
@@ -65,9 +71,9 @@ struct control {
 /* words is an arena of blocks. Place 0 is nothing.
  *
  * A table of addresses is a list of starts: IPv4 ones of a word, start in the
- * upper half, value in the lower; IPv6 ones of three, upper and lower half of
- * the start, value. Starts are sorted and cut all addresses into ranges; the
- * value of a range without one is 0.
+ * upper half, value in the lower; IPv6 ones as three lists, of the starts' upper
+ * halves, of their lower halves, of values. Starts are sorted and cut all
+ * addresses into ranges; the value of a range without one is 0.
  *
  * A policy:
  *   0  number of IPv4 starts, number of IPv6 starts (upper half)

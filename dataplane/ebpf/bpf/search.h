@@ -64,9 +64,9 @@ static __always_inline __u32 count(__u32 base, __u32 n, __u64 key)
 	return count_of_many(base, n, key);
 }
 
-/* The same of IPv6 starts, which are three words each. */
-#define COUNT6(name, steps)						\
-__noinline __u32 name(__u32 base, __u32 n, __u64 hi, __u64 lo)		\
+/* The same of numbers of 64 bits. */
+#define COUNT64(name, steps)						\
+__noinline __u32 name(__u32 base, __u32 n, __u64 key)			\
 {									\
 	__u64 found = 0;						\
 									\
@@ -74,28 +74,47 @@ __noinline __u32 name(__u32 base, __u32 n, __u64 hi, __u64 lo)		\
 	for (int i = steps - 1; i >= 0; i--) {				\
 		__u64 step = 1ull << i;					\
 		__u64 over = lower(n, found + step);			\
-		__u32 at = base + 3 * ((found + step - 1) & (over - 1));\
+		__u32 at = base + ((found + step - 1) & (over - 1));	\
 		__u64 *w = bpf_map_lookup_elem(&words, &at);		\
-		__u64 whi, wlo, after;					\
 									\
 		if (!w)							\
 			return 0;					\
-		whi = *w;						\
-		at++;							\
-		w = bpf_map_lookup_elem(&words, &at);			\
-		if (!w)							\
-			return 0;					\
-		wlo = *w;						\
-		/* after: key < word, upper halves first */		\
-		after = less(hi, whi) |					\
-			((1 - less(whi, hi)) & less(lo, wlo));		\
-		found += step & ((over | after) - 1);			\
+		found += step & ((over | less(key, *w)) - 1);		\
 	}								\
 	return found;							\
 }
 
-COUNT6(count6_of_63, 6)
-COUNT6(count6_of_many, 19)
+COUNT64(count64_of_7, 3)
+COUNT64(count64_of_63, 6)
+COUNT64(count64_of_2047, 11)
+COUNT64(count64_of_many, 19)
+
+static __always_inline __u32 count64(__u32 base, __u32 n, __u64 key)
+{
+	if (n < 8)
+		return count64_of_7(base, n, key);
+	if (n < 64)
+		return count64_of_63(base, n, key);
+	if (n < 2048)
+		return count64_of_2047(base, n, key);
+	return count64_of_many(base, n, key);
+}
+
+/* How many of n IPv6 starts are ≤ hi, lo. */
+__noinline __u32 count6(__u32 base, __u32 n, __u64 hi, __u64 lo)
+{
+	__u32 c = count64(base, n, hi), below;
+
+	/* Of those with the same upper half the lower ones decide. */
+	if (!c || word(base + c - 1) != hi)
+		return c;
+	if (c == 1 || word(base + c - 2) != hi)
+		return c - (lo < word(base + n + c - 1));
+	below = hi ? count64(base, n, hi - 1) : 0;
+	if (below >= c)
+		return 0;
+	return below + count64(base + n + below, c - below, lo);
+}
 
 /* The value that a table of addresses with n4 and n6 starts gives one. */
 __noinline __u32 find(__u32 table, __u64 sizes, __u64 hi, __u64 lo, __u32 six)
@@ -111,11 +130,8 @@ __noinline __u32 find(__u32 table, __u64 sizes, __u64 hi, __u64 lo, __u32 six)
 	if (!n6)
 		return 0;
 	table += n4;
-	if (n6 < 64)
-		c = count6_of_63(table, n6, hi, lo);
-	else
-		c = count6_of_many(table, n6, hi, lo);
-	return c ? word(table + 3 * c - 1) : 0;
+	c = count6(table, n6, hi, lo);
+	return c ? word(table + 2 * n6 + c - 1) : 0;
 }
 
 /* The rule of a port set that allows x; 0 for none. */
@@ -174,6 +190,12 @@ __noinline __u32 groups_of(__u64 hi, __u64 lo, __u64 how)
 	if (v >> 48 != sign(vpc, hi, lo))
 		return 0;
 	return (how & JUDGE_PARITY ? v >> 24 : v) & 0xffffff;
+}
+
+/* The bit of an address in what tells most that they are not exempt. */
+static __always_inline __u64 exemption(__u64 hi, __u64 lo)
+{
+	return 1ull << ((hi ^ lo) * 0x9e3779b97f4a7c15 >> 58);
 }
 
 #define BY_ANY   (1ull << 32)	/* 0.0.0.0/0 or ::/0 allows it */

@@ -78,7 +78,8 @@ type condition struct {
 	shown    string // as it stands in the document
 	rule     bool   // the key is of the rules that a call adds
 	values   []operand
-	spans    []span // of addresses: what the values cover, in order
+	spans    []span   // of addresses: what the values cover, in order
+	texts    []string // the values as they stand in the document
 }
 
 // A span is a range of addresses, both ends in it.
@@ -181,8 +182,11 @@ func (r *reader) conditions(s *Statement, n *node) error {
 					return err
 				}
 				c.values = append(c.values, o)
+				c.texts = append(c.texts, values[v].text)
 			}
 			c.order()
+			r.policy.rules = r.policy.rules || c.rule
+			r.policy.addresses = r.policy.addresses || c.key == keyCIDR || c.key == keyPrefixLength || c.key == keyFamily
 			s.conditions = append(s.conditions, c)
 		}
 	}

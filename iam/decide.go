@@ -5,8 +5,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-
-	"moat/fault"
 )
 
 // Policies are what applies to one principal.
@@ -19,6 +17,23 @@ type Policies struct {
 	// Session are the policies that a session was made with; what one of them
 	// allows is allowed. None does not limit.
 	Session []*Policy
+}
+
+// AboutRules reports whether any of the policies asks for keys of the rules
+// that a call adds, and whether for the ranges of addresses that they let in.
+func (p *Policies) AboutRules() (rules, addresses bool) {
+	if p == nil {
+		return false, false
+	}
+	look := func(all []*Policy) {
+		for _, p := range all {
+			rules, addresses = rules || p.rules, addresses || p.addresses
+		}
+	}
+	look(p.Identity)
+	look(boundary(p))
+	look(p.Session)
+	return rules, addresses
 }
 
 // A Request is one action on one resource.
@@ -461,29 +476,4 @@ func addressPoints(v string, together []*condition) func(yield func(string) bool
 			}
 		}
 	}
-}
-
-// Reason says why a request is refused, as AWS ends its messages.
-func (d *Decision) Reason(action string) string {
-	part := [...]string{"an identity-based policy", "a permissions boundary", "a session policy", "a resource-based policy"}[d.Part]
-	if d.Explicit {
-		return "with an explicit deny in " + part
-	}
-	_, kind, _ := strings.Cut(part, " ")
-	return "because no " + kind + " allows the " + action + " action"
-}
-
-// Denial is the sentence of a refusal: who may not do what to which resource,
-// and why. Without a resource it names none.
-func Denial(r *Request, d *Decision) string {
-	on := ""
-	if r.Resource != "" {
-		on = " on resource: " + r.Resource
-	}
-	return "User: " + r.Principal.ARN + " is not authorized to perform: " + r.Action + on + " " + d.Reason(r.Action)
-}
-
-// AccessDenied is the refusal of IAM and STS.
-func AccessDenied(r *Request, d *Decision) *fault.Error {
-	return fault.AccessDenied.With(Denial(r, d))
 }

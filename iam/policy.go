@@ -30,6 +30,10 @@ type Policy struct {
 	// aws-managed, user-managed or resource. Whoever keeps it sets them before
 	// it is shared.
 	Name, Source string
+
+	// rules tells that conditions ask for keys of rules, addresses that they
+	// ask for the ranges that rules let in.
+	rules, addresses bool
 }
 
 // A Statement is one statement of a policy.
@@ -222,6 +226,7 @@ func (r *reader) actions(s *Statement, n *node, at map[string]*member) error {
 			}
 		}
 		p, _ := parsePattern(strings.ToLower(t.text), true, false)
+		p.text = t.text
 		s.actions = append(s.actions, p)
 	}
 	return nil

@@ -195,14 +195,21 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 	if err := s.furnish(r); err != nil {
 		return err
 	}
-	// The root of an account may do everything; others come with policies.
 	switch a := a.(type) {
 	case action.Planner:
 		guard := s.lockoutGuard(r)
 		out, rev, err := s.store.Write(r.Context(), &store.Write{
 			Call: s.call(r),
 			Plan: func(tx *state.Txn) (any, error) {
+				// On the view of the plan, also when it is planned again.
+				p, err := s.authorise(r, txnPlace(tx), in)
+				if err != nil {
+					return nil, err
+				}
 				out, err := a.Stage(tx, in)
+				if err == nil {
+					err = p.rules(tx)
+				}
 				if err == nil && guard != nil {
 					err = guard.check(tx.View())
 				}
@@ -226,6 +233,9 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 			return err
 		}
 		r.rev = view.Rev
+		if _, err := s.authorise(r, viewPlace(view), in); err != nil {
+			return err
+		}
 		reply, err := a.Answer(&action.Call{
 			Space: view.In(r.scope), View: view, Caller: r.caller, Now: r.began, Quotas: s.cfg.Quotas, Cache: s.cache,
 		}, in)
@@ -381,6 +391,10 @@ func (s *Server) fault(r *request, err error) *fault.Error {
 	var f *fault.Error
 	if errors.As(err, &f) {
 		return f
+	}
+	var d *denied
+	if errors.As(err, &d) {
+		return s.denial(r, d)
 	}
 	var room *store.NoSpaceError
 	switch {

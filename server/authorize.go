@@ -1,0 +1,246 @@
+package server
+
+import (
+	"cmp"
+	"encoding/base64"
+	"net/netip"
+	"strconv"
+
+	"moat/ec2"
+	"moat/fault"
+	"moat/iam"
+	"moat/state"
+	"moat/vpc"
+)
+
+// place gives what a scope holds, in a view or in a transaction.
+type place = func(state.Scope) state.Reader
+
+func viewPlace(v *state.View) place { return func(s state.Scope) state.Reader { return v.In(s) } }
+func txnPlace(tx *state.Txn) place  { return func(s state.Scope) state.Reader { return tx.In(s) } }
+
+// A permit is what was found out about a caller's permissions for one call.
+// The root of an account needs none: its permit is nil.
+type permit struct {
+	r        *request
+	policies *iam.Policies
+	needs    []iam.Need
+}
+
+// authorise refuses a call that its caller may not make. Statements about the
+// rules that it adds are judged when they are known: see (*permit).rules.
+func (s *Server) authorise(r *request, at place, in any) (*permit, error) {
+	if r.caller.IsRoot() {
+		return nil, nil
+	}
+	needs, ok := s.needsOf(r, at, in)
+	if ok && len(needs) == 0 {
+		return nil, nil // everybody may
+	}
+	if !ok {
+		// Nobody said what the action needs.
+		needs = []iam.Need{{Action: string(r.service) + ":" + r.action, Resource: "*"}}
+	}
+	p := &permit{r: r, needs: needs}
+	if ok {
+		var err error
+		if p.policies, err = s.policiesOf(at, &r.caller); err != nil {
+			s.cfg.Logger.Warn("the policies of a principal cannot be read; nothing is allowed", "request", r.id, "principal", r.caller.ARN, "err", err)
+			p.policies = nil
+		}
+	}
+	for i := range p.needs {
+		if err := p.decide(&p.needs[i], nil); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// needsOf gives the permissions that a call needs; ok is false when nobody
+// knows.
+func (s *Server) needsOf(r *request, at place, in any) (needs []iam.Need, ok bool) {
+	switch r.service {
+	case serviceEC2:
+		return ec2.Needs(r.action, at, r.scope, in)
+	case serviceSTS:
+		// Always allowed, also against an explicit deny: API reference of STS.
+		// Who may assume a role is for its trust policy to say.
+		switch r.action {
+		case "GetCallerIdentity", "GetSessionToken", "GetAccessKeyInfo", "AssumeRole":
+			return nil, true
+		}
+		return []iam.Need{{Action: "sts:" + r.action, Resource: "*"}}, true
+	}
+	return nil, false
+}
+
+// rules refuses a call that adds a rule, or makes one wider, for which its
+// caller has no permission: each is judged by itself.
+func (p *permit) rules(tx *state.Txn) error {
+	if p == nil {
+		return nil
+	}
+	about, addresses := p.policies.AboutRules()
+	if !about {
+		return nil
+	}
+	for i := range p.needs {
+		n := &p.needs[i]
+		if !n.Rules {
+			continue
+		}
+		for rule := range ec2.AddedRules(tx, addresses) {
+			if err := p.decide(n, rule); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// decide refuses one need. Rule is the one that is judged; without it a call
+// that may add rules is judged as if it added none.
+func (p *permit) decide(n *iam.Need, rule *iam.Rule) error {
+	q := callContext{r: p.r, need: n, rule: rule}
+	request := iam.Request{Principal: &p.r.caller, Action: n.Action, Resource: n.Resource, Context: &q, NoRule: n.Rules && rule == nil}
+	d := iam.Decide(p.policies, &request)
+	if d.Allowed {
+		return nil
+	}
+	return &denied{request, d}
+}
+
+// A denied is the refusal of a need.
+type denied struct {
+	iam.Request
+	iam.Decision
+}
+
+func (d *denied) Error() string { return iam.Denial(&d.Request, &d.Decision) }
+
+// denial gives what the caller of a request is told of a refusal.
+func (s *Server) denial(r *request, d *denied) *fault.Error {
+	q := d.Request
+	if r.service != serviceEC2 {
+		return iam.AccessDenied(&q, &d.Decision)
+	}
+	if q.Resource == "*" {
+		// Nothing to tell more about.
+		q.Resource = ""
+		return fault.UnauthorizedOperation.Say("%s %s", fault.UnauthorizedOperation.Format, iam.Denial(&q, &d.Decision))
+	}
+	c := q.Context.(*callContext)
+	text := fault.UnauthorizedOperation.Format + " " + iam.Denial(&q, &d.Decision)
+	if c.rule != nil {
+		text += ": " + ruleText(c.rule)
+	}
+	if m := s.sealMessage(r.scope.Account, iam.DenialMessage(&q, &d.Decision, c.shown())); m != nil {
+		text += ". Encoded authorization failure message: " + base64.RawURLEncoding.EncodeToString(m)
+	}
+	return fault.UnauthorizedOperation.Say("%s", text)
+}
+
+// ruleText says which rule a refusal is about: what AWS has not, after what it
+// says.
+func ruleText(r *iam.Rule) string {
+	ports := ""
+	switch {
+	case !r.HasPorts || r.Protocol == "-1":
+	case r.From == r.To:
+		ports = "/" + strconv.Itoa(int(r.From))
+	default:
+		ports = "/" + strconv.Itoa(int(r.From)) + "-" + strconv.Itoa(int(r.To))
+	}
+	word := map[string]string{"ingress": " from ", "egress": " to "}[r.Direction]
+	peer := cmp.Or(r.Group, r.PrefixList)
+	if r.CIDR.IsValid() {
+		if peer != "" {
+			peer = " of " + peer
+		}
+		peer = r.CIDR.String() + peer
+	}
+	protocol := r.Protocol
+	if protocol == "-1" {
+		protocol = "all traffic"
+	}
+	return "the rule " + protocol + ports + word + peer
+}
+
+// A callContext gives the condition keys of one need of a call. IAM user guide,
+// "AWS global condition context keys".
+type callContext struct {
+	r    *request
+	need *iam.Need
+	rule *iam.Rule
+}
+
+// Values gives the values of a key.
+func (c *callContext) Values(key string) ([]string, bool) {
+	one := func(s string) ([]string, bool) { return []string{s}, s != "" }
+	switch key {
+	case "aws:sourceip":
+		if c.r.source == (netip.Addr{}) {
+			return nil, false
+		}
+		return one(c.r.source.String())
+	case "aws:currenttime":
+		return one(c.r.began.UTC().Format("2006-01-02T15:04:05Z"))
+	case "aws:epochtime":
+		return one(strconv.FormatInt(c.r.began.Unix(), 10))
+	case "aws:securetransport":
+		return one(strconv.FormatBool(c.r.TLS != nil))
+	case "aws:useragent":
+		return one(userAgent(c.r.Request))
+	case "aws:referer":
+		return one(c.r.Referer())
+	case "aws:requestedregion":
+		return one(c.r.scope.Region)
+	case "ec2:region":
+		if c.r.service != serviceEC2 {
+			return nil, false
+		}
+		return one(c.r.scope.Region)
+	case "aws:resourceaccount":
+		return one(string(c.r.scope.Account))
+	case "aws:viaawsservice":
+		return one("false")
+	}
+	if c.rule != nil {
+		if v, ok := c.rule.Values(key); ok {
+			return v, true
+		}
+	}
+	return c.need.Values(key)
+}
+
+// shown gives the keys that an encoded message tells.
+func (c *callContext) shown() []iam.Key {
+	out := []iam.Key{
+		{Name: "ec2:Region", Values: []string{c.r.scope.Region}}, {Name: "aws:Region", Values: []string{c.r.scope.Region}},
+		{Name: "aws:Service", Values: []string{string(c.r.service)}},
+		{Name: "aws:Account", Values: []string{string(c.r.scope.Account)}},
+		{Name: "aws:Resource", Values: []string{c.need.Resource}}, {Name: "aws:ARN", Values: []string{c.need.Resource}},
+	}
+	out = append(out, c.need.Keys...)
+	for _, t := range c.need.Tags {
+		out = append(out, iam.Key{Name: "aws:ResourceTag/" + t.Key, Values: []string{t.Value}})
+	}
+	for _, t := range c.need.RequestTags {
+		out = append(out, iam.Key{Name: "aws:RequestTag/" + t.Key, Values: []string{t.Value}})
+	}
+	if c.rule != nil {
+		out = append(out, c.rule.Keys()...)
+	}
+	return out
+}
+
+// policiesOf gives the policies of a principal. Nobody but the roots of
+// accounts has any yet.
+func (s *Server) policiesOf(at place, p *iam.Principal) (*iam.Policies, error) {
+	return nil, nil
+}
+
+// sealMessage encrypts an authorization failure message of an account; nil
+// without a key.
+func (s *Server) sealMessage(account vpc.AccountID, text []byte) []byte { return nil }

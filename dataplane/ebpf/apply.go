@@ -89,6 +89,12 @@ func (p *Plane) Apply(ctx context.Context, want *ruleset.Ruleset) error {
 			p.settle()
 		}
 	})
+	for n := range narrowed {
+		delete(p.drains, n)
+		if r := &p.enis[n].Side[p.epoch()]; r.Flags&rulesDrain != 0 && r.DrainUntil > p.now() {
+			p.drains[n] = r.DrainUntil
+		}
+	}
 	if len(narrowed) > 0 {
 		p.work.Go(func() { p.sweep(narrowed) })
 	}

@@ -141,6 +141,10 @@ func (p *Plane) bind(b dataplane.Binding) error {
 					return err
 				}
 				p.bound[b.Interface] = now
+				if old.Flags&^now.Flags&deviceObserve != 0 {
+					// Its flows were not cut when they lost their rules.
+					p.work.Go(func() { p.sweep(map[uint32]*kept{now.number: {}}) })
+				}
 				return nil
 			default:
 				return fmt.Errorf("the interface is bound to device %s: detach it first", old.Binding.Device)

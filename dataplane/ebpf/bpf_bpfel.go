@@ -199,6 +199,15 @@ type bpfTending struct {
 	Keys [32]bpfFlow6Key
 }
 
+type bpfWalk struct {
+	_      structs.HostLayout
+	What   uint32
+	Now    uint32
+	Enis   [64]uint64
+	Wholly [64]uint64
+	Kept   [2048]uint64
+}
+
 // Names of all BPF objects in the ELF.
 //
 // Used for safe lookups in a Collection or CollectionSpec.
@@ -218,11 +227,14 @@ const (
 	bpfMapRuleStats     = "rule_stats"
 	bpfMapScratches     = "scratches"
 	bpfMapStrays        = "strays"
+	bpfMapWalks         = "walks"
 	bpfMapWords         = "words"
 	bpfProgFromWorkload = "from_workload"
 	bpfProgInject       = "inject"
 	bpfProgTend         = "tend"
 	bpfProgToWorkload   = "to_workload"
+	bpfProgWalk4        = "walk4"
+	bpfProgWalk6        = "walk6"
 	bpfVarNear          = "near"
 	bpfVarNetns         = "netns"
 	bpfVarTendingType   = "tending_type"
@@ -274,6 +286,8 @@ type bpfProgramSpecs struct {
 	Inject       *ebpf.ProgramSpec `ebpf:"inject"`
 	Tend         *ebpf.ProgramSpec `ebpf:"tend"`
 	ToWorkload   *ebpf.ProgramSpec `ebpf:"to_workload"`
+	Walk4        *ebpf.ProgramSpec `ebpf:"walk4"`
+	Walk6        *ebpf.ProgramSpec `ebpf:"walk6"`
 }
 
 // bpfMapSpecs contains maps before they are loaded into the kernel.
@@ -295,6 +309,7 @@ type bpfMapSpecs struct {
 	RuleStats *ebpf.MapSpec `ebpf:"rule_stats"`
 	Scratches *ebpf.MapSpec `ebpf:"scratches"`
 	Strays    *ebpf.MapSpec `ebpf:"strays"`
+	Walks     *ebpf.MapSpec `ebpf:"walks"`
 	Words     *ebpf.MapSpec `ebpf:"words"`
 }
 
@@ -342,6 +357,7 @@ type bpfMaps struct {
 	RuleStats *ebpf.Map `ebpf:"rule_stats"`
 	Scratches *ebpf.Map `ebpf:"scratches"`
 	Strays    *ebpf.Map `ebpf:"strays"`
+	Walks     *ebpf.Map `ebpf:"walks"`
 	Words     *ebpf.Map `ebpf:"words"`
 }
 
@@ -362,6 +378,7 @@ func (m *bpfMaps) Close() error {
 		m.RuleStats,
 		m.Scratches,
 		m.Strays,
+		m.Walks,
 		m.Words,
 	)
 }
@@ -383,6 +400,8 @@ type bpfPrograms struct {
 	Inject       *ebpf.Program `ebpf:"inject"`
 	Tend         *ebpf.Program `ebpf:"tend"`
 	ToWorkload   *ebpf.Program `ebpf:"to_workload"`
+	Walk4        *ebpf.Program `ebpf:"walk4"`
+	Walk6        *ebpf.Program `ebpf:"walk6"`
 }
 
 func (p *bpfPrograms) Close() error {
@@ -391,6 +410,8 @@ func (p *bpfPrograms) Close() error {
 		p.Inject,
 		p.Tend,
 		p.ToWorkload,
+		p.Walk4,
+		p.Walk6,
 	)
 }
 

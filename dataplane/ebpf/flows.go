@@ -3,12 +3,14 @@ package ebpf
 import (
 	"context"
 	"encoding/binary"
-
+	"errors"
 	"fmt"
+	"io"
 	"time"
 	"unsafe"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
 	"golang.org/x/sys/unix"
 
 	"moat/dataplane"
@@ -103,21 +105,28 @@ func (p *Plane) tend(what uint32, six bool, keys []bpfFlow6Key, cut func(bpfFlow
 	return nil
 }
 
-// some gathers the flows that f wants and has them tended to.
-func (p *Plane) some(what uint32, f func(k *bpfFlow6Key, six bool, v *bpfFlowValue) bool, cut func(k bpfFlow6Key, six bool)) error {
-	var keys [2][]bpfFlow6Key
-	var k bpfFlow6Key
-	var v bpfFlowValue
-	err := p.eachFlow(func(key bpfFlow6Key, six bool, value bpfFlowValue) bool {
-		if k, v = key, value; f(&k, six, &v) {
-			i := 0
-			if six {
-				i = 1
-			}
-			keys[i] = append(keys[i], k)
-		}
-		return true
-	})
+// What walks are for.
+const (
+	walkExpired = 1
+	walkStale   = 2
+	walkOf      = 3
+)
+
+// A search says which flows are wanted; see bpf/moat.h.
+type search struct {
+	what         uint32
+	enis, wholly []uint32
+	kept         map[uint32]bool
+}
+
+type bits []uint64
+
+func (b bits) set(n uint32)      { b[n/64] |= 1 << (n % 64) }
+func (b bits) has(n uint32) bool { return n/64 < uint32(len(b)) && b[n/64]>>(n%64)&1 != 0 }
+
+// some has the flows that are wanted tended to.
+func (p *Plane) some(what uint32, s search, cut func(k bpfFlow6Key, six bool)) error {
+	keys, err := p.find(s)
 	if err != nil {
 		return err
 	}
@@ -134,41 +143,144 @@ func (p *Plane) some(what uint32, f func(k *bpfFlow6Key, six bool, v *bpfFlowVal
 	return nil
 }
 
+// find gives the keys of the flows that are wanted, IPv4 and IPv6 ones. The
+// kernel looks for them, where it can: of 100,000 flows it takes it some
+// milliseconds to find ten, and reading them all takes a hundred.
+func (p *Plane) find(s search) (keys [2][]bpfFlow6Key, err error) {
+	p.walking.Lock()
+	defer p.walking.Unlock()
+	w := p.walk
+	*w = bpfWalk{What: s.what, Now: p.now()}
+	enis, wholly, kept := bits(w.Enis[:]), bits(w.Wholly[:]), bits(w.Kept[:])
+	for _, n := range s.enis {
+		enis.set(n)
+	}
+	for _, n := range s.wholly {
+		wholly.set(n)
+	}
+	for n, still := range s.kept {
+		if still {
+			kept.set(n)
+		}
+	}
+	if p.walkers[0] != nil {
+		if keys[0], err = p.walked(p.walkers[0], p.maps.Flows4, unsafe.Sizeof(bpfFlow4Key{})); err == nil {
+			keys[1], err = p.walked(p.walkers[1], p.maps.Flows6, unsafe.Sizeof(bpfFlow6Key{}))
+		}
+		return keys, err
+	}
+	side, now := p.epoch(), p.now()
+	var k bpfFlow6Key
+	var v bpfFlowValue
+	err = p.eachFlow(func(key bpfFlow6Key, six bool, value bpfFlowValue) bool {
+		k, v = key, value
+		if k.Eni >= uint32(len(p.enis)) {
+			return true
+		}
+		r := &p.enis[k.Eni].Side[side]
+		wanted := enis.has(k.Eni)
+		switch s.what {
+		case walkExpired:
+			idle := int32(now - v.Seen)
+			wanted = idle > 0 && uint32(idle) > patience(r, proto(&k, six), six, v.Bits)
+		case walkStale:
+			dir := dirIn
+			if v.Bits&flowOut != 0 {
+				dir = dirOut
+			}
+			wanted = wanted && v.Bits&flowCut == 0 && v.Gen != r.Gen[dir] && (wholly.has(k.Eni) || !kept.has(v.Rule))
+		}
+		if wanted {
+			i := 0
+			if six {
+				i = 1
+			}
+			keys[i] = append(keys[i], k)
+		}
+		return true
+	})
+	return keys, err
+}
+
+// walked reads the keys, of a size, that an iterator over a table gives.
+func (p *Plane) walked(walker *ebpf.Program, table *ebpf.Map, size uintptr) (keys []bpfFlow6Key, err error) {
+	it, err := link.AttachIter(link.IterOptions{Program: walker, Map: table})
+	if err != nil {
+		return nil, fmt.Errorf("look for flows: %w", err)
+	}
+	defer it.Close()
+	f, err := it.Open()
+	if err != nil {
+		return nil, fmt.Errorf("look for flows: %w", err)
+	}
+	defer f.Close()
+	buf := make([]byte, 64<<10)
+	have := 0
+	for {
+		n, err := f.Read(buf[have:])
+		have += n
+		at := 0
+		for ; have-at >= int(size); at += int(size) {
+			var k bpfFlow6Key
+			copy(unsafe.Slice((*byte)(unsafe.Pointer(&k)), unsafe.Sizeof(k)), buf[at:at+int(size)])
+			keys = append(keys, k)
+		}
+		have = copy(buf, buf[at:have])
+		switch {
+		case errors.Is(err, io.EOF):
+			return keys, nil
+		case errors.Is(err, unix.EAGAIN): // it has seen a million, none of which was wanted
+		case err != nil:
+			return nil, fmt.Errorf("look for flows: %w", err)
+		}
+	}
+}
+
 func (p *Plane) dropFlows(n uint32) error {
 	var s bpfEniState
 	if err := p.maps.EniStates.Lookup(n, &s); err == nil && s.Flows == 0 {
 		return nil
 	}
-	if err := p.some(tendDrop, func(k *bpfFlow6Key, six bool, v *bpfFlowValue) bool { return k.Eni == n }, nil); err != nil {
+	if err := p.some(tendDrop, search{what: walkOf, enis: []uint32{n}}, nil); err != nil {
 		return err
 	}
 	return p.maps.EniStates.Put(n, bpfEniState{})
 }
 
 // collect removes expired flows, so that their room is free: that they are
-// expired, packets see for themselves.
+// expired, packets see for themselves. It ends what has drained.
 func (p *Plane) collect() {
-	t := time.NewTicker(5 * time.Second)
+	t := time.NewTicker(time.Second)
 	defer t.Stop()
-	for {
+	for n := 1; ; n++ {
 		select {
 		case <-p.stop:
 			return
 		case <-t.C:
-			p.expire()
+			p.drained()
+			if n%5 == 0 {
+				p.expire()
+			}
 		}
 	}
 }
 
-func (p *Plane) expire() error {
-	side, now := p.epoch(), p.now()
-	return p.some(tendExpire, func(k *bpfFlow6Key, six bool, v *bpfFlowValue) bool {
-		idle := int32(now - v.Seen)
-		if k.Eni >= uint32(len(p.enis)) || idle <= 0 {
-			return false
+func (p *Plane) expire() error { return p.some(tendExpire, search{what: walkExpired}, nil) }
+
+// drained cuts the idle flows whose time to live without a rule is over.
+func (p *Plane) drained() {
+	over := map[uint32]*kept{}
+	p.mu.Lock()
+	for n, until := range p.drains {
+		if int32(p.now()-until) >= 0 {
+			over[n] = &kept{}
+			delete(p.drains, n)
 		}
-		return uint32(idle) > patience(&p.enis[k.Eni].Side[side], proto(k, six), six, v.Bits)
-	}, nil)
+	}
+	p.mu.Unlock()
+	if len(over) > 0 {
+		p.sweep(over)
+	}
 }
 
 // patience is bpf/moat.bpf.c's: the seconds after which a flow without a
@@ -207,19 +319,24 @@ func (p *Plane) sweep(narrowed map[uint32]*kept) {
 		}
 	}
 	p.mu.Unlock()
-	side := p.epoch()
+	if len(narrowed) == 0 {
+		return
+	}
+	s := search{what: walkStale, kept: map[uint32]bool{}}
+	for n, k := range narrowed {
+		s.enis = append(s.enis, n)
+		if k[dirIn] == nil && k[dirOut] == nil {
+			s.wholly = append(s.wholly, n)
+		}
+		for _, rules := range k {
+			for rule, still := range rules {
+				was, ok := s.kept[rule]
+				s.kept[rule] = still && (was || !ok)
+			}
+		}
+	}
 	var cut [2][]bpfFlow6Key
-	p.some(tendJudge, func(k *bpfFlow6Key, six bool, v *bpfFlowValue) bool {
-		still := narrowed[k.Eni]
-		if still == nil || v.Bits&flowCut != 0 {
-			return false
-		}
-		dir := dirIn
-		if v.Bits&flowOut != 0 {
-			dir = dirOut
-		}
-		return !still[dir][v.Rule] && v.Gen != p.enis[k.Eni].Side[side].Gen[dir]
-	}, func(k bpfFlow6Key, six bool) {
+	p.some(tendJudge, s, func(k bpfFlow6Key, six bool) {
 		i := 0
 		if six {
 			i = 1
@@ -256,7 +373,7 @@ func (p *Plane) provoke(k bpfFlow6Key, six bool) {
 	}
 	n, packet := k.Eni, []byte(nil)
 	var s bpfEniState
-	if p.maps.EniStates.Lookup(n, &s) != nil || s.Mac == [8]uint8{} {
+	if p.maps.EniStates.Lookup(n, &s) != nil {
 		return
 	}
 	var b *bound
@@ -265,7 +382,8 @@ func (p *Plane) provoke(k bpfFlow6Key, six bool) {
 			b = x
 		}
 	}
-	if b == nil || b.Flags&deviceL3 != 0 {
+	// A device without Ethernet headers takes this one off.
+	if b == nil || b.Flags&deviceL3 == 0 && s.Mac == [8]uint8{} {
 		return
 	}
 	packet = append(packet, s.Mac[:6]...)

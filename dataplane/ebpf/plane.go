@@ -40,6 +40,9 @@ type Options struct {
 	PinDir string
 	// ForceClsact attaches as older kernels must, also where TCX is known.
 	ForceClsact bool
+	// ForceBatches reads all flows to find some, as on kernels without
+	// iterators or without BTF, also where both are there.
+	ForceBatches bool
 	// Flows4 and Flows6 are the sizes of the tables of tracked flows when they
 	// are first made; 0 for 262,144 and 65,536.
 	Flows4, Flows6 int
@@ -57,6 +60,9 @@ type Plane struct {
 	inject  *ebpf.Program
 	spec    *ebpf.CollectionSpec
 	mapped  [][]byte
+	walkers [2]*ebpf.Program // over IPv4 and IPv6 flows; nil where the kernel has no iterators
+	walk    *bpfWalk
+	walking sync.Mutex
 	control *bpfControl
 	enis    []bpfEni
 
@@ -74,6 +80,7 @@ type Plane struct {
 	stop      chan struct{}
 	work      sync.WaitGroup
 	sweeping  sync.Mutex
+	drains    map[uint32]uint32 // interfaces whose flows without a rule end at a time
 }
 
 var _ dataplane.Dataplane = (*Plane)(nil)
@@ -169,6 +176,16 @@ func (p *Plane) open() error {
 	if p.control, err = mapped[bpfControl](p, p.maps.Controls); err != nil {
 		return err
 	}
+	var walkers struct {
+		Walk4 *ebpf.Program `ebpf:"walk4"`
+		Walk6 *ebpf.Program `ebpf:"walk6"`
+	}
+	if !p.options.ForceBatches && spec.LoadAndAssign(&walkers, &ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: p.dir}}) == nil {
+		p.walkers = [2]*ebpf.Program{walkers.Walk4, walkers.Walk6}
+	}
+	if p.walk, err = mapped[bpfWalk](p, p.maps.Walks); err != nil {
+		return err
+	}
 	first, err := mapped[bpfEni](p, p.maps.Enis)
 	if err != nil {
 		return err
@@ -185,6 +202,22 @@ func (p *Plane) open() error {
 		return err
 	}
 	p.work.Go(p.collect)
+	// A process before this one may not have come to the end of a sweep.
+	all := map[uint32]*kept{}
+	for id, b := range p.bound {
+		if p.have.blocks[id].n > 0 {
+			all[b.number] = &kept{}
+		}
+	}
+	p.drains = map[uint32]uint32{}
+	for n := range all {
+		if r := p.enis[n].Side[p.epoch()]; r.Flags&rulesDrain != 0 && r.DrainUntil > p.now() {
+			p.drains[n] = r.DrainUntil
+		}
+	}
+	if len(all) > 0 {
+		p.work.Go(func() { p.sweep(all) })
+	}
 	return nil
 }
 
@@ -252,6 +285,9 @@ func (p *Plane) Close() error {
 		unix.Munmap(b)
 	}
 	if p.tender != nil {
+		for _, w := range p.walkers {
+			w.Close()
+		}
 		p.tender.Close()
 		p.inject.Close()
 		return p.maps.Close()

@@ -16,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"golang.org/x/sys/unix"
+
 	"moat/dataplane"
 	"moat/flow"
 	"moat/ruleset"
@@ -377,5 +379,111 @@ func (l *lab) test(t *testing.T, p *Plane, restart func() *Plane) {
 	}
 	if err := reach("tcp", "10.0.0.5:80"); err != nil {
 		t.Errorf("unbound: %v", err)
+	}
+}
+
+// tun makes a device without Ethernet headers, named tun0, in a namespace.
+func tun(t testing.TB, ns string) (f *os.File) {
+	t.Helper()
+	if _, err := os.Stat("/dev/net/tun"); err != nil {
+		t.Skipf("needs a device without Ethernet headers: %v", err)
+	}
+	if err := in(t, ns, func() error {
+		fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_NONBLOCK|unix.O_CLOEXEC, 0)
+		if err != nil {
+			return err
+		}
+		r, err := unix.NewIfreq("tun0")
+		if err != nil {
+			return err
+		}
+		r.SetUint16(unix.IFF_TUN | unix.IFF_NO_PI)
+		if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, r); err != nil {
+			return err
+		}
+		f = os.NewFile(uintptr(fd), "tun0")
+		t.Cleanup(func() { f.Close() })
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// An idle connection whose rule goes is reset at both ends also on a device
+// without Ethernet headers, and when a device that observed enforces again.
+func TestIdleIsCut(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		tunnel  bool
+		observe bool
+	}{{"a device without Ethernet headers", true, false}, {"after observing", false, true}} {
+		t.Run(row.name, func(t *testing.T) {
+			ctx := t.Context()
+			l := newLab(t)
+			to := "10.0.0.5"
+			want := rules(t, "in tcp 80-81 from 10.1.0.0/16")
+			less := rules(t, "in tcp 81 from 10.1.0.0/16")
+			if row.tunnel {
+				to = "10.0.9.5"
+				a, b := tun(t, l.host), tun(t, l.workload)
+				for _, x := range []struct{ ns, addr string }{{l.host, "10.0.9.1/24"}, {l.workload, "10.0.9.5/24"}} {
+					run(t, "ip -n "+x.ns+" link set tun0 up")
+					run(t, "ip -n "+x.ns+" addr add "+x.addr+" dev tun0")
+				}
+				run(t, "ip -n "+l.workload+" route replace 10.1.0.0/24 via 10.0.9.1 dev tun0")
+				go io.Copy(a, b)
+				go io.Copy(b, a)
+				l.binding.Device = "tun0"
+				for _, rs := range []*ruleset.Ruleset{want, less} {
+					rs.Interfaces[0].Own[0] = netip.MustParsePrefix("10.0.9.5/32")
+				}
+			}
+			serve(t, l.workload, "tcp", to+":80")
+			serve(t, l.workload, "tcp", to+":81")
+			p := open(t, Options{})
+			if err := p.Bind(ctx, l.binding); err != nil {
+				t.Fatal(err)
+			}
+			apply(t, p, want)
+			var conns [2]net.Conn
+			for i := range conns {
+				var err error
+				if conns[i], err = dial(t, l.client, "tcp", fmt.Sprintf("%s:%d", to, 80+i)); err != nil {
+					t.Fatal(err)
+				}
+				defer conns[i].Close()
+				if err := echo(conns[i]); err != nil {
+					t.Fatal(err)
+				}
+			}
+			bind := func(observe bool) {
+				t.Helper()
+				l.binding.Observe = observe
+				if err := p.Bind(ctx, l.binding); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if row.observe {
+				bind(true)
+			}
+			apply(t, p, less)
+			if row.observe {
+				if err := echo(conns[0]); err != nil {
+					t.Errorf("while it observes: %v", err)
+				}
+				bind(false)
+			}
+			conns[0].SetReadDeadline(time.Now().Add(2 * time.Second))
+			if _, err := conns[0].Read(make([]byte, 1)); !isReset(err) {
+				t.Errorf("the connection whose rule went: %v, want a reset", err)
+			}
+			if out, err := exec.Command("ip", "netns", "exec", l.workload, "ss", "-Htn", "state", "established", "sport", "=", ":80").Output(); err != nil || len(out) > 0 {
+				t.Errorf("the workload's end of it lives: %s %v", out, err)
+			}
+			if err := echo(conns[1]); err != nil {
+				t.Errorf("the connection whose rule is there: %v", err)
+			}
+		})
 	}
 }

@@ -1,13 +1,17 @@
 package ebpf
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/cilium/ebpf"
 
 	"moat/ruleset"
 )
@@ -52,6 +56,19 @@ func (b *bench) played(script string) (errs []error) {
 		case "collect":
 			if err := b.p.expire(); err != nil {
 				t.Fatal(err)
+			}
+			continue
+		case "soon": // within some seconds
+			var want int64
+			fmt.Sscan(strings.TrimPrefix(rest, "flows "), &want)
+			var s bpfEniState
+			for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
+				if err := b.p.maps.EniStates.Lookup(b.p.numbers[eni], &s); err == nil && s.Flows == want {
+					break
+				}
+			}
+			if s.Flows != want {
+				errs = append(errs, fmt.Errorf("line %d: %d flows, want %d", n+1, s.Flows, want))
 			}
 			continue
 		case "flows":
@@ -329,6 +346,15 @@ var sequences = []struct{ name, script string }{
 			in udp 53: pass
 			wait 12
 			in udp 53: drop`},
+	{"drain: an idle one ends too, and no other", `
+			rules in udp 53-54 from 10.1.0.0/16; mode drain 20
+			in udp 53: pass
+			in udp 54: pass
+			rules in udp 54 from 10.1.0.0/16; mode drain 20
+			flows 2
+			wait 22
+			soon flows 1
+			out udp 54: pass`},
 	{"a wider ruleset changes nothing for flows", `
 			rules in udp 53 from 10.1.0.0/16
 			in udp 53: pass
@@ -410,6 +436,37 @@ func TestAllowance(t *testing.T) {
 		wait 40
 		collect
 		in udp 6: pass`)
+}
+
+// A connection that was cut is not reset any more once its device observes.
+func TestCutThenObserve(t *testing.T) {
+	b := newBench(t, Options{Flows4: 1024, Flows6: 1024})
+	b.play(`
+		rules in tcp 80 from 10.1.0.0/16
+		in tcp 80 S: pass
+		out tcp 80 SA: pass
+		in tcp 80 A: pass
+		rules in tcp 81 from 10.1.0.0/16`)
+	same := func() bool {
+		t.Helper()
+		in := b.packet("in tcp 80 A", false)
+		r := ebpf.RunOptions{Data: in, DataOut: make([]byte, len(in))}
+		if _, err := b.g.to.Run(&r); err != nil {
+			t.Fatal(err)
+		}
+		return bytes.Equal(in, r.DataOut)
+	}
+	if same() {
+		t.Error("its device enforces, and a packet of it is no reset")
+	}
+	b.on(eni, deviceObserve)
+	if !same() {
+		t.Error("its device observes, and a packet of it became a reset")
+	}
+	b.on(eni, 0)
+	if same() {
+		t.Error("its device enforces again, and a packet of it is no reset")
+	}
 }
 
 // Observing, everything passes and is counted.
@@ -610,20 +667,62 @@ func mayPass(p []byte) bool {
 	return false
 }
 
-// A revoke that covers 10 of 100,000 idle flows removes those and no other.
+// A revoke that covers 10 of 100,000 idle flows removes those and no other,
+// whether the kernel looks for them or reads all out.
 func TestSweep(t *testing.T) {
+	for _, row := range []struct {
+		name    string
+		batches bool
+	}{{"by an iterator", false}, {"by reading all", true}} {
+		t.Run(row.name, func(t *testing.T) {
+			b := newBench(t, Options{FlowLimit: 200_000, ForceBatches: row.batches})
+			t.Logf("cut after %v", b.sweep())
+		})
+	}
+}
+
+// How long after the call that revokes a rule the 10 idle flows of 100,000 are
+// gone that only that rule allowed:
+//
+//	go test ./dataplane/ebpf -run XXX -bench Sweep -benchtime 20x
+func BenchmarkSweep(b *testing.B) {
+	for _, row := range []struct {
+		name    string
+		batches bool
+	}{{"by an iterator", false}, {"by reading all", true}} {
+		b.Run(row.name, func(b *testing.B) {
+			x := newBench(b, Options{FlowLimit: 200_000, ForceBatches: row.batches})
+			var took []time.Duration
+			for b.Loop() {
+				took = append(took, x.sweep())
+			}
+			slices.Sort(took)
+			b.ReportMetric(float64(took[len(took)/2].Microseconds())/1000, "ms/median")
+			b.ReportMetric(float64(took[len(took)-1].Microseconds())/1000, "ms/worst")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// sweep opens 100,000 flows, revokes the rule of ten, and gives the time until
+// those are gone. All others must be there.
+func (b *bench) sweep() time.Duration {
 	const idle, revoked = 100_000, 10
-	b := newBench(t, Options{FlowLimit: 200_000})
+	t := b.t
 	wide := rules(t, "in udp 53 from 10.2.0.0/16", "in udp 1-60000 from 10.1.0.0/16")
 	apply(t, b.p, wide)
-	r := b.p.enis[b.p.numbers[eni]].Side[b.p.epoch()]
+	n := b.p.numbers[eni]
+	if err := b.p.some(tendDrop, search{what: walkOf, enis: []uint32{n}}, nil); err != nil {
+		t.Fatal(err)
+	}
+	r := b.p.enis[n].Side[b.p.epoch()]
 	key := func(i int) bpfFlow4Key {
 		remote := netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})
 		port := uint16(1000 + i>>16)
 		if i >= idle-revoked {
 			remote, port = netip.AddrFrom4([4]byte{10, 2, 0, byte(i)}), 53
 		}
-		return bpfFlow4Key{Eni: b.p.numbers[eni], LocalBe: memberKey4(0, netip.MustParseAddr("10.0.0.5")).AddrBe,
+		return bpfFlow4Key{Eni: n, LocalBe: memberKey4(0, netip.MustParseAddr("10.0.0.5")).AddrBe,
 			RemoteBe: memberKey4(0, remote).AddrBe, LportBe: port<<8 | port>>8, RportBe: 5000, Proto: 17}
 	}
 	for i := range idle {
@@ -636,20 +735,20 @@ func TestSweep(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := b.p.maps.EniStates.Put(b.p.numbers[eni], bpfEniState{Flows: idle}); err != nil {
+	if err := b.p.maps.EniStates.Put(n, bpfEniState{Flows: idle}); err != nil {
 		t.Fatal(err)
 	}
-	start := time.Now()
 	less := rules(t, "mode cut", "in udp 1-60000 from 10.1.0.0/16")
+	start := time.Now()
 	apply(t, b.p, less)
-	applied := time.Since(start)
 	var s bpfEniState
 	for s.Flows != idle-revoked && time.Since(start) < 10*time.Second {
-		if err := b.p.maps.EniStates.Lookup(b.p.numbers[eni], &s); err != nil {
+		if err := b.p.maps.EniStates.Lookup(n, &s); err != nil {
 			t.Fatal(err)
 		}
+		time.Sleep(100 * time.Microsecond)
 	}
-	t.Logf("applied after %v, cut after %v", applied, time.Since(start))
+	took := time.Since(start)
 	for i := range idle {
 		var v bpfFlowValue
 		found := b.p.maps.Flows4.Lookup(key(i), &v) == nil
@@ -657,4 +756,5 @@ func TestSweep(t *testing.T) {
 			t.Fatalf("flow %d is there: %v", i, found)
 		}
 	}
+	return took
 }

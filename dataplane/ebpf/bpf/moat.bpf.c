@@ -304,6 +304,8 @@ static __always_inline int decide(struct __sk_buff *skb, struct context *c, stru
 			bits |= FLOW_CUT;
 		}
 		if (bits & FLOW_CUT) {
+			if (c->device & DEVICE_OBSERVE)
+				return DROP_CUT; /* which it does not */
 			if (seen & SEEN_RST)
 				return PASS;
 			if (skb->mark == TEND_MARK && dir == DIR_IN)
@@ -776,3 +778,4 @@ int to_workload(struct __sk_buff *skb)
 }
 
 #include "tend.h"
+#include "walk.h"

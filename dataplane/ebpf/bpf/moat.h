@@ -235,3 +235,19 @@ struct tending {
 	__u8 done[32];		/* TENDED_*, by key */
 	struct flow6_key keys[32];	/* of IPv4 the beginning is a flow4_key */
 };
+
+/* What user space asks of the iterators over flows. */
+enum {
+	WALK_EXPIRED = 1,	/* the expired ones */
+	WALK_STALE   = 2,	/* those whose policy changed, of enis; but those of kept rules only of wholly */
+	WALK_OF      = 3,	/* those of enis */
+	WALK_ENIS    = 4096,
+	WALK_RULES   = 131072,
+};
+
+struct walk {
+	__u32 what;		/* WALK_* */
+	__u32 now;		/* iterators have no such clock */
+	__u64 enis[WALK_ENIS / 64], wholly[WALK_ENIS / 64];
+	__u64 kept[WALK_RULES / 64];	/* rules that allow all they allowed before */
+};

@@ -10,7 +10,8 @@ import (
 )
 
 // Actions lists every action.
-var Actions = slices.Concat(groupActions, prefixListActions, tagActions, vpcActions, subnetActions, placeActions, interfaceActions)
+var Actions = slices.Concat(groupActions, prefixListActions, tagActions, vpcActions, subnetActions, placeActions, interfaceActions,
+	gatewayActions, routeActions, networkACLActions, dhcpActions)
 
 var groupActions = []action.Action{
 	CreateSecurityGroup,
@@ -57,3 +58,19 @@ var interfaceActions = []action.Action{
 	DescribeNetworkInterfaceAttribute, ModifyNetworkInterfaceAttribute, ResetNetworkInterfaceAttribute,
 	AssignPrivateIpAddresses, UnassignPrivateIpAddresses, AssignIpv6Addresses, UnassignIpv6Addresses,
 }
+
+var gatewayActions = []action.Action{
+	CreateInternetGateway, AttachInternetGateway, DetachInternetGateway, DeleteInternetGateway, DescribeInternetGateways,
+}
+
+var routeActions = []action.Action{
+	CreateRouteTable, DeleteRouteTable, DescribeRouteTables, CreateRoute, ReplaceRoute, DeleteRoute,
+	AssociateRouteTable, ReplaceRouteTableAssociation, DisassociateRouteTable,
+}
+
+var networkACLActions = []action.Action{
+	CreateNetworkAcl, DeleteNetworkAcl, DescribeNetworkAcls, CreateNetworkAclEntry, ReplaceNetworkAclEntry,
+	DeleteNetworkAclEntry, ReplaceNetworkAclAssociation,
+}
+
+var dhcpActions = []action.Action{CreateDhcpOptions, DeleteDhcpOptions, DescribeDhcpOptions, AssociateDhcpOptions}

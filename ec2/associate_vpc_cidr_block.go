@@ -68,6 +68,9 @@ var AssociateVpcCidrBlock = action.Write[AssociateVpcCidrBlockInput, AssociateVp
 		state.VPCs.Put(tx, &v)
 		if ipv6 {
 			openEgressIPv6(tx, &v)
+			if a := state.DefaultACL(tx, v.ID); a != nil && blocksOf(old, true) == 0 {
+				putACLEntries(tx, a, vpc.OpenACLForIPv6(a.Entries))
+			}
 		}
 		return out, nil
 	},

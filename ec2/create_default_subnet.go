@@ -58,7 +58,7 @@ var CreateDefaultSubnet = action.Write[CreateDefaultSubnetInput, CreateDefaultSu
 		} else {
 			s = newDefaultSubnet(tx, v, zone, cidr)
 		}
-		state.Subnets.Put(tx, s)
+		putSubnet(tx, s)
 		return &CreateDefaultSubnetOutput{Subnet: newSubnetShape(tx, tx.Scope, s)}, nil
 	},
 }

@@ -79,7 +79,7 @@ var CreateSubnet = action.Write[CreateSubnetInput, CreateSubnetOutput]{
 		if err := subnetQuota(tx, v); err != nil {
 			return nil, err
 		}
-		state.Subnets.Put(tx, s)
+		putSubnet(tx, s)
 		return &CreateSubnetOutput{Subnet: newSubnetShape(tx, tx.Scope, s)}, nil
 	},
 }

@@ -7,10 +7,11 @@ import (
 	"moat/vpc"
 )
 
-// CreateVpc makes a VPC with its default security group.
+// CreateVpc makes a VPC with what every one begins with: a default security group, a
+// main route table and a default network ACL.
 var CreateVpc = action.Write[CreateVpcInput, CreateVpcOutput]{
 	Name: "CreateVpc",
-	Doc:  `Creates a VPC with an IPv4 block, on request also an IPv6 block, and its default security group.`,
+	Doc:  `Creates a VPC with an IPv4 block, on request also an IPv6 block, its default security group, main route table and default network ACL.`,
 	Plan: func(tx *state.Txn, in *CreateVpcInput) (*CreateVpcOutput, error) {
 		ipv6 := in.AmazonProvidedIpv6CidrBlock != nil && *in.AmazonProvidedIpv6CidrBlock
 		if err := noPools(in.Ipv4IpamPoolId, in.Ipv4NetmaskLength, in.Ipv6IpamPoolId, in.Ipv6NetmaskLength); err != nil {
@@ -56,6 +57,7 @@ var CreateVpc = action.Write[CreateVpcInput, CreateVpcOutput]{
 		}
 		state.VPCs.Put(tx, v)
 		newDefaultGroup(tx, v)
+		furnishVPC(tx, v)
 		return &CreateVpcOutput{Vpc: newVPCShape(v)}, nil
 	},
 }

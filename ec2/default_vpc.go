@@ -9,7 +9,8 @@ import (
 )
 
 // NewDefaultVPC puts a default VPC: 172.31.0.0/16, host names on, a subnet of
-// 4096 addresses in each zone, and its default group. A space that has one
+// 4096 addresses in each zone, an internet gateway with a route to it, and what
+// every VPC begins with. A space that has one
 // already is refused with DefaultVpcAlreadyExists. VPC user guide, "Default
 // VPCs".
 func NewDefaultVPC(tx *state.Txn) (*vpc.VPC, error) {
@@ -21,9 +22,10 @@ func NewDefaultVPC(tx *state.Txn) (*vpc.VPC, error) {
 	v.Default, v.EnableDNSHostnames = true, true
 	state.VPCs.Put(tx, v)
 	newDefaultGroup(tx, v)
+	openToInternet(tx, v, furnishVPC(tx, v))
 	for i, z := range vpc.Zones(tx.Region) {
 		cidr := netip.PrefixFrom(netip.AddrFrom4([4]byte{172, 31, byte(i) << 4, 0}), 20)
-		state.Subnets.Put(tx, newDefaultSubnet(tx, v, z, cidr))
+		putSubnet(tx, newDefaultSubnet(tx, v, z, cidr))
 	}
 	return v, nil
 }

@@ -22,6 +22,7 @@ var DeleteSubnet = action.Write[DeleteSubnetInput, DeleteSubnetOutput]{
 		if len(by) > 0 {
 			return nil, fault.DependencyViolation.With(holders("The subnet '"+in.SubnetId+"' has dependencies and cannot be deleted.", by))
 		}
+		clearSubnet(tx, s.ID)
 		state.Subnets.Delete(tx, s.ID)
 		return &DeleteSubnetOutput{Return: true}, nil
 	},

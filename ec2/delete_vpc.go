@@ -7,10 +7,10 @@ import (
 	"moat/vpc"
 )
 
-// DeleteVpc removes a VPC in which nothing is left but its default group.
+// DeleteVpc removes a VPC in which nothing is left but what it began with.
 var DeleteVpc = action.Write[DeleteVpcInput, DeleteVpcOutput]{
 	Name: "DeleteVpc",
-	Doc:  `Deletes a VPC and its default security group. Subnets and other groups must be gone before.`,
+	Doc:  `Deletes a VPC with its default security group, main route table and default network ACL. Whatever else is in it must be gone before.`,
 	Plan: func(tx *state.Txn, in *DeleteVpcInput) (*DeleteVpcOutput, error) {
 		v, err := vpcOf(tx, in.VpcId)
 		if err != nil {
@@ -19,9 +19,7 @@ var DeleteVpc = action.Write[DeleteVpcInput, DeleteVpcOutput]{
 		if by := vpcHolders(tx, v); len(by) > 0 {
 			return nil, fault.DependencyViolation.With(holders("The vpc '"+in.VpcId+"' has dependencies and cannot be deleted.", by))
 		}
-		if g := state.DefaultGroup(tx, v.ID); g != nil {
-			state.Groups.Delete(tx, g.ID)
-		}
+		clearVPC(tx, v.ID)
 		state.VPCs.Delete(tx, v.ID)
 		return &DeleteVpcOutput{Return: true}, nil
 	},
@@ -45,6 +43,28 @@ func vpcHolders(r state.Reader, v *vpc.VPC) (by []string) {
 			if user.VPC != v.ID {
 				by = append(by, "rules of security group "+string(user.ID)+" that refer to "+string(g.ID))
 			}
+		}
+	}
+	for g := range state.InternetGateways.By(r, state.InternetGatewaysByVPC, id) {
+		by = append(by, "internet gateway "+string(g.ID))
+	}
+	main := state.MainTable(r, v.ID)
+	for t := range state.RouteTables.By(r, state.RouteTablesByVPC, id) {
+		if main == nil || t.ID != main.Table {
+			by = append(by, "route table "+string(t.ID))
+		}
+	}
+	for a := range state.NetworkACLs.By(r, state.NetworkACLsByVPC, id) {
+		if !a.Default {
+			by = append(by, "network ACL "+string(a.ID))
+		}
+	}
+	for e := range state.Endpoints.By(r, state.EndpointsByVPC, id) {
+		by = append(by, "VPC endpoint "+string(e.ID))
+	}
+	for p := range state.Peerings.By(r, state.PeeringsByVPC, id) {
+		if p.Usable(nowOf(r)) {
+			by = append(by, "VPC peering connection "+string(p.ID))
 		}
 	}
 	for a := range state.GroupAssociations.By(r, state.GroupAssociationsByVPC, id) {

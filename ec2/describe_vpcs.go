@@ -32,7 +32,8 @@ var DescribeVpcs = action.Describe[DescribeVpcsInput, DescribeVpcsOutput, *vpc.V
 		vpcBlockFilter("ipv6-cidr-block-association.association-id", true, func(b vpc.Block) string { return string(b.Association) }).
 			Indexed(findBy(state.VPCs, state.VPCsByAssociation)),
 		vpcBlockFilter("ipv6-cidr-block-association.state", true, func(vpc.Block) string { return "associated" }),
-		action.On("dhcp-options-id", func(v *vpc.VPC) string { return v.DHCPOptions }).Also("dhcpOptionsId"),
+		action.On("dhcp-options-id", func(v *vpc.VPC) string { return v.DHCPOptions }).
+			Also("dhcpOptionsId").Indexed(findBy(state.VPCs, state.VPCsByDHCPOptions)),
 		action.OnBool("is-default", func(v *vpc.VPC) bool { return v.Default }).
 			Also("isDefault").Indexed(func(c *action.Call, value string) seq[*vpc.VPC] {
 			if value == "true" {

@@ -61,8 +61,8 @@ func vpcIPv6Shape(b vpc.Block, state string) *VpcIpv6CidrBlockAssociation {
 	}
 }
 
-// publicAccess tells that nothing blocks public access: Moat has no internet
-// gateways of which it could.
+// publicAccess tells that nothing blocks public access: Moat has no VPC Block
+// Public Access.
 func publicAccess() *BlockPublicAccessStates {
 	return &BlockPublicAccessStates{InternetGatewayBlockMode: "off"}
 }

@@ -32,6 +32,13 @@ var idRefusals = map[string]struct {
 	vpc.RulePrefix:       {checkRuleID, fault.InvalidRuleNotFound},
 	vpc.InterfacePrefix:  {checkInterfaceID, fault.InvalidNetworkInterfaceNotFound},
 	vpc.PrefixListPrefix: {checkPrefixList, fault.InvalidPrefixListNotFound},
+
+	vpc.InternetGatewayPrefix: {checkInternetGatewayID, fault.InvalidInternetGatewayNotFound},
+	vpc.RouteTablePrefix:      {checkRouteTableID, fault.InvalidRouteTableNotFound},
+	vpc.NetworkACLPrefix:      {checkNetworkACLID, fault.InvalidNetworkACLNotFound},
+	vpc.DHCPOptionsPrefix:     {checkDHCPOptionsID, fault.InvalidDHCPOptionsNotFound},
+	vpc.EndpointPrefix:        {checkEndpointID, fault.InvalidVpcEndpointNotFound},
+	vpc.PeeringPrefix:         {checkPeeringID, fault.InvalidPeeringNotFound},
 }
 
 // A taggable is a resource with its tags.

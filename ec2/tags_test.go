@@ -37,7 +37,16 @@ func someOfEach(t *testing.T, w *ec2test.World) map[string]string {
 	for s := range state.Subnets.All(w.Space()) {
 		ids["subnet"] = string(s.ID)
 	}
+	for g := range state.InternetGateways.All(w.Space()) {
+		ids["internet-gateway"] = string(g.ID)
+	}
+	ids["route-table"] = string(state.MainTable(w.Space(), v.ID).Table)
+	ids["network-acl"] = string(state.DefaultACL(w.Space(), v.ID).ID)
+	ids["dhcp-options"] = v.DHCPOptions
 	w.Stage(func(tx *state.Txn) error {
+		state.Endpoints.Put(tx, &vpc.Endpoint{ID: "vpce-0123456789abcdef0", Owner: tx.Account, VPC: v.ID})
+		state.Peerings.Put(tx, &vpc.Peering{ID: "pcx-0123456789abcdef0", Status: vpc.PeeringActive})
+		ids["vpc-endpoint"], ids["vpc-peering-connection"] = "vpce-0123456789abcdef0", "pcx-0123456789abcdef0"
 		i := &vpc.Interface{ID: vpc.InterfaceID(tx.NewID("eni")), Owner: tx.Account, VPC: v.ID, Subnet: vpc.SubnetID(ids["subnet"])}
 		state.Interfaces.Put(tx, i)
 		ids["network-interface"] = string(i.ID)

@@ -89,10 +89,7 @@ func TestCreateDefaultVpc(t *testing.T) {
 	w := ec2test.New(t)
 	wantSaid(t, w.Refused("DefaultVpcAlreadyExists", "CreateDefaultVpc"), "A Default VPC already exists for this account in this region.")
 	old := state.DefaultVPC(w.Space())
-	for _, id := range ec2test.Text(w.Must("DescribeSubnets"), "subnetId") {
-		w.Must("DeleteSubnet", "SubnetId", id)
-	}
-	w.Must("DeleteVpc", "VpcId", string(old.ID))
+	w.Must("DeleteVpc", "VpcId", clearSubnets(w))
 	if n := state.Groups.Len(w.Space()); n != 0 {
 		t.Errorf("%d groups outlive their VPC", n)
 	}
@@ -116,7 +113,11 @@ func clearSubnets(w *ec2test.World) string {
 	for _, id := range ec2test.Text(w.Must("DescribeSubnets"), "subnetId") {
 		w.Must("DeleteSubnet", "SubnetId", id)
 	}
-	return string(state.DefaultVPC(w.Space()).ID)
+	id := string(state.DefaultVPC(w.Space()).ID)
+	for g := range state.InternetGateways.By(w.Space(), state.InternetGatewaysByVPC, id) {
+		w.Must("DetachInternetGateway", "InternetGatewayId", string(g.ID), "VpcId", id)
+	}
+	return id
 }
 
 func TestCreateVpc(t *testing.T) {

@@ -291,9 +291,10 @@ func (s *Server) find(r *request) (action.Action, error) {
 	return a, nil
 }
 
-// furnish makes the space of a request when it is first used.
+// furnish makes the space of a request when it is first used, or first used by
+// a moat that gives spaces more than the one before did.
 func (s *Server) furnish(r *request) error {
-	if r.service != serviceEC2 || s.store.Latest().Used(r.scope) {
+	if r.service != serviceEC2 || ec2.Furnished(s.store.Latest().In(r.scope)) {
 		return nil
 	}
 	event := s.event(r)
@@ -301,8 +302,7 @@ func (s *Server) furnish(r *request) error {
 	return s.furnishAs(r.Context(), s.call(r), event)
 }
 
-// Furnish makes a space with what every account begins with, if it was never
-// used.
+// Furnish gives a space what every account begins with, as far as it lacks it.
 func (s *Server) Furnish(ctx context.Context, scope state.Scope) error {
 	root := iam.Root(scope.Account, vpc.Partition(scope.Region), "")
 	return s.furnishAs(ctx, state.Call{Scope: scope, Caller: root, Now: s.cfg.Now(), Random: rand.Uint64},
@@ -333,12 +333,16 @@ func (s *Server) KeepHouse(ctx context.Context) error {
 func (s *Server) furnishAs(ctx context.Context, call state.Call, event store.Event) error {
 	// What a space begins with is not held against a quota.
 	call.Quotas = vpc.NoQuotas()
-	_, _, err := s.store.Write(ctx, &store.Write{
-		Call:  call,
-		Plan:  func(tx *state.Txn) (any, error) { return nil, ec2.Furnish(tx) },
-		Event: event,
-	})
-	return err
+	for {
+		_, _, err := s.store.Write(ctx, &store.Write{
+			Call:  call,
+			Plan:  func(tx *state.Txn) (any, error) { return nil, ec2.Furnish(tx) },
+			Event: event,
+		})
+		if err != nil || ec2.Furnished(s.store.Latest().In(call.Scope)) {
+			return err
+		}
+	}
 }
 
 func (s *Server) call(r *request) state.Call {

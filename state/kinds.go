@@ -26,6 +26,14 @@ const (
 	instanceProfiles
 	accounts
 	keyUses
+	internetGateways
+	routeTables
+	routeTableAssociations
+	networkACLs
+	networkACLAssociations
+	dhcpOptions
+	endpoints
+	peerings
 	numKinds
 )
 
@@ -33,6 +41,7 @@ const (
 var Kinds = [numKinds]AnyKind{
 	VPCs, Subnets, Groups, Interfaces, PrefixLists, PrefixListVersions, GroupAssociations, ClientTokens, AccessKeys, Spaces,
 	Users, UserGroups, Roles, ManagedPolicies, InstanceProfiles, Accounts, KeyUses,
+	InternetGateways, RouteTables, RouteTableAssociations, NetworkACLs, NetworkACLAssociations, DHCPOptions, Endpoints, Peerings,
 }
 
 // The kinds with their indexes.
@@ -40,7 +49,7 @@ var (
 	VPCs = &Kind[vpc.VPCID, vpc.VPC]{
 		n: vpcs, name: "vpc", key: func(v *vpc.VPC) vpc.VPCID { return v.ID },
 		resource: "vpc", idPrefix: vpc.VPCPrefix, tags: func(v *vpc.VPC) *vpc.Tags { return &v.Tags },
-		indexes: []*Index[vpc.VPC]{VPCsByDefault, VPCsByAssociation, VPCsByBlock},
+		indexes: []*Index[vpc.VPC]{VPCsByDefault, VPCsByAssociation, VPCsByBlock, VPCsByDHCPOptions},
 	}
 	// VPCsByDefault has the default VPC under "true".
 	VPCsByDefault = &Index[vpc.VPC]{0, func(v *vpc.VPC, yield func(string)) {
@@ -60,6 +69,7 @@ var (
 			yield(b.CIDR.String())
 		}
 	}}
+	VPCsByDHCPOptions = &Index[vpc.VPC]{3, func(v *vpc.VPC, yield func(string)) { yield(v.DHCPOptions) }}
 
 	Subnets = &Kind[vpc.SubnetID, vpc.Subnet]{
 		n: subnets, name: "subnet", key: func(s *vpc.Subnet) vpc.SubnetID { return s.ID },

@@ -16,6 +16,15 @@ type Quotas struct {
 	InterfacesPerRegion   int `yaml:"network-interfaces-per-region"`
 	AddressesPerInterface int `yaml:"addresses-per-network-interface"`
 	TagsPerResource       int `yaml:"tags-per-resource"`
+
+	InternetGatewaysPerRegion int `yaml:"internet-gateways-per-region"`
+	RouteTablesPerVPC         int `yaml:"route-tables-per-vpc"`
+	RoutesPerTable            int `yaml:"routes-per-route-table"`
+	ACLsPerVPC                int `yaml:"network-acls-per-vpc"`
+	ACLEntries                int `yaml:"rules-per-network-acl"`
+	EndpointsPerRegion        int `yaml:"gateway-endpoints-per-region"`
+	PeeringsPerVPC            int `yaml:"peering-connections-per-vpc"`
+	PeeringsOutstanding       int `yaml:"outstanding-peering-connections"`
 }
 
 // DefaultQuotas gives the quotas of a new AWS account: VPC user guide,
@@ -26,6 +35,8 @@ func DefaultQuotas() *Quotas {
 		PrefixListsPerRegion: 100, PrefixListEntries: 1000, PrefixListVersions: 1000,
 		VPCsPerRegion: 5, CIDRsPerVPC: 5, IPv6CIDRsPerVPC: 5, SubnetsPerVPC: 200,
 		InterfacesPerRegion: 5000, AddressesPerInterface: 50, TagsPerResource: 50,
+		InternetGatewaysPerRegion: 5, RouteTablesPerVPC: 200, RoutesPerTable: 500, ACLsPerVPC: 200, ACLEntries: 20,
+		EndpointsPerRegion: 20, PeeringsPerVPC: 50, PeeringsOutstanding: 25,
 	}
 }
 
@@ -39,5 +50,7 @@ func NoQuotas() *Quotas {
 		PrefixListsPerRegion: no, PrefixListEntries: 1000, PrefixListVersions: 1000,
 		VPCsPerRegion: no, CIDRsPerVPC: no, IPv6CIDRsPerVPC: no, SubnetsPerVPC: no,
 		InterfacesPerRegion: no, AddressesPerInterface: no, TagsPerResource: 50,
+		InternetGatewaysPerRegion: no, RouteTablesPerVPC: no, RoutesPerTable: no, ACLsPerVPC: no, ACLEntries: no,
+		EndpointsPerRegion: no, PeeringsPerVPC: no, PeeringsOutstanding: no,
 	}
 }

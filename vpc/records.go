@@ -272,6 +272,7 @@ type ClientToken struct {
 type Space struct {
 	Created time.Time `cbor:"1,keyasint"`
 	// Furnished counts the sets of beginnings that the space was given: 1 is
-	// the default VPC with its subnets and group.
+	// the default VPC with its subnets and group, 2 what stands around the
+	// subnets: route tables, network ACLs, DHCP options, internet gateway.
 	Furnished int `cbor:"2,keyasint"`
 }

@@ -61,7 +61,8 @@ var Kinds = []Kind{
 				blocks = append(blocks, b.CIDR.String())
 			}
 			return blocks
-		})),
+		}),
+		lookup("dhcp options", state.VPCs, state.VPCsByDHCPOptions, func(v *vpc.VPC) []string { return []string{v.DHCPOptions} })),
 	kind(state.Subnets, byPrefix(func(s *vpc.Subnet, id string) { s.ID = vpc.SubnetID(id) }, vpc.SubnetPrefix),
 		lookup("vpc", state.Subnets, state.SubnetsByVPC, func(s *vpc.Subnet) []string { return []string{string(s.VPC)} }),
 		lookup("association", state.Subnets, state.SubnetsByAssociation, func(s *vpc.Subnet) []string { return associations(s.IPv6) })),
@@ -172,6 +173,58 @@ var Kinds = []Kind{
 		})),
 	kind(state.Accounts, func(*iam.Account, int) {}),
 	kind(state.KeyUses, func(u *iam.KeyUse, n int) { u.ID = fmt.Sprintf("AKIA%d", n) }),
+	kind(state.InternetGateways, byPrefix(func(g *vpc.InternetGateway, id string) { g.ID = vpc.InternetGatewayID(id) }, vpc.InternetGatewayPrefix),
+		lookup("vpc", state.InternetGateways, state.InternetGatewaysByVPC, func(g *vpc.InternetGateway) []string {
+			if g.VPC == "" {
+				return nil
+			}
+			return []string{string(g.VPC)}
+		})),
+	kind(state.RouteTables, byPrefix(func(t *vpc.RouteTable, id string) { t.ID = vpc.RouteTableID(id) }, vpc.RouteTablePrefix),
+		lookup("vpc", state.RouteTables, state.RouteTablesByVPC, func(t *vpc.RouteTable) []string { return []string{string(t.VPC)} }),
+		lookup("target", state.RouteTables, state.RouteTablesByTarget, func(t *vpc.RouteTable) (ids []string) {
+			for _, r := range t.Routes {
+				if ids = append(ids, r.Target); r.PrefixList != "" {
+					ids = append(ids, string(r.PrefixList))
+				}
+			}
+			return ids
+		})),
+	kind(state.RouteTableAssociations, byPrefix(func(a *vpc.RouteTableAssociation, id string) { a.ID = vpc.AssociationID(id) }, vpc.RouteTableAssociationPrefix),
+		lookup("table", state.RouteTableAssociations, state.RouteTableAssociationsByTable, func(a *vpc.RouteTableAssociation) []string { return []string{string(a.Table)} }),
+		lookup("user", state.RouteTableAssociations, state.RouteTableAssociationsByUser, func(a *vpc.RouteTableAssociation) []string {
+			if a.Main {
+				return []string{string(a.VPC)}
+			}
+			if a.Subnet != "" {
+				return []string{string(a.Subnet)}
+			}
+			return []string{string(a.Gateway)}
+		})),
+	kind(state.NetworkACLs, byPrefix(func(a *vpc.NetworkACL, id string) { a.ID = vpc.NetworkACLID(id) }, vpc.NetworkACLPrefix),
+		lookup("vpc", state.NetworkACLs, state.NetworkACLsByVPC, func(a *vpc.NetworkACL) []string { return []string{string(a.VPC)} }),
+		lookup("default", state.NetworkACLs, state.NetworkACLsByDefault, func(a *vpc.NetworkACL) []string {
+			if !a.Default {
+				return nil
+			}
+			return []string{string(a.VPC)}
+		})),
+	kind(state.NetworkACLAssociations, byPrefix(func(a *vpc.NetworkACLAssociation, id string) { a.ID = vpc.AssociationID(id) }, vpc.NetworkACLAssociationPrefix),
+		lookup("acl", state.NetworkACLAssociations, state.NetworkACLAssociationsByACL, func(a *vpc.NetworkACLAssociation) []string { return []string{string(a.ACL)} }),
+		lookup("subnet", state.NetworkACLAssociations, state.NetworkACLAssociationsBySubnet, func(a *vpc.NetworkACLAssociation) []string { return []string{string(a.Subnet)} })),
+	kind(state.DHCPOptions, byPrefix(func(d *vpc.DHCPOptions, id string) { d.ID = vpc.DHCPOptionsID(id) }, vpc.DHCPOptionsPrefix)),
+	kind(state.Endpoints, byPrefix(func(e *vpc.Endpoint, id string) { e.ID = vpc.EndpointID(id) }, vpc.EndpointPrefix),
+		lookup("vpc", state.Endpoints, state.EndpointsByVPC, func(e *vpc.Endpoint) []string { return []string{string(e.VPC)} }),
+		lookup("table", state.Endpoints, state.EndpointsByTable, func(e *vpc.Endpoint) (ids []string) {
+			for _, t := range e.Tables {
+				ids = append(ids, string(t))
+			}
+			return ids
+		})),
+	kind(state.Peerings, byPrefix(func(p *vpc.Peering, id string) { p.ID = vpc.PeeringID(id) }, vpc.PeeringPrefix),
+		lookup("vpc", state.Peerings, state.PeeringsByVPC, func(p *vpc.Peering) []string {
+			return []string{string(p.Requester.VPC), string(p.Accepter.VPC)}
+		})),
 }
 
 func policies(attached []string, boundary string) []string {

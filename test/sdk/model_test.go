@@ -42,6 +42,13 @@ var promised = strings.Fields(`
 	CreateNetworkInterface DescribeNetworkInterfaces DeleteNetworkInterface
 	DescribeNetworkInterfaceAttribute ModifyNetworkInterfaceAttribute ResetNetworkInterfaceAttribute
 	AssignPrivateIpAddresses UnassignPrivateIpAddresses AssignIpv6Addresses UnassignIpv6Addresses
+
+	CreateInternetGateway AttachInternetGateway DetachInternetGateway DeleteInternetGateway DescribeInternetGateways
+	CreateRouteTable DeleteRouteTable DescribeRouteTables CreateRoute ReplaceRoute DeleteRoute
+	AssociateRouteTable ReplaceRouteTableAssociation DisassociateRouteTable
+	CreateNetworkAcl DeleteNetworkAcl DescribeNetworkAcls CreateNetworkAclEntry ReplaceNetworkAclEntry
+	DeleteNetworkAclEntry ReplaceNetworkAclAssociation
+	CreateDhcpOptions DeleteDhcpOptions DescribeDhcpOptions AssociateDhcpOptions
 `)
 
 // onlyOurs are members that we write and the model does not have, by path,
@@ -58,6 +65,19 @@ var onlyOurs = map[string]string{
 	"ModifyNetworkInterfaceAttributeOutput.Return": returned,
 	"ResetNetworkInterfaceAttributeOutput.Return":  returned,
 	"UnassignPrivateIpAddressesOutput.Return":      returned,
+	"AttachInternetGatewayOutput.Return":           returned,
+	"DetachInternetGatewayOutput.Return":           returned,
+	"DeleteInternetGatewayOutput.Return":           returned,
+	"DeleteRouteTableOutput.Return":                returned,
+	"ReplaceRouteOutput.Return":                    returned,
+	"DeleteRouteOutput.Return":                     returned,
+	"DisassociateRouteTableOutput.Return":          returned,
+	"DeleteNetworkAclOutput.Return":                returned,
+	"CreateNetworkAclEntryOutput.Return":           returned,
+	"ReplaceNetworkAclEntryOutput.Return":          returned,
+	"DeleteNetworkAclEntryOutput.Return":           returned,
+	"DeleteDhcpOptionsOutput.Return":               returned,
+	"AssociateDhcpOptionsOutput.Return":            returned,
 }
 
 const returned = "the sample response of the API reference has <return>true</return>, which the model leaves out"

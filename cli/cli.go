@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -18,6 +19,9 @@ func Main(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	root := rootCommand()
+	if code, ran := runAWS(ctx, filepath.Base(os.Args[0]), args, root); ran {
+		return code
+	}
 	root.SetArgs(args)
 	if err := root.ExecuteContext(ctx); err != nil {
 		var code exitCode
@@ -40,6 +44,9 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(serveCommand(), envCommand(), backupCommand(), restoreCommand(), actionsCommand(), versionCommand(),
 		attachCommand(), detachCommand(), enforceCommand(), interfacesCommand(), rulesCommand(), statusCommand(), waitCommand())
 	root.AddCommand(whyCommand(), tryCommand(), demoCommand(), demoWebCommand(), demoProbeCommand())
+	for _, c := range awsCommands {
+		root.AddCommand(awsCommand(c.name, c.short))
+	}
 	return root
 }
 

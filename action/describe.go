@@ -36,8 +36,12 @@ type Describe[In, Out, Row, Shape any] struct {
 
 	Shape func(c *Call, r Row) Shape
 	// Key gives what the rendered form of a row depends on alone, usually the
-	// row's pointer; nil where it depends on more and cannot be kept.
+	// row's pointer; nil where it depends on more and cannot be kept, and nil
+	// out of it for a single row of that sort.
 	Key func(r Row) any
+	// Gather gives the items of a page whose items are not its rows, in place
+	// of Shape.
+	Gather func(c *Call, rows []Row) []Shape
 }
 
 // Page says how an action pages, and how it refuses. The zero value takes 5
@@ -86,6 +90,16 @@ func (a Describe[In, Out, Row, Shape]) Answer(c *Call, input any) (*Reply, error
 	if err != nil {
 		return nil, err
 	}
+	if a.Gather != nil {
+		gathered := a.Gather(c, rows)
+		r := &Reply{List: a.List, Len: len(gathered), Append: func(buf []byte, i int) []byte {
+			return ec2query.AppendElement(buf, "item", gathered[i])
+		}}
+		if next {
+			r.Next = pageToken(a.Name, a.ID(rows[len(rows)-1]))
+		}
+		return r, nil
+	}
 	items := &items[Row, Shape]{call: c, action: a.Name, rows: rows, shape: a.Shape, key: a.Key}
 	r := &Reply{List: a.List, Len: len(rows), Append: items.append}
 	if a.Key != nil && c.Cache != nil {
@@ -109,10 +123,14 @@ type items[Row, Shape any] struct {
 }
 
 func (s *items[Row, Shape]) append(buf []byte, i int) []byte {
-	if s.key == nil || s.call.Cache == nil {
+	var of any
+	if s.key != nil && s.call.Cache != nil {
+		of = s.key(s.rows[i])
+	}
+	if of == nil {
 		return ec2query.AppendElement(buf, "item", s.shape(s.call, s.rows[i]))
 	}
-	key := CacheKey{s.action, s.key(s.rows[i])}
+	key := CacheKey{s.action, of}
 	if b, ok := s.call.Cache.Get(key); ok {
 		return append(buf, b...)
 	}
@@ -126,12 +144,16 @@ func (s *items[Row, Shape]) append(buf []byte, i int) []byte {
 // keeps it.
 func (s *items[Row, Shape]) item(i int) (rendered []byte, now bool) {
 	key := CacheKey{s.action, s.key(s.rows[i])}
-	if b, ok := s.call.Cache.Get(key); ok {
-		return b, false
+	if key.Row != nil {
+		if b, ok := s.call.Cache.Get(key); ok {
+			return b, false
+		}
 	}
 	s.scratch = ec2query.AppendElement(s.scratch[:0], "item", s.shape(s.call, s.rows[i]))
 	b := slices.Clone(s.scratch)
-	s.call.Cache.Set(key, b)
+	if key.Row != nil {
+		s.call.Cache.Set(key, b)
+	}
 	return b, true
 }
 

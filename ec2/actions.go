@@ -11,7 +11,7 @@ import (
 
 // Actions lists every action.
 var Actions = slices.Concat(groupActions, prefixListActions, tagActions, vpcActions, subnetActions, placeActions, interfaceActions,
-	gatewayActions, routeActions, networkACLActions, dhcpActions)
+	gatewayActions, routeActions, networkACLActions, dhcpActions, instanceActions)
 
 var groupActions = []action.Action{
 	CreateSecurityGroup,

@@ -105,6 +105,7 @@ func makeFree(tx *state.Txn, i *vpc.Interface, addresses []netip.Addr, allow boo
 		default:
 			c := *h
 			c.Addresses = without(h.Addresses, a)
+			c.Public = publicOfHis(&c)
 			state.Interfaces.Put(tx, &c)
 			wanted = append(wanted, a)
 		}

@@ -26,43 +26,10 @@ var CreateNetworkInterface = action.Write[CreateNetworkInterfaceInput, CreateNet
 				return nil, err
 			}
 		}
-		i, v4, v6, err := newInterface(tx, in)
+		i, err := makeInterface(tx, in)
 		if err != nil {
 			return nil, err
 		}
-		s, err := subnetOf(tx, in.SubnetId)
-		if err != nil {
-			return nil, err
-		}
-		i.VPC, i.Subnet, i.AvailabilityZone = s.VPC, s.ID, s.AvailabilityZone
-		if len(in.Groups) == 0 {
-			i.Groups = []vpc.GroupID{state.DefaultGroup(tx, s.VPC).ID}
-		} else if i.Groups, err = interfaceGroups(tx, s.VPC, in.Groups); err != nil {
-			return nil, err
-		}
-		if err := defaultAddresses(in, i, s, v4, v6); err != nil {
-			return nil, err
-		}
-		if state.Interfaces.Len(tx) >= tx.Quotas.InterfacesPerRegion {
-			return nil, fault.NetworkInterfaceLimitExceeded.With()
-		}
-		if err := room(tx, 0, v4); err != nil {
-			return nil, err
-		}
-		if err := room(tx, 0, v6); err != nil {
-			return nil, err
-		}
-		al := allocatorFor(tx, s)
-		if i.Addresses, i.IPv4Prefixes, err = v4.grantIPv4(al); err != nil {
-			return nil, err
-		}
-		if n := len(v4.addresses); n < len(i.Addresses) && !in.namesPrimary() {
-			i.Addresses = slices.Concat(i.Addresses[n:n+1], i.Addresses[:n], i.Addresses[n+1:])
-		}
-		if i.IPv6, i.IPv6Prefixes, err = v6.grantIPv6(al); err != nil {
-			return nil, err
-		}
-		i.ID, i.MAC = vpc.InterfaceID(tx.NewID(vpc.InterfacePrefix)), newMAC(tx)
 		state.Interfaces.Put(tx, i)
 		return createdInterface(tx, in, i), nil
 	},
@@ -76,6 +43,49 @@ var CreateNetworkInterface = action.Write[CreateNetworkInterfaceInput, CreateNet
 		}
 		return createdInterface(tx, in, i), nil
 	},
+}
+
+// makeInterface gives the interface that a request asks for, with its id and
+// its addresses, not yet put.
+func makeInterface(tx *state.Txn, in *CreateNetworkInterfaceInput) (*vpc.Interface, error) {
+	i, v4, v6, err := newInterface(tx, in)
+	if err != nil {
+		return nil, err
+	}
+	s, err := subnetOf(tx, in.SubnetId)
+	if err != nil {
+		return nil, err
+	}
+	i.VPC, i.Subnet, i.AvailabilityZone = s.VPC, s.ID, s.AvailabilityZone
+	if len(in.Groups) == 0 {
+		i.Groups = []vpc.GroupID{state.DefaultGroup(tx, s.VPC).ID}
+	} else if i.Groups, err = interfaceGroups(tx, s.VPC, in.Groups); err != nil {
+		return nil, err
+	}
+	if err := defaultAddresses(in, i, s, v4, v6); err != nil {
+		return nil, err
+	}
+	if state.Interfaces.Len(tx) >= tx.Quotas.InterfacesPerRegion {
+		return nil, fault.NetworkInterfaceLimitExceeded.With()
+	}
+	if err := room(tx, 0, v4); err != nil {
+		return nil, err
+	}
+	if err := room(tx, 0, v6); err != nil {
+		return nil, err
+	}
+	al := allocatorFor(tx, s)
+	if i.Addresses, i.IPv4Prefixes, err = v4.grantIPv4(al); err != nil {
+		return nil, err
+	}
+	if n := len(v4.addresses); n < len(i.Addresses) && !in.namesPrimary() {
+		i.Addresses = slices.Concat(i.Addresses[n:n+1], i.Addresses[:n], i.Addresses[n+1:])
+	}
+	if i.IPv6, i.IPv6Prefixes, err = v6.grantIPv6(al); err != nil {
+		return nil, err
+	}
+	i.ID, i.MAC = vpc.InterfaceID(tx.NewID(vpc.InterfacePrefix)), newMAC(tx)
+	return i, nil
 }
 
 // createdInterface answers with a new interface, which EC2 shows as pending

@@ -27,7 +27,12 @@ var DescribeNetworkInterfaces = action.Describe[DescribeNetworkInterfacesInput, 
 	Tags:    taggedRows(state.Interfaces, func(i *vpc.Interface) vpc.Tags { return i.Tags }),
 
 	Shape: func(c *action.Call, i *vpc.Interface) NetworkInterface { return interfaceShape(c, c.Region, i) },
-	Key:   func(i *vpc.Interface) any { return i },
+	Key: func(i *vpc.Interface) any {
+		if len(i.Public) > 0 {
+			return nil
+		}
+		return i
+	},
 }
 
 var interfaceFilters = []action.Match[*vpc.Interface]{
@@ -63,14 +68,14 @@ var interfaceFilters = []action.Match[*vpc.Interface]{
 		}
 	}}.Indexed(interfacesWithDNSName),
 
-	// Interfaces have no public address yet, so these find nothing.
-	noInterface("association.allocation-id"),
-	noInterface("association.association-id"),
-	noInterface("association.ip-owner-id"),
-	noInterface("association.public-dns-name"),
-	noInterface("association.public-ip"),
-	noInterface("addresses.association.owner-id").Also("addresses.association.ip-owner-id"),
-	noInterface("addresses.association.public-ip"),
+	publicly("association.allocation-id", func(_ *vpc.Interface, p vpc.PublicAddress) string { return string(p.Allocation) }).
+		Indexed(findBy(state.Interfaces, state.InterfacesByPublic)),
+	publicly("association.association-id", func(_ *vpc.Interface, p vpc.PublicAddress) string { return p.Association }).
+		Indexed(findBy(state.Interfaces, state.InterfacesByPublic)),
+	publicly("association.ip-owner-id", publicOwner).Also("addresses.association.owner-id", "addresses.association.ip-owner-id"),
+	publicly("association.public-ip", func(_ *vpc.Interface, p vpc.PublicAddress) string { return p.Address.String() }).
+		Also("addresses.association.public-ip").Indexed(findBy(state.Interfaces, state.InterfacesByPublic)),
+	{Name: "association.public-dns-name", Values: publicNames},
 
 	attached("attachment.attachment-id", func(a *vpc.Attachment) string { return a.ID }).Indexed(findBy(state.Interfaces, state.InterfacesByAttachment)),
 	attached("attachment.instance-id", func(a *vpc.Attachment) string { return a.Instance }).Indexed(findBy(state.Interfaces, state.InterfacesByAttachment)),
@@ -111,6 +116,11 @@ func attached(name string, get func(*vpc.Attachment) string) action.Match[*vpc.I
 		}
 		return get(i.Attachment)
 	})
+}
+
+// publicly gives a filter on the public addresses of interfaces.
+func publicly(name string, get func(*vpc.Interface, vpc.PublicAddress) string) action.Match[*vpc.Interface] {
+	return action.Match[*vpc.Interface]{Name: name, Values: ofPublic(get)}
 }
 
 // noInterface gives a filter on an attribute that no interface has.

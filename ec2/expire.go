@@ -5,11 +5,12 @@ import (
 
 	"moat/action"
 	"moat/state"
+	"moat/vpc"
 )
 
-// ExpireClientTokens forgets the client tokens of a space that have passed
-// their time, a bounded number at once.
-func ExpireClientTokens(tx *state.Txn) error {
+// Expire forgets the client tokens and the terminated instances of a space that
+// have passed their time, a bounded number at once.
+func Expire(tx *state.Txn) error {
 	var old []string
 	for t := range state.ClientTokens.All(tx) {
 		if tokenExpired(t.Used, tx.Now) {
@@ -21,11 +22,27 @@ func ExpireClientTokens(tx *state.Txn) error {
 	for _, key := range old {
 		state.ClientTokens.Delete(tx, key)
 	}
+	var gone []vpc.InstanceID
+	for i := range state.Instances.All(tx) {
+		if !i.Shown(tx.Now) {
+			if gone = append(gone, i.ID); len(gone) == 100 {
+				break
+			}
+		}
+	}
+	for _, id := range gone {
+		state.Instances.Delete(tx, id)
+	}
 	return nil
 }
 
-// HasExpiredClientTokens reports whether ExpireClientTokens has work to do.
-func HasExpiredClientTokens(s *state.Space, now time.Time) bool {
+// HasExpired reports whether Expire has work to do.
+func HasExpired(s *state.Space, now time.Time) bool {
+	for i := range state.Instances.All(s) {
+		if !i.Shown(now) {
+			return true
+		}
+	}
 	for t := range state.ClientTokens.All(s) {
 		if tokenExpired(t.Used, now) {
 			return true

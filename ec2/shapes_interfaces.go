@@ -117,8 +117,9 @@ type NetworkInterface struct {
 	AvailabilityZoneId              string
 }
 
-// interfaceShape gives an interface as replies show it. It depends on nothing
-// but the interface: a group's name never changes, nor a zone's id.
+// interfaceShape gives an interface as replies show it. Without a public
+// address it depends on nothing but the interface: a group's name never changes,
+// nor a zone's id. With one it depends on whether the VPC has names, too.
 func interfaceShape(r state.Reader, region string, i *vpc.Interface) NetworkInterface {
 	zone, _ := vpc.ZoneNamed(region, i.AvailabilityZone)
 	s := NetworkInterface{
@@ -146,11 +147,16 @@ func interfaceShape(r state.Reader, region string, i *vpc.Interface) NetworkInte
 		}
 	}
 	for n, a := range i.Addresses {
-		s.PrivateIpAddresses = append(s.PrivateIpAddresses, NetworkInterfacePrivateIpAddress{
+		p := NetworkInterfacePrivateIpAddress{
 			Primary: n == 0, PrivateDnsName: vpc.PrivateDNSName(region, a), PrivateIpAddress: a.String(),
-		})
+		}
+		if public, ok := i.PublicFor(a); ok {
+			p.Association = associationShape(r, region, i, public)
+		}
+		s.PrivateIpAddresses = append(s.PrivateIpAddresses, p)
 	}
 	if len(i.Addresses) > 0 {
+		s.Association = s.PrivateIpAddresses[0].Association
 		s.PrivateIpAddress, s.PrivateDnsName = s.PrivateIpAddresses[0].PrivateIpAddress, s.PrivateIpAddresses[0].PrivateDnsName
 	}
 	for n, a := range i.IPv6 {
@@ -199,6 +205,18 @@ func attachmentShape(i *vpc.Interface) *NetworkInterfaceAttachment {
 		s.EnaSrdSpecification = &AttachmentEnaSrdSpecification{
 			EnaSrdEnabled: true, EnaSrdUdpSpecification: &AttachmentEnaSrdUdpSpecification{i.ENASrdUDP},
 		}
+	}
+	return s
+}
+
+// associationShape gives the public side of a private address. It has a name
+// where the VPC has names.
+func associationShape(r state.Reader, region string, i *vpc.Interface, p vpc.PublicAddress) *NetworkInterfaceAssociation {
+	s := &NetworkInterfaceAssociation{
+		AllocationId: string(p.Allocation), AssociationId: p.Association, IpOwnerId: publicOwner(i, p), PublicIp: p.Address.String(),
+	}
+	if v := state.VPCs.Get(r, i.VPC); v != nil && v.EnableDNSHostnames {
+		s.PublicDnsName = vpc.PublicDNSName(region, p.Address)
 	}
 	return s
 }

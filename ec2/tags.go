@@ -39,6 +39,10 @@ var idRefusals = map[string]struct {
 	vpc.DHCPOptionsPrefix:     {checkDHCPOptionsID, fault.InvalidDHCPOptionsNotFound},
 	vpc.EndpointPrefix:        {checkEndpointID, fault.InvalidVpcEndpointNotFound},
 	vpc.PeeringPrefix:         {checkPeeringID, fault.InvalidPeeringNotFound},
+	vpc.InstancePrefix:        {checkInstanceID, fault.InvalidInstanceIDNotFound},
+	vpc.VolumePrefix:          {wellFormed(vpc.VolumePrefix, fault.InvalidVolumeMalformed), fault.InvalidVolumeNotFound},
+	vpc.KeyPairPrefix:         {wellFormed(vpc.KeyPairPrefix, fault.InvalidKeyPairMalformed), fault.InvalidKeyPairNotFound},
+	vpc.AllocationPrefix:      {wellFormed(vpc.AllocationPrefix, fault.InvalidAllocationMalformed), fault.InvalidAllocationNotFound},
 }
 
 // A taggable is a resource with its tags.

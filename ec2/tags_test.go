@@ -43,6 +43,10 @@ func someOfEach(t *testing.T, w *ec2test.World) map[string]string {
 	ids["route-table"] = string(state.MainTable(w.Space(), v.ID).Table)
 	ids["network-acl"] = string(state.DefaultACL(w.Space(), v.ID).ID)
 	ids["dhcp-options"] = v.DHCPOptions
+	ids["instance"] = launch(w)[0]
+	for v := range state.Volumes.All(w.Space()) {
+		ids["volume"] = string(v.ID)
+	}
 	w.Stage(func(tx *state.Txn) error {
 		state.Endpoints.Put(tx, &vpc.Endpoint{ID: "vpce-0123456789abcdef0", Owner: tx.Account, VPC: v.ID})
 		state.Peerings.Put(tx, &vpc.Peering{ID: "pcx-0123456789abcdef0", Status: vpc.PeeringActive})
@@ -50,6 +54,12 @@ func someOfEach(t *testing.T, w *ec2test.World) map[string]string {
 		i := &vpc.Interface{ID: vpc.InterfaceID(tx.NewID("eni")), Owner: tx.Account, VPC: v.ID, Subnet: vpc.SubnetID(ids["subnet"])}
 		state.Interfaces.Put(tx, i)
 		ids["network-interface"] = string(i.ID)
+		k := &vpc.KeyPair{ID: vpc.KeyPairID(tx.NewID(vpc.KeyPairPrefix)), Owner: tx.Account, Name: "mine"}
+		state.KeyPairs.Put(tx, k)
+		ids["key-pair"] = string(k.ID)
+		a := &vpc.Address{ID: vpc.AllocationID(tx.NewID(vpc.AllocationPrefix)), Owner: tx.Account}
+		state.Addresses.Put(tx, a)
+		ids["elastic-ip"] = string(a.ID)
 		return nil
 	})
 	return ids
@@ -345,8 +355,8 @@ func TestDescribeTagsPages(t *testing.T) {
 func TestTagsOfATypeThatMoatDoesNotKnowAreRefusedWhole(t *testing.T) {
 	w := ec2test.New(t)
 	id := newList(t, w, 1)
-	if _, f := w.Do("CreateTags", "ResourceId.1", id, "ResourceId.2", "i-0123456789abcdef0", "Tag.1.Key", "k"); f == nil || f.Code != fault.InvalidID.Code {
-		t.Errorf("an instance: %v, want InvalidID", f)
+	if _, f := w.Do("CreateTags", "ResourceId.1", id, "ResourceId.2", "lt-0123456789abcdef0", "Tag.1.Key", "k"); f == nil || f.Code != fault.InvalidID.Code {
+		t.Errorf("a launch template: %v, want InvalidID", f)
 	}
 	eq(t, "tags", tagsOn(w, id), "")
 }

@@ -44,6 +44,7 @@ var UnassignPrivateIpAddresses = action.Write[UnassignPrivateIpAddressesInput, U
 		if i.IPv4Prefixes, err = unassign(old, old.IPv4Prefixes, blocks, "prefixes"); err != nil {
 			return nil, err
 		}
+		i.Public = publicOfHis(&i)
 		state.Interfaces.Put(tx, &i)
 		return &UnassignPrivateIpAddressesOutput{Return: true}, nil
 	},

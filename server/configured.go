@@ -135,16 +135,18 @@ func (c *ConfiguredBinding) interfaceOf(device string) string {
 // find gives the interface for a device, if there is one and it is free.
 func (c *ConfiguredBinding) find(space *state.Space, device string) vpc.InterfaceID {
 	want := c.interfaceOf(device)
-	if i := state.Interfaces.Get(space, vpc.InterfaceID(want)); i != nil && i.Attachment == nil {
+	if i := state.Interfaces.Get(space, vpc.InterfaceID(want)); i != nil && unbound(i) {
 		return i.ID
 	}
 	for i := range state.Interfaces.ByTag(space, "Name", want) {
-		if i.Attachment == nil {
+		if unbound(i) {
 			return i.ID
 		}
 	}
 	return ""
 }
+
+func unbound(i *vpc.Interface) bool { return i.Attachment == nil || i.Attachment.Device == nil }
 
 // devicesIn lists the devices of a network namespace. It holds nothing of it
 // open.

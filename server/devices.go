@@ -109,10 +109,15 @@ func (s *Server) attach(r *request, in *AttachDevice) (*Bound, error) {
 					return nil, err
 				}
 				c := *row
-				c.Attachment = &vpc.Attachment{
-					ID: tx.NewID(vpc.AttachmentPrefix), InstanceOwner: row.Owner, Attached: tx.Now,
-					Device: &vpc.Device{Host: a.Host(), Name: b.Device, Netns: b.Netns, Workload: b.Side == dataplane.Workload, Observe: b.Observe},
+				// An instance's interface keeps its attachment, and has a device in it.
+				at := vpc.Attachment{InstanceOwner: row.Owner, Attached: tx.Now}
+				if row.Attachment != nil {
+					at = *row.Attachment
+				} else {
+					at.ID = tx.NewID(vpc.AttachmentPrefix)
 				}
+				at.Device = &vpc.Device{Host: a.Host(), Name: b.Device, Netns: b.Netns, Workload: b.Side == dataplane.Workload, Observe: b.Observe}
+				c.Attachment = &at
 				state.Interfaces.Put(tx, &c)
 				return c.Attachment.ID, nil
 			},
@@ -131,13 +136,14 @@ func (s *Server) attach(r *request, in *AttachDevice) (*Bound, error) {
 	return out, nil
 }
 
-// attachable gives the row of an interface that can be attached.
+// attachable gives the row of an interface that can be attached: no device
+// carries it. Whether it belongs to an instance makes no difference.
 func attachable(r state.Reader, id vpc.InterfaceID) (*vpc.Interface, error) {
 	row := state.Interfaces.Get(r, id)
 	if row == nil {
 		return nil, fault.InvalidNetworkInterfaceNotFound.With(id)
 	}
-	if row.Attachment != nil {
+	if row.Attachment != nil && row.Attachment.Device != nil {
 		return nil, fault.InvalidNetworkInterfaceInUse.With(id)
 	}
 	return row, nil
@@ -195,7 +201,10 @@ func (s *Server) detachDevice(r *request) (any, error) {
 				return nil, fault.IncorrectState.Say("Interface %s is not bound to a device.", in.Interface)
 			}
 			c := *row
-			c.Attachment = nil
+			if c.Attachment = nil; row.Attachment.Instance != "" {
+				at := *row.Attachment
+				at.Device, c.Attachment = nil, &at
+			}
 			state.Interfaces.Put(tx, &c)
 			return row.Attachment, nil
 		},

@@ -316,11 +316,11 @@ func (s *Server) KeepHouse(ctx context.Context) error {
 		root := iam.Root(sp.Account, vpc.Partition(sp.Region), "")
 		// Each write forgets a bounded number; clients may bring more in a day
 		// than a few of them would take away.
-		for ec2.HasExpiredClientTokens(s.store.Latest().In(sp.Scope), now) {
+		for ec2.HasExpired(s.store.Latest().In(sp.Scope), now) {
 			_, _, err := s.store.Write(ctx, &store.Write{
 				Call:  state.Call{Scope: sp.Scope, Caller: root, Now: now, Random: rand.Uint64},
-				Plan:  func(tx *state.Txn) (any, error) { return nil, ec2.ExpireClientTokens(tx) },
-				Event: store.Event{Service: "moat", Action: "ExpireClientTokens", Principal: root.ARN},
+				Plan:  func(tx *state.Txn) (any, error) { return nil, ec2.Expire(tx) },
+				Event: store.Event{Service: "moat", Action: "Expire", Principal: root.ARN},
 			})
 			if err != nil {
 				return err

@@ -34,6 +34,10 @@ const (
 	dhcpOptions
 	endpoints
 	peerings
+	instances
+	volumes
+	keyPairs
+	addresses
 	numKinds
 )
 
@@ -42,6 +46,7 @@ var Kinds = [numKinds]AnyKind{
 	VPCs, Subnets, Groups, Interfaces, PrefixLists, PrefixListVersions, GroupAssociations, ClientTokens, AccessKeys, Spaces,
 	Users, UserGroups, Roles, ManagedPolicies, InstanceProfiles, Accounts, KeyUses,
 	InternetGateways, RouteTables, RouteTableAssociations, NetworkACLs, NetworkACLAssociations, DHCPOptions, Endpoints, Peerings,
+	Instances, Volumes, KeyPairs, Addresses,
 }
 
 // The kinds with their indexes.
@@ -133,7 +138,7 @@ var (
 		resource: "network-interface", idPrefix: vpc.InterfacePrefix, tags: func(i *vpc.Interface) *vpc.Tags { return &i.Tags },
 		indexes: []*Index[vpc.Interface]{
 			InterfacesByVPC, InterfacesBySubnet, InterfacesByGroup, InterfacesByAddress, InterfacesByMAC, InterfacesByAttachment,
-			InterfacesByHost,
+			InterfacesByHost, InterfacesByPublic,
 		},
 	}
 	InterfacesByVPC    = &Index[vpc.Interface]{0, func(i *vpc.Interface, yield func(string)) { yield(string(i.VPC)) }}
@@ -178,6 +183,20 @@ var (
 	InterfacesByHost = &Index[vpc.Interface]{6, func(i *vpc.Interface, yield func(string)) {
 		if i.Attachment != nil && i.Attachment.Device != nil {
 			yield(i.Attachment.Device.Host)
+		}
+	}}
+
+	// InterfacesByPublic finds an interface by a public address that it has, by
+	// the id of its allocation and by that of its association.
+	InterfacesByPublic = &Index[vpc.Interface]{7, func(i *vpc.Interface, yield func(string)) {
+		for _, p := range i.Public {
+			yield(p.Address.String())
+			if p.Allocation != "" {
+				yield(string(p.Allocation))
+			}
+			if p.Association != "" {
+				yield(p.Association)
+			}
 		}
 	}}
 

@@ -178,6 +178,8 @@ type Interface struct {
 	Created          time.Time           `cbor:"21,keyasint"`
 	ENASrd           bool                `cbor:"22,keyasint,omitempty"`
 	ENASrdUDP        bool                `cbor:"23,keyasint,omitempty"`
+	// Public has at most one address for each private one.
+	Public []PublicAddress `cbor:"24,keyasint,omitempty"`
 }
 
 // A ConnectionTracking holds idle timeouts in seconds; 0 means not set.
@@ -187,7 +189,9 @@ type ConnectionTracking struct {
 	UDP            int32 `cbor:"3,keyasint,omitempty"`
 }
 
-// An Attachment binds an interface to an instance, or to a device of a host.
+// An Attachment binds an interface to an instance, or to a device of a host, or
+// to both: which instance it belongs to is the API's to say, which device
+// carries it the operator's.
 type Attachment struct {
 	ID                  string    `cbor:"1,keyasint"`
 	Instance            string    `cbor:"2,keyasint,omitempty"`

@@ -131,6 +131,16 @@ var Kinds = []Kind{
 				return nil
 			}
 			return []string{i.Attachment.Device.Host}
+		}),
+		lookup("public address", state.Interfaces, state.InterfacesByPublic, func(i *vpc.Interface) (keys []string) {
+			for _, p := range i.Public {
+				for _, key := range []string{p.Address.String(), string(p.Allocation), p.Association} {
+					if key != "" {
+						keys = append(keys, key)
+					}
+				}
+			}
+			return keys
 		})),
 	kind(state.PrefixLists, byPrefix(func(l *vpc.PrefixList, id string) { l.ID = vpc.PrefixListID(id) }, vpc.PrefixListPrefix),
 		lookup("name", state.PrefixLists, state.PrefixListsByName, func(l *vpc.PrefixList) []string { return []string{l.Name} })),
@@ -225,6 +235,21 @@ var Kinds = []Kind{
 		lookup("vpc", state.Peerings, state.PeeringsByVPC, func(p *vpc.Peering) []string {
 			return []string{string(p.Requester.VPC), string(p.Accepter.VPC)}
 		})),
+	kind(state.Instances, byPrefix(func(i *vpc.Instance, id string) { i.ID = vpc.InstanceID(id) }, vpc.InstancePrefix),
+		lookup("reservation", state.Instances, state.InstancesByReservation, func(i *vpc.Instance) []string { return []string{i.Reservation} }),
+		lookup("vpc", state.Instances, state.InstancesByVPC, func(i *vpc.Instance) []string { return []string{string(i.VPC)} }),
+		lookup("subnet", state.Instances, state.InstancesBySubnet, func(i *vpc.Instance) []string { return []string{string(i.Subnet)} })),
+	kind(state.Volumes, byPrefix(func(v *vpc.Volume, id string) { v.ID = vpc.VolumeID(id) }, vpc.VolumePrefix),
+		lookup("instance", state.Volumes, state.VolumesByInstance, func(v *vpc.Volume) []string {
+			if v.Instance == "" {
+				return nil
+			}
+			return []string{string(v.Instance)}
+		})),
+	kind(state.KeyPairs, byPrefix(func(k *vpc.KeyPair, id string) { k.ID = vpc.KeyPairID(id) }, vpc.KeyPairPrefix),
+		lookup("name", state.KeyPairs, state.KeyPairsByName, func(k *vpc.KeyPair) []string { return []string{k.Name} })),
+	kind(state.Addresses, byPrefix(func(a *vpc.Address, id string) { a.ID = vpc.AllocationID(id) }, vpc.AllocationPrefix),
+		lookup("address", state.Addresses, state.AddressesByIP, func(a *vpc.Address) []string { return []string{a.Address.String()} })),
 }
 
 func policies(attached []string, boundary string) []string {

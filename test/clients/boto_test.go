@@ -11,6 +11,7 @@ import (
 	"moat/ec2"
 	"moat/sts"
 	"moat/test/moattest"
+	"moat/vpc"
 )
 
 // tooNew are the actions that came after Debian 12's boto3, 1.26.27.
@@ -21,7 +22,12 @@ var tooNew = []string{
 // TestBoto3 runs a script of boto3's users with Debian's boto3, and with that
 // of another python in PATH if it has one.
 func TestBoto3(t *testing.T) {
-	args := []string{"testdata/boto.py"}
+	args := []string{"testdata/boto.py", ""} // and an image for its instances
+	for _, i := range vpc.Images("us-east-1") {
+		if i.Arch == "x86_64" {
+			args[1] = i.ID
+		}
+	}
 	for _, a := range slices.Concat(ec2.Actions, sts.Actions) {
 		args = append(args, a.Info().Name)
 	}

@@ -49,7 +49,7 @@ var promised = strings.Fields(`
 	CreateNetworkAcl DeleteNetworkAcl DescribeNetworkAcls CreateNetworkAclEntry ReplaceNetworkAclEntry
 	DeleteNetworkAclEntry ReplaceNetworkAclAssociation
 	CreateDhcpOptions DeleteDhcpOptions DescribeDhcpOptions AssociateDhcpOptions
-`)
+` + promisedInstances)
 
 // onlyOurs are members that we write and the model does not have, by path,
 // each with its reason.
@@ -78,6 +78,8 @@ var onlyOurs = map[string]string{
 	"DeleteNetworkAclEntryOutput.Return":           returned,
 	"DeleteDhcpOptionsOutput.Return":               returned,
 	"AssociateDhcpOptionsOutput.Return":            returned,
+	"RebootInstancesOutput.Return":                 returned,
+	"DetachNetworkInterfaceOutput.Return":          returned,
 }
 
 const returned = "the sample response of the API reference has <return>true</return>, which the model leaves out"

@@ -481,7 +481,17 @@ func testSurprise18(w *world) {
 	}
 	ssh := []types.IpPermission{tcp(22, 22, "192.0.2.1/32")}
 	tried := map[string]bool{"CreateDefaultVpc": true} // the region has one: below
-	for _, in := range []any{
+	dry := func(w *world, calls ...any) {
+		for _, in := range calls {
+			reflect.ValueOf(in).Elem().FieldByName("DryRun").Set(reflect.ValueOf(new(true)))
+			name := strings.TrimSuffix(reflect.TypeOf(in).Elem().Name(), "Input")
+			results := reflect.ValueOf(w.ec2).MethodByName(name).Call([]reflect.Value{reflect.ValueOf(w.ctx), reflect.ValueOf(in)})
+			err, _ := results[1].Interface().(error)
+			w.isRefusal(name, err, "412 DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
+			tried[name] = true
+		}
+	}
+	dry(w,
 		&ec2.CreateSecurityGroupInput{GroupName: new("new"), Description: new("d"), VpcId: &home},
 		&ec2.DeleteSecurityGroupInput{GroupId: &group},
 		&ec2.DescribeSecurityGroupsInput{},
@@ -527,14 +537,9 @@ func testSurprise18(w *world) {
 		&ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: &eni, Groups: []string{group}},
 		&ec2.ResetNetworkInterfaceAttributeInput{NetworkInterfaceId: &eni, SourceDestCheck: new("true")},
 		&ec2.DeleteNetworkInterfaceInput{NetworkInterfaceId: &eni},
-	} {
-		reflect.ValueOf(in).Elem().FieldByName("DryRun").Set(reflect.ValueOf(new(true)))
-		name := strings.TrimSuffix(reflect.TypeOf(in).Elem().Name(), "Input")
-		results := reflect.ValueOf(w.ec2).MethodByName(name).Call([]reflect.Value{reflect.ValueOf(w.ctx), reflect.ValueOf(in)})
-		err, _ := results[1].Interface().(error)
-		w.isRefusal(name, err, "412 DryRunOperation", "Request would have succeeded, but DryRun flag is set.")
-		tried[name] = true
-	}
+	)
+	elsewhere := newWorld(w.T, w.server, "eu-central-2")
+	dry(elsewhere, elsewhere.dryInstances()...)
 	for _, name := range promised {
 		in, _, _ := services[0].operation(name)
 		if _, has := in.FieldByName("DryRun"); has && !tried[name] {

@@ -62,6 +62,7 @@ var scenarios = []struct {
 	{"VPCs", testVPCs},
 	{"Subnets", testSubnets},
 	{"Interfaces", testInterfaces},
+	{"Instances", testInstances},
 	{"Paging", testPaging},
 	{"Refusals", testRefusals},
 	{"WireVariants", testWireVariants},

@@ -217,6 +217,31 @@ def associations(group):
     other.delete()
 
 
+def instances(subnet, group, image):
+    """A machine by the resource interface, with the waiters that it has."""
+    made = only(subnet.create_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1, SecurityGroupIds=[group.id],
+                TagSpecifications=[{"ResourceType": "instance", "Tags": [{"Key": "Name", "Value": "machine"}]}]))
+    equal("state", made.state["Name"], "pending")
+    made.wait_until_running()
+    made.load()
+    equal("groups", [g["GroupId"] for g in made.security_groups], [group.id])
+    equal("tags", made.tags, [{"Key": "Name", "Value": "machine"}])
+    second = subnet.create_network_interface()
+    second.attach(InstanceId=made.id, DeviceIndex=1)
+    second.load()
+    equal("interfaces", len(resource.Instance(made.id).network_interfaces), 2)
+    second.detach()
+    second.delete()
+    made.reboot()
+    made.stop()
+    made.wait_until_stopped()
+    made.start()
+    equal("found", [i.id for i in resource.instances.filter(Filters=filters(instance_state_name="running"))], [made.id])
+    made.terminate()
+    made.wait_until_terminated()
+    equal("interfaces left", [e.id for e in subnet.network_interfaces.filter(Filters=filters(group_id=group.id)) if e.attachment], [])
+
+
 def refusals(group):
     refused("InvalidGroup.NotFound", ec2.describe_security_groups, "The security group 'sg-0123456789abcdef0' does not exist", GroupIds=["sg-0123456789abcdef0"])
     refused("DryRunOperation", group.authorize_ingress, "Request would have succeeded, but DryRun flag is set.", status=412,
@@ -273,10 +298,11 @@ prefix_lists(prefixes, group)
 eni = interfaces(subnet, group)
 tags(group, subnet)
 associations(group)
+instances(subnet, group, sys.argv[1])
 refusals(group)
 presigned(group)
 cleanup(vpc, subnet, joined, group, eni, prefixes)
 
 known = set(ec2.meta.service_model.operation_names) | set(sts.meta.service_model.operation_names)
-wanted = set(sys.argv[1:])
+wanted = set(sys.argv[2:])
 print(json.dumps({"version": boto3.__version__, "missed": sorted(wanted & known - answered), "unknown": sorted(wanted - known), "called": len(wanted & answered)}))

@@ -41,7 +41,7 @@ type workload struct {
 	name string
 	unit string
 	run  func(p *path, d time.Duration) (*tally, error)
-	// forget says that it fills tables, which have to be emptied before each turn.
+	// forget says that it fills tables, which are emptied after each turn.
 	forget bool
 }
 

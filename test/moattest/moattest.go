@@ -85,6 +85,7 @@ type Server struct {
 	URL     string
 	Env     map[string]string // what `moat env` prints
 	ToReady time.Duration     // from the start of the process to its ready line
+	Bin     string            // what is started the next time; empty for Binary's
 
 	listen string
 	args   []string
@@ -137,7 +138,11 @@ func (s *Server) Again() {
 func (s *Server) start() {
 	s.tb.Helper()
 	args := append([]string{"serve", "--listen", s.listen, "--data-dir", s.Dir}, s.args...)
-	c := exec.Command(Binary(s.tb), args...)
+	bin := s.Bin
+	if bin == "" {
+		bin = Binary(s.tb)
+	}
+	c := exec.Command(bin, args...)
 	c.Env = CleanEnv()
 	out, err := c.StdoutPipe()
 	if err != nil {

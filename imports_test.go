@@ -26,6 +26,7 @@ var layers = []struct {
 	{name: "fault", pure: true},
 	{name: "vpc", imports: "flow fault", pure: true},
 	{name: "iam", imports: "vpc fault", pure: true},
+	{name: "seal", pure: true},
 	{name: "sigv4", pure: true, std: "net/http"}, // the request is what is signed
 	{name: "ec2query", imports: "fault", pure: true},
 	{name: "awsquery", imports: "fault ec2query", pure: true},
@@ -33,7 +34,8 @@ var layers = []struct {
 	{name: "state/statetest", imports: "flow vpc iam state", pure: true, std: "math/rand/v2"},
 	{name: "action", imports: "flow fault vpc iam ec2query state", pure: true},
 	{name: "ec2", imports: "flow fault vpc iam state action", pure: true},
-	{name: "sts", imports: "fault vpc iam state action", pure: true},
+	{name: "iamapi", imports: "fault vpc iam state action", pure: true},
+	{name: "sts", imports: "fault vpc iam state action iamapi", pure: true},
 	{name: "ec2/ec2test", imports: "fault vpc iam ec2query state action ec2", pure: true, std: "testing"},
 	{name: "ruleset", imports: "flow vpc state", pure: true},
 	{name: "names", imports: "flow vpc state", pure: true},
@@ -52,8 +54,8 @@ var layers = []struct {
 	{name: "dataplane/dataplanetest", imports: "flow vpc ruleset dataplane"},
 	{name: "agent", imports: "flow vpc state ruleset dataplane"},
 	{name: "store", imports: "vpc iam state"},
-	{name: "server", imports: "flow fault vpc iam sigv4 ec2query awsquery state action ec2 sts store names explain ruleset dataplane agent"},
-	{name: "cli", imports: "flow fault vpc iam sigv4 ec2query awsquery state action ec2 sts store names explain ruleset dataplane dataplane/ebpf agent server awscli"},
+	{name: "server", imports: "flow fault vpc iam seal sigv4 ec2query awsquery state action ec2 iamapi sts store names explain ruleset dataplane agent"},
+	{name: "cli", imports: "flow fault vpc iam seal sigv4 ec2query awsquery state action ec2 iamapi sts store names explain ruleset dataplane dataplane/ebpf agent server awscli"},
 	{name: "cmd/moat", imports: "cli"},
 	{name: "bench", imports: "flow vpc iam sigv4 ec2query state store ruleset dataplane dataplane/ebpf server"},
 	{name: "test/moattest"}, // knows the command line only

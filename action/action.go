@@ -53,6 +53,16 @@ type Call struct {
 	Quotas *vpc.Quotas
 	// Cache keeps rendered list items; nil for none.
 	Cache Cache
+
+	// Random gives numbers that nobody can foretell.
+	Random func() uint64
+	// Token seals a session into the token of its credentials, and Message
+	// opens an encoded authorization message.
+	Token   func(*iam.Session) string
+	Message func(encoded string) (message string, ok bool)
+	// KeyUse gives the last use of a key or a role that is yet to be stored;
+	// nil for none.
+	KeyUse func(id string) *iam.KeyUse
 }
 
 // A Cache keeps the rendered form of immutable rows. It may forget anything.

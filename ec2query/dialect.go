@@ -120,6 +120,7 @@ type member struct {
 	Field
 	plan             *plan
 	always, omitZero bool
+	item             string // the element of a list's items, where it is not the dialect's
 }
 
 // of gives the member's value in the struct v.
@@ -248,6 +249,8 @@ func (d *Dialect) members(p *plan, t reflect.Type, index []int, seen map[reflect
 				m.always = true
 			case options == "omitzero":
 				m.omitZero = true
+			case options == "map" && m.Kind == List:
+				m.always, m.item = true, "entry"
 			default:
 				panic(fmt.Sprintf("ec2query: %v.%s: option %q does not apply", t, f.Name, options))
 			}

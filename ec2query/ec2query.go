@@ -8,6 +8,7 @@
 //
 //	out:"tagSet,always"     an empty string or a nil list is written, as <tagSet/>
 //	out:"encrypted,omitzero" false, 0 or a zero struct is not written
+//	out:"summaryMap,map"    a list of structs is written as a map, its items as <entry>
 //
 // `in:"-"` and `out:"-"` hide a field in that direction, and embedded structs
 // count as if their fields stood in their place. Fields are strings, bools,

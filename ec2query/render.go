@@ -69,6 +69,13 @@ func (d *Dialect) member(buf []byte, m *member, v reflect.Value) []byte {
 	if m.omitZero && v.IsZero() {
 		return buf
 	}
+	if m.item != "" && v.Len() > 0 {
+		buf = open(buf, m.Wire)
+		for i := range v.Len() {
+			buf = d.element(buf, m.item, m.plan.elem, v.Index(i))
+		}
+		return shut(buf, m.Wire)
+	}
 	return d.element(buf, m.Wire, m.plan, v)
 }
 

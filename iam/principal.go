@@ -98,7 +98,7 @@ type Session struct {
 	Name string `cbor:"9,keyasint,omitempty"`
 	// Policy and PolicyARNs are the session's own policies, which narrow what
 	// the role may do.
-	Policy     string   `cbor:"10,keyasint,omitempty"`
+	Policy     Text     `cbor:"10,keyasint"`
 	PolicyARNs []string `cbor:"11,keyasint,omitempty"`
 	Tags       vpc.Tags `cbor:"12,keyasint,omitempty"`
 	// Transitive are the keys of tags that the next session in a chain gets.

@@ -28,8 +28,11 @@ type Call struct {
 	Caller iam.Principal
 	Now    time.Time
 	Quotas *vpc.Quotas
-	// Random gives numbers for new ids.
+	// Random gives numbers for new ids; a call that makes secrets is given
+	// numbers that nobody can foretell.
 	Random func() uint64
+	// Seal encrypts the secret of an access key.
+	Seal func(keyID, secret string) []byte
 }
 
 // A Txn is the staging of one call: it reads what the calls before it left,
@@ -41,6 +44,7 @@ type Txn struct {
 	Quotas *vpc.Quotas
 
 	random  func() uint64
+	seal    func(keyID, secret string) []byte
 	stage   *Stage
 	spaces  map[Scope]*Space
 	changes *[]Change
@@ -61,7 +65,7 @@ func (c *Change) Key() string { return Key(c.Scope, c.Kind, c.ID) }
 func (st *Stage) Begin(c Call) *Txn {
 	tx := &Txn{
 		Caller: c.Caller, Now: c.Now, Quotas: c.Quotas,
-		random: c.Random, stage: st, spaces: map[Scope]*Space{}, changes: new([]Change),
+		random: c.Random, seal: c.Seal, stage: st, spaces: map[Scope]*Space{}, changes: new([]Change),
 	}
 	if tx.Quotas == nil {
 		tx.Quotas = vpc.DefaultQuotas()
@@ -146,6 +150,9 @@ func (st *Stage) View() *View {
 func (tx *Txn) NewID(prefix string) string {
 	return fmt.Sprintf("%s-0%016x", prefix, tx.random())
 }
+
+// Seal encrypts the secret of an access key, for its record.
+func (tx *Txn) Seal(keyID, secret string) []byte { return tx.seal(keyID, secret) }
 
 // Random gives a random number, for addresses and the like.
 func (tx *Txn) Random() uint64 { return tx.random() }

@@ -1,6 +1,7 @@
 package vpc
 
-// Quotas are the limits that EC2 puts on an account in a region.
+// Quotas are the limits that EC2 puts on an account in a region, and IAM on
+// an account.
 type Quotas struct {
 	GroupsPerRegion       int `yaml:"security-groups-per-region"`
 	RulesPerGroup         int `yaml:"rules-per-security-group"`
@@ -17,18 +18,26 @@ type Quotas struct {
 	AddressesPerInterface int `yaml:"addresses-per-network-interface"`
 	TagsPerResource       int `yaml:"tags-per-resource"`
 
-	InternetGatewaysPerRegion int `yaml:"internet-gateways-per-region"`
-	RouteTablesPerVPC         int `yaml:"route-tables-per-vpc"`
-	RoutesPerTable            int `yaml:"routes-per-route-table"`
-	ACLsPerVPC                int `yaml:"network-acls-per-vpc"`
-	ACLEntries                int `yaml:"rules-per-network-acl"`
-	EndpointsPerRegion        int `yaml:"gateway-endpoints-per-region"`
-	PeeringsPerVPC            int `yaml:"peering-connections-per-vpc"`
-	PeeringsOutstanding       int `yaml:"outstanding-peering-connections"`
+	InternetGatewaysPerRegion  int `yaml:"internet-gateways-per-region"`
+	RouteTablesPerVPC          int `yaml:"route-tables-per-vpc"`
+	RoutesPerTable             int `yaml:"routes-per-route-table"`
+	ACLsPerVPC                 int `yaml:"network-acls-per-vpc"`
+	ACLEntries                 int `yaml:"rules-per-network-acl"`
+	EndpointsPerRegion         int `yaml:"gateway-endpoints-per-region"`
+	PeeringsPerVPC             int `yaml:"peering-connections-per-vpc"`
+	PeeringsOutstanding        int `yaml:"outstanding-peering-connections"`
+	UsersPerAccount            int `yaml:"users-per-account"`
+	UserGroupsPerAccount       int `yaml:"user-groups-per-account"`
+	UserGroupsPerUser          int `yaml:"user-groups-per-user"`
+	RolesPerAccount            int `yaml:"roles-per-account"`
+	PoliciesPerAccount         int `yaml:"policies-per-account"`
+	AttachedPolicies           int `yaml:"attached-policies-per-principal"`
+	InstanceProfilesPerAccount int `yaml:"instance-profiles-per-account"`
+	AccessKeysPerUser          int `yaml:"access-keys-per-user"`
 }
 
 // DefaultQuotas gives the quotas of a new AWS account: VPC user guide,
-// "Amazon VPC quotas".
+// "Amazon VPC quotas", and IAM user guide, "IAM and AWS STS quotas".
 func DefaultQuotas() *Quotas {
 	return &Quotas{
 		GroupsPerRegion: 2500, RulesPerGroup: 60, GroupsPerInterface: 5, RulesTimesGroups: 1000,
@@ -37,12 +46,14 @@ func DefaultQuotas() *Quotas {
 		InterfacesPerRegion: 5000, AddressesPerInterface: 50, TagsPerResource: 50,
 		InternetGatewaysPerRegion: 5, RouteTablesPerVPC: 200, RoutesPerTable: 500, ACLsPerVPC: 200, ACLEntries: 20,
 		EndpointsPerRegion: 20, PeeringsPerVPC: 50, PeeringsOutstanding: 25,
+		UsersPerAccount: 5000, UserGroupsPerAccount: 300, UserGroupsPerUser: 10, RolesPerAccount: 1000, PoliciesPerAccount: 1500,
+		AttachedPolicies: 10, InstanceProfilesPerAccount: 1000, AccessKeysPerUser: 2,
 	}
 }
 
 // NoQuotas gives limits that nothing reaches. The kept versions of a prefix
-// list and the tags of a resource stay bounded as on AWS: they are not quotas
-// that an account could have raised.
+// list, the tags of a resource and the keys of a user stay bounded as on AWS:
+// they are not quotas that an account could have raised.
 func NoQuotas() *Quotas {
 	const no = 1 << 30
 	return &Quotas{
@@ -52,5 +63,7 @@ func NoQuotas() *Quotas {
 		InterfacesPerRegion: no, AddressesPerInterface: no, TagsPerResource: 50,
 		InternetGatewaysPerRegion: no, RouteTablesPerVPC: no, RoutesPerTable: no, ACLsPerVPC: no, ACLEntries: no,
 		EndpointsPerRegion: no, PeeringsPerVPC: no, PeeringsOutstanding: no,
+		UsersPerAccount: no, UserGroupsPerAccount: no, UserGroupsPerUser: no, RolesPerAccount: no, PoliciesPerAccount: no,
+		AttachedPolicies: no, InstanceProfilesPerAccount: no, AccessKeysPerUser: 2,
 	}
 }

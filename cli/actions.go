@@ -12,6 +12,7 @@ import (
 
 	"moat/action"
 	"moat/ec2"
+	"moat/iamapi"
 	"moat/sts"
 )
 
@@ -45,6 +46,7 @@ type apiService struct {
 
 var services = []apiService{
 	{"ec2", "EC2, version 2016-11-15", ec2.Actions},
+	{"iam", "IAM, version 2010-05-08", iamapi.Actions},
 	{"sts", "STS, version 2011-06-15", sts.Actions},
 }
 

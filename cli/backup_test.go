@@ -1,6 +1,7 @@
 package cli
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"moat/server"
 	"moat/store"
 )
 
@@ -132,6 +134,27 @@ func TestBackupRestoreServe(t *testing.T) {
 	if err := testSettings(t, "--data-dir", other).restore(t.Context(), running, false); err != nil {
 		t.Fatal(err)
 	}
+	// The backup has the secrets encrypted, and not what decrypts them.
+	key, err := os.ReadFile(filepath.Join(dir, secretFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range []string{running} {
+		b, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if bytes.Contains(b, []byte(first.SecretAccessKey)) || bytes.Contains(b, key) {
+			t.Error("a secret can be read in the backup")
+		}
+	}
+	s = testSettings(t, "--data-dir", other, "--listen", "127.0.0.1:0")
+	if err := serve(t.Context(), s); err == nil || !strings.Contains(err.Error(), "secret.key is not there") {
+		t.Fatalf("without the key that encrypts secrets: %v", err)
+	}
+	if err := os.WriteFile(filepath.Join(other, secretFile), key, 0o600); err != nil {
+		t.Fatal(err)
+	}
 	second, _ := start(t, other)
 	if second.AccessKeyID != first.AccessKeyID || second.SecretAccessKey != first.SecretAccessKey {
 		t.Error("the restored server has another root key")
@@ -153,7 +176,7 @@ func TestRestoreRefusesBeforeItWrites(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer st.Close()
-	if _, err := rootKey(t.Context(), st, testSettings(t)); err != nil {
+	if _, _, err := testSettings(t).readySecrets(t.Context(), server.New(st, server.Config{Region: "us-east-1", Account: "123456789012"})); err != nil {
 		t.Fatal(err)
 	}
 	good := filepath.Join(tmp, "good")

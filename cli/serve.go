@@ -2,10 +2,7 @@ package cli
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/tls"
-	"encoding/base32"
-	"encoding/base64"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -21,7 +18,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"moat/agent"
-	"moat/iam"
 	"moat/server"
 	"moat/state"
 	"moat/store"
@@ -99,14 +95,18 @@ func serve(ctx context.Context, s *settings) error {
 		metrics.Enforcement(a)
 	}
 
+	ring, err := s.secretRing(st.Latest(), logger)
+	if err != nil {
+		return err
+	}
 	api := server.New(st, server.Config{
 		Region: s.region, Account: vpc.AccountID(s.account), Regions: s.regions, AnyAuth: s.auth == "any",
 		Quotas: s.quotaTable, TrustedProxies: s.proxies, Logger: logger, Metrics: metrics, Version: Version(),
-		Enforcement: enforcement,
+		Enforcement: enforcement, Secrets: ring,
 	})
-	key, err := rootKey(ctx, st, s)
+	keyID, secret, err := s.readySecrets(ctx, api)
 	if err != nil {
-		return fmt.Errorf("make the root key: %w", err)
+		return err
 	}
 	if err := api.Furnish(ctx, state.Scope{Region: s.region, Account: vpc.AccountID(s.account)}); err != nil {
 		return fmt.Errorf("make the default VPC: %w", err)
@@ -127,7 +127,7 @@ func serve(ctx context.Context, s *settings) error {
 	}
 	e := endpoint{
 		URL: scheme + "://" + reachable(l.Addr()), Region: s.region, Account: s.account,
-		AccessKeyID: key.ID, SecretAccessKey: key.Secret,
+		AccessKeyID: keyID, SecretAccessKey: secret,
 	}
 	if s.tlsCA != "" {
 		if e.CABundle, err = filepath.Abs(s.tlsCA); err != nil {
@@ -155,6 +155,7 @@ func serve(ctx context.Context, s *settings) error {
 		go api.KeepBound(housekeeping, s.configured, agent.WatchLinks)
 	}
 	go keepHouse(housekeeping, st, api, s, logger)
+	go keepKeyUses(housekeeping, api, logger)
 
 	logger.Info("ready", "url", e.URL, "region", s.region, "account", s.account, "revision", st.Latest().Rev, "version", Version())
 	fmt.Printf("moat is ready on %s (region %s, account %s). Next, in another terminal:\n\n    eval \"$(%s)\"\n    aws ec2 describe-security-groups\n\n",
@@ -192,42 +193,6 @@ func openEtcd(ctx context.Context, s *settings, logger *slog.Logger) (*store.Etc
 	}, logger)
 }
 
-// rootKey gives the root access key of the default account, made when there
-// is none.
-func rootKey(ctx context.Context, st *store.Store, s *settings) (*iam.AccessKey, error) {
-	now := time.Now()
-	fresh := newAccessKey(vpc.AccountID(s.account), now)
-	out, _, err := st.Write(ctx, &store.Write{
-		Call: state.Call{Now: now, Caller: iam.Root(vpc.AccountID(s.account), vpc.Partition(s.region), "")},
-		Plan: func(tx *state.Txn) (any, error) {
-			for k := range state.AccessKeys.All(tx) {
-				if string(k.Account) == s.account && k.User == "" {
-					return k, nil
-				}
-			}
-			state.AccessKeys.Put(tx, fresh)
-			return fresh, nil
-		},
-		Event: store.Event{Service: "moat", Action: "CreateRootKey", Principal: iam.Root(vpc.AccountID(s.account), vpc.Partition(s.region), "").ARN},
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out.(*iam.AccessKey), nil
-}
-
-func newAccessKey(account vpc.AccountID, now time.Time) *iam.AccessKey {
-	var id [10]byte
-	var secret [30]byte
-	rand.Read(id[:])
-	rand.Read(secret[:])
-	return &iam.AccessKey{
-		ID:      "AKIA" + base32.StdEncoding.EncodeToString(id[:]),
-		Secret:  base64.StdEncoding.EncodeToString(secret[:]),
-		Account: account, Created: now,
-	}
-}
-
 // keepHouse removes what is past its retention.
 func keepHouse(ctx context.Context, st *store.Store, api *server.Server, s *settings, logger *slog.Logger) {
 	tick := time.NewTicker(10 * time.Minute)
@@ -243,6 +208,22 @@ func keepHouse(ctx context.Context, st *store.Store, api *server.Server, s *sett
 		}
 		if err := st.Retain(ctx, time.Now(), s.retention()); err != nil && ctx.Err() == nil {
 			logger.Warn("old history could not be removed; it is tried again", "err", err)
+		}
+	}
+}
+
+// keepKeyUses stores when access keys were used last.
+func keepKeyUses(ctx context.Context, api *server.Server, logger *slog.Logger) {
+	tick := time.NewTicker(time.Minute)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := api.StoreKeyUses(ctx); err != nil && ctx.Err() == nil {
+			logger.Warn("the last use of access keys could not be stored; it is tried again", "err", err)
 		}
 	}
 }

@@ -62,6 +62,9 @@ type settings struct {
 	managedBridges                     []string
 	guard                              []string
 
+	secretKeyFile  string
+	discardSecrets bool
+
 	proxies    []netip.Prefix
 	quotaTable *vpc.Quotas
 	enforcing  ruleset.Options
@@ -85,6 +88,8 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.tlsKey, "tls-key", "", "`FILE` of its key, PEM")
 	f.StringVar(&s.tlsCA, "tls-ca", "", "`FILE` of the authority that signed --tls-cert, handed on by `moat env`")
 	f.StringSliceVar(&s.trustedProxies, "trusted-proxies", nil, "`CIDRS` of proxies whose X-Forwarded-For is believed")
+	f.StringVar(&s.secretKeyFile, "secret-key-file", "", "`FILE` of the key that encrypts secrets in the database, in base64 and one a line: the first encrypts, all decrypt (default: secret.key in the data directory, made when it is needed)")
+	f.BoolVar(&s.discardSecrets, "discard-secrets", false, "delete the access keys whose secrets cannot be decrypted, because the key is lost")
 	f.StringVar(&s.metricsListen, "metrics-listen", "", "`HOST:PORT` of the Prometheus metrics (default: off)")
 	f.Var(&s.history, "history", "how long earlier states are kept")
 	f.Uint64Var(&s.historyRevisions, "history-revisions", 10_000, "`NUMBER` of revisions of history that are kept at least")

@@ -10,11 +10,9 @@ import (
 	"strings"
 
 	"moat/fault"
-	"moat/iam"
 	"moat/sigv4"
 	"moat/state"
 	"moat/store"
-	"moat/vpc"
 )
 
 // AdminPath is where the operator of the host is answered: JSON, signed for
@@ -94,18 +92,16 @@ func (s *Server) operator(r *request, do string) error {
 	if sig.Service != ServiceMoat {
 		return r.service.authFault(&sigv4.Error{Kind: sigv4.WrongService, Detail: ServiceMoat})
 	}
-	key, err := s.verify(r, sig)
-	if err != nil {
+	if r.region = sig.Region; r.region == "" {
+		r.region = s.cfg.Region
+	}
+	if err := s.verify(r, sig); err != nil {
 		return r.service.authFault(err)
 	}
-	if key.User != "" || key.Account != s.cfg.Account {
+	if !r.caller.IsRoot() || r.caller.Account != s.cfg.Account {
 		return &fault.Error{Code: "AccessDenied", Status: http.StatusForbidden, Message: "Only the root key of account " + string(s.cfg.Account) + " may " + do + "."}
 	}
-	r.scope = state.Scope{Region: sig.Region, Account: key.Account}
-	if r.scope.Region == "" {
-		r.scope.Region = s.cfg.Region
-	}
-	r.caller = iam.Root(key.Account, vpc.Partition(r.scope.Region), key.ID)
+	r.scope = state.Scope{Region: r.region, Account: r.caller.Account}
 	return nil
 }
 

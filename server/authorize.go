@@ -2,15 +2,14 @@ package server
 
 import (
 	"cmp"
-	"encoding/base64"
 	"net/netip"
 	"strconv"
 
 	"moat/ec2"
 	"moat/fault"
 	"moat/iam"
+	"moat/iamapi"
 	"moat/state"
-	"moat/vpc"
 )
 
 // place gives what a scope holds, in a view or in a transaction.
@@ -44,7 +43,7 @@ func (s *Server) authorise(r *request, at place, in any) (*permit, error) {
 	p := &permit{r: r, needs: needs}
 	if ok {
 		var err error
-		if p.policies, err = s.policiesOf(at, &r.caller); err != nil {
+		if p.policies, err = iamapi.PoliciesOf(at, &r.caller); err != nil {
 			s.cfg.Logger.Warn("the policies of a principal cannot be read; nothing is allowed", "request", r.id, "principal", r.caller.ARN, "err", err)
 			p.policies = nil
 		}
@@ -71,6 +70,9 @@ func (s *Server) needsOf(r *request, at place, in any) (needs []iam.Need, ok boo
 			return nil, true
 		}
 		return []iam.Need{{Action: "sts:" + r.action, Resource: "*"}}, true
+	}
+	if r.service == serviceIAM {
+		return iamapi.Needs(r.action, at, r.caller, in), true
 	}
 	return nil, false
 }
@@ -135,9 +137,7 @@ func (s *Server) denial(r *request, d *denied) *fault.Error {
 	if c.rule != nil {
 		text += ": " + ruleText(c.rule)
 	}
-	if m := s.sealMessage(r.scope.Account, iam.DenialMessage(&q, &d.Decision, c.shown())); m != nil {
-		text += ". Encoded authorization failure message: " + base64.RawURLEncoding.EncodeToString(m)
-	}
+	text += ". Encoded authorization failure message: " + s.sealMessage(r.scope.Account, iam.DenialMessage(&q, &d.Decision, c.shown()))
 	return fault.UnauthorizedOperation.Say("%s", text)
 }
 
@@ -195,7 +195,7 @@ func (c *callContext) Values(key string) ([]string, bool) {
 	case "aws:referer":
 		return one(c.r.Referer())
 	case "aws:requestedregion":
-		return one(c.r.scope.Region)
+		return one(c.r.region)
 	case "ec2:region":
 		if c.r.service != serviceEC2 {
 			return nil, false
@@ -234,13 +234,3 @@ func (c *callContext) shown() []iam.Key {
 	}
 	return out
 }
-
-// policiesOf gives the policies of a principal. Nobody but the roots of
-// accounts has any yet.
-func (s *Server) policiesOf(at place, p *iam.Principal) (*iam.Policies, error) {
-	return nil, nil
-}
-
-// sealMessage encrypts an authorization failure message of an account; nil
-// without a key.
-func (s *Server) sealMessage(account vpc.AccountID, text []byte) []byte { return nil }

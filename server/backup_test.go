@@ -43,7 +43,8 @@ func TestBackupIsForTheRootKey(t *testing.T) {
 			Call: state.Call{Now: time.Now()},
 			Plan: func(tx *state.Txn) (any, error) {
 				state.AccessKeys.Put(tx, &iam.AccessKey{ID: "AKIAOTHERACCOUNT", Secret: testSecret, Account: "210987654321"})
-				state.AccessKeys.Put(tx, &iam.AccessKey{ID: "AKIAUSEROFACCOUNT", Secret: testSecret, Account: account, User: "alice"})
+				state.AccessKeys.Put(tx, &iam.AccessKey{ID: "AKIAUSEROFACCOUNT", Secret: testSecret, Account: account, User: "AIDAALICE"})
+				state.Users.Put(tx.In(state.Scope{Account: account}), &iam.User{Name: "alice", ID: "AIDAALICE", Path: "/"})
 				return nil, nil
 			},
 		})

@@ -26,7 +26,8 @@ import (
 	"moat/ec2query"
 	"moat/fault"
 	"moat/iam"
-	"moat/sigv4"
+	"moat/iamapi"
+	"moat/seal"
 	"moat/state"
 	"moat/store"
 	"moat/sts"
@@ -50,6 +51,9 @@ type Config struct {
 	Metrics        *Metrics
 	// Version is the program's, for the header of backups.
 	Version string
+	// Secrets encrypts what must not be read from the database or from a
+	// token; nil for keys that nobody knows and that end with the process.
+	Secrets *seal.Ring
 	// Enforcement says how the state is enforced on this host.
 	Enforcement Enforcement
 	// Now is the clock; nil for the real one.
@@ -64,7 +68,10 @@ type Server struct {
 	store   *store.Store
 	actions map[service]map[string]action.Action
 	cache   action.Cache
-	keys    keyCache
+
+	keys     keyCache
+	sessions sessionCache
+	uses     keyUses
 }
 
 // New gives a server.
@@ -84,12 +91,17 @@ func New(st *store.Store, cfg Config) *Server {
 	if cfg.Enforcement.Agent == nil && cfg.Enforcement.Reason == "" {
 		cfg.Enforcement.Reason = "this server has no data plane"
 	}
+	if cfg.Secrets == nil {
+		cfg.Secrets = newRing()
+	}
 	return &Server{
 		cfg: cfg, store: st, cache: newRenderCache(),
 		actions: map[service]map[string]action.Action{
-			serviceEC2: byName(ec2.Actions), serviceSTS: byName(sts.Actions), serviceIAM: {},
+			serviceEC2: byName(ec2.Actions), serviceSTS: byName(sts.Actions), serviceIAM: byName(iamapi.Actions),
 		},
-		keys: keyCache{derived: map[derivation][32]byte{}},
+		keys:     keyCache{derived: map[derivation][32]byte{}},
+		sessions: sessionCache{opened: map[[32]byte]*iam.Session{}},
+		uses:     keyUses{seen: map[string]*iam.KeyUse{}},
 	}
 }
 
@@ -112,10 +124,14 @@ type request struct {
 	service service
 	form    *ec2query.Form
 	action  string
-	known   bool // the action is one that is served
+	known   bool   // the action is one that is served
+	region  string // of the signature
 	caller  iam.Principal
 	scope   state.Scope
-	rev     uint64
+	// credentials are what the caller signed with, found good on the view seen.
+	credentials iam.Credentials
+	seen        *state.View
+	rev         uint64
 	// enforced tells of a write how far it is in force.
 	enforced string
 	headers  [3]header // of the reply
@@ -202,6 +218,11 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 			Call: s.call(r),
 			Plan: func(tx *state.Txn) (any, error) {
 				// On the view of the plan, also when it is planned again.
+				var err error
+				if r.caller, err = s.again(r, iamapi.TxnPlace(tx)); err != nil {
+					return nil, err
+				}
+				tx.Caller = r.caller
 				p, err := s.authorise(r, txnPlace(tx), in)
 				if err != nil {
 					return nil, err
@@ -233,11 +254,18 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 			return err
 		}
 		r.rev = view.Rev
+		if view != r.seen {
+			if r.caller, err = s.again(r, iamapi.ViewPlace(view)); err != nil {
+				return err
+			}
+		}
 		if _, err := s.authorise(r, viewPlace(view), in); err != nil {
 			return err
 		}
 		reply, err := a.Answer(&action.Call{
 			Space: view.In(r.scope), View: view, Caller: r.caller, Now: r.began, Quotas: s.cfg.Quotas, Cache: s.cache,
+			Random: unforetold, Token: s.token, KeyUse: s.uses.of,
+			Message: func(encoded string) (string, bool) { return s.openMessage(r.caller.Account, encoded) },
 		}, in)
 		if err != nil {
 			return err
@@ -346,7 +374,11 @@ func (s *Server) furnishAs(ctx context.Context, call state.Call, event store.Eve
 }
 
 func (s *Server) call(r *request) state.Call {
-	return state.Call{Scope: r.scope, Caller: r.caller, Now: r.began, Quotas: s.cfg.Quotas, Random: rand.Uint64}
+	random := rand.Uint64
+	if r.service == serviceIAM {
+		random = unforetold // for secrets
+	}
+	return state.Call{Scope: r.scope, Caller: r.caller, Now: r.began, Quotas: s.cfg.Quotas, Random: random, Seal: s.sealSecret}
 }
 
 func (s *Server) event(r *request) store.Event {
@@ -472,35 +504,4 @@ func peerOf(r *http.Request) netip.Addr {
 		return netip.Addr{}
 	}
 	return a.Unmap().WithZone("")
-}
-
-// derivation is what a signing key depends on.
-type derivation struct {
-	sigv4.Credential
-	secret string
-}
-
-// keyCache keeps derived signing keys: deriving one costs four hashes more
-// than checking a signature with it.
-type keyCache struct {
-	mu      sync.RWMutex
-	derived map[derivation][32]byte
-}
-
-func (c *keyCache) get(cred sigv4.Credential, secret string) [32]byte {
-	d := derivation{cred, secret}
-	c.mu.RLock()
-	k, ok := c.derived[d]
-	c.mu.RUnlock()
-	if ok {
-		return k
-	}
-	k = sigv4.DeriveKey(secret, cred.Date, cred.Region, cred.Service)
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if len(c.derived) >= 4096 {
-		clear(c.derived) // dates pass; what is in use comes back at once
-	}
-	c.derived[d] = k
-	return k
 }

@@ -41,7 +41,10 @@ func (s service) decode(f *ec2query.Form, in any) error {
 	if s == serviceEC2 {
 		return f.Decode(in)
 	}
-	return awsquery.Decode(f, in)
+	if err := awsquery.Decode(f, in); err != nil {
+		return err
+	}
+	return awsquery.Validate(in)
 }
 
 func (s service) appendError(buf []byte, f *fault.Error, id string) []byte {
@@ -94,7 +97,7 @@ func (s service) authFault(err error) *fault.Error {
 	switch e.Kind {
 	case sigv4.Unsigned:
 		return fault.MissingAccessKey.With()
-	case sigv4.PresignedExpired:
+	case sigv4.PresignedExpired, sigv4.TokenExpired:
 		return fault.RequestExpired.With()
 	}
 	return fault.AuthFailure.With()

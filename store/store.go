@@ -70,6 +70,9 @@ type Write struct {
 	Event Event
 	// DryRun plans and drops.
 	DryRun bool
+	// Forget keeps the rows as they were before out of the history: they hold
+	// what must not be kept.
+	Forget bool
 }
 
 type write struct {
@@ -411,9 +414,11 @@ func (s *Store) plan(p *published, waiting []*write) (n int, stage *state.Stage,
 		ev := t.Event
 		ev.ID, ev.Rev, ev.Time = s.opts.NewEventID(), batch.Rev+1, t.Call.Now
 		ev.Region, ev.Account = t.Call.Scope.Region, t.Call.Scope.Account
-		add := Batch{Entries: []BookEntry{
-			{Past, Entry{ev.Rev, encodeEntry(before(ev.Time, changes))}},
-		}}
+		was := before(ev.Time, changes)
+		if t.Forget {
+			was.Rows = nil
+		}
+		add := Batch{Entries: []BookEntry{{Past, Entry{ev.Rev, encodeEntry(was)}}}}
 		for i := range changes {
 			r := state.Record{Key: changes[i].Key()}
 			if changes[i].New != nil {

@@ -54,6 +54,8 @@ type Call struct {
 	// Cache keeps rendered list items; nil for none.
 	Cache Cache
 
+	// Context has the condition keys of the call itself.
+	Context iam.Context
 	// Random gives numbers that nobody can foretell.
 	Random func() uint64
 	// Token seals a session into the token of its credentials, and Message

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"moat/iam"
+	"moat/state"
+	"moat/vpc"
 )
 
 // The policies of AWS that people attach, by their names there, with the
@@ -114,4 +116,16 @@ func awsManaged(path, name string) *iam.ManagedPolicy {
 		}
 	}
 	return nil
+}
+
+// AllowAll gives the policy that allows everything.
+func AllowAll() *iam.Policy {
+	p, _ := awsManaged("/", "AdministratorAccess").Versions[0].Document.Policy(iam.IdentityPolicy, "", "")
+	return p
+}
+
+// HasPolicy reports whether a managed policy is there for an account to use.
+func HasPolicy(v *state.View, account vpc.AccountID, arn string) bool {
+	p, _, err := policyOf(v.In(state.Scope{Account: account}), account, arn)
+	return err == nil && p != nil
 }

@@ -58,6 +58,11 @@ func (s *Server) authenticate(r *request) error {
 	r.scope = state.Scope{Region: region, Account: r.caller.Account}
 	if r.service == serviceIAM {
 		r.scope = r.scope.AccountScope()
+		if session := r.caller.Session; session != nil && session.Role == "" {
+			// As on AWS, of which a second factor is asked, and there is none here:
+			// API reference of STS, GetSessionToken.
+			return r.service.authFault(&sigv4.Error{Kind: sigv4.UnknownKey})
+		}
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ import (
 	"moat/state"
 	"moat/store"
 	"moat/test/etcdtest"
+	"moat/vpc"
 )
 
 // A caller signs with its credentials, for one server.
@@ -373,5 +374,17 @@ func TestLastUse(t *testing.T) {
 	}
 	if use := state.KeyUses.Get(st.Latest().In(state.Scope{}), key); !use.At.Equal(now) {
 		t.Errorf("stored at %v, want %v", use.At, now)
+	}
+}
+
+// putRootKey stores a root key of an account.
+func putRootKey(t *testing.T, st *store.Store, id, account string) {
+	t.Helper()
+	_, _, err := st.Write(t.Context(), &store.Write{Call: state.Call{Now: time.Now()}, Plan: func(tx *state.Txn) (any, error) {
+		state.AccessKeys.Put(tx, &iam.AccessKey{ID: id, Secret: testSecret, Account: vpc.AccountID(account)})
+		return nil, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
 	}
 }

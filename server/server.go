@@ -264,7 +264,7 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 		}
 		reply, err := a.Answer(&action.Call{
 			Space: view.In(r.scope), View: view, Caller: r.caller, Now: r.began, Quotas: s.cfg.Quotas, Cache: s.cache,
-			Random: unforetold, Token: s.token, KeyUse: s.uses.of,
+			Context: &callContext{r: r, need: &iam.Need{}}, Random: unforetold, Token: s.token, KeyUse: s.uses.of,
 			Message: func(encoded string) (string, bool) { return s.openMessage(r.caller.Account, encoded) },
 		}, in)
 		if err != nil {

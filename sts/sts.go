@@ -6,7 +6,7 @@ import (
 )
 
 // Actions lists every action.
-var Actions = []action.Action{GetCallerIdentity}
+var Actions = []action.Action{GetCallerIdentity, AssumeRole, GetSessionToken, DecodeAuthorizationMessage, GetAccessKeyInfo}
 
 // GetCallerIdentity tells who signed the request; nothing can deny it.
 var GetCallerIdentity = action.Read[GetCallerIdentityInput, GetCallerIdentityOutput]{

@@ -26,6 +26,11 @@ const (
 
 	dirIn  = 0
 	dirOut = 1
+
+	rootWords     = 3
+	maxInterfaces = 4096
+	maxHistory    = 8
+	memberHistory = 1 << 32
 )
 
 type memberKey struct {
@@ -70,28 +75,27 @@ func (p *Plane) Apply(ctx context.Context, want *ruleset.Ruleset) error {
 			return fmt.Errorf("apply revision %d: interface %s has no policy", want.Rev, x.ID)
 		}
 	}
-	p.settle()
 	u := &update{}
 	narrowed, next, err := p.prepare(want, u)
+	if errors.Is(err, errRoom) && len(p.unsettled) > 0 {
+		// What updates before this one replaced is not free yet.
+		u.back()
+		p.settle()
+		u = &update{}
+		narrowed, next, err = p.prepare(want, u)
+	}
 	if err != nil {
-		for _, f := range slices.Backward(u.undo) {
-			f()
-		}
+		u.back()
 		return fmt.Errorf("apply revision %d: %w", want.Rev, err)
 	}
-	atomic.StoreUint64(&p.control.Epoch, p.control.Epoch+1)
+	atomic.StoreUint64(&p.control.Root, uint64(p.epoch()+1)<<32|uint64(next.root.at))
 	p.have = *next
-	p.unsettled = u.after
-	p.work.Go(func() {
-		p.mu.Lock()
-		defer p.mu.Unlock()
-		if !p.closed {
-			p.settle()
-		}
-	})
+	for _, f := range u.after {
+		p.later(f)
+	}
 	for n := range narrowed {
 		delete(p.drains, n)
-		if r := &p.enis[n].Side[p.epoch()]; r.Flags&rulesDrain != 0 && r.DrainUntil > p.now() {
+		if r := p.rulesOf(n); r.Flags&rulesDrain != 0 && r.DrainUntil > p.now() {
 			p.drains[n] = r.DrainUntil
 		}
 	}
@@ -101,12 +105,21 @@ func (p *Plane) Apply(ctx context.Context, want *ruleset.Ruleset) error {
 	return nil
 }
 
-// prepare writes the side that is not in force. It gives the interfaces whose
-// access may have shrunk.
+// errRoom is of what may be free later.
+var errRoom = errors.New("no room in the kernel for more rules")
+
+func (u *update) back() {
+	for _, f := range slices.Backward(u.undo) {
+		f()
+	}
+}
+
+// prepare writes what is to be in force, beside what is. It gives the interfaces
+// whose access may have shrunk.
 func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *state, error) {
-	now, then := p.epoch(), 1-p.epoch()
 	have := p.have
-	next := &state{rules: want, policies: map[string]placedPolicy{}, blocks: map[vpc.InterfaceID]extent{}, sets: maps.Clone(have.sets), members: have.members}
+	next := &state{rules: want, policies: map[string]placedPolicy{}, blocks: map[vpc.InterfaceID]extent{}, sets: have.sets, members: have.members}
+	root := slices.Clone(p.arena.words[have.root.at:][:have.root.n])
 
 	// Names first: they are in blocks and keys.
 	known := len(p.names.vpcs) + len(p.names.groups)
@@ -215,10 +228,10 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 			}
 		}
 		next.blocks[w.ID] = block
-		side := &p.enis[n].Side[then]
-		old := p.enis[n].Side[now]
+		at := slotIn(root, n)
+		old := p.slots[at]
 		policies := [2]*ruleset.Policy{&want.Policies[w.In], &want.Policies[w.Out]}
-		*side = bpfRules{
+		side := bpfRules{
 			Block:          block.at,
 			Policy:         [2]uint32{next.policies[policies[0].Name].at, next.policies[policies[1].Name].at},
 			Gen:            old.Gen,
@@ -251,14 +264,15 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 		case ruleset.Drain:
 			side.Flags |= rulesDrain
 		}
+		lesser := before == nil || lessOwn(before, w)
 		if before == nil {
 			// Flows of a time before are of nobody.
-			side.Gen[0]++
-			side.Gen[1]++
-			continue
+			side.Gen = [2]uint32{p.gen(), p.gen()}
 		}
-		lesser := lessOwn(before, w)
 		for d, pol := range policies {
+			if before == nil {
+				break
+			}
 			was := &have.rules.Policies[[2]int{before.In, before.Out}[d]]
 			less := lesser
 			switch {
@@ -269,7 +283,7 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 			}
 			less = less || refers(pol, left[w.VPC])
 			if less {
-				side.Gen[d]++
+				side.Gen[d] = p.gen()
 				if narrowed[n] == nil {
 					narrowed[n] = &kept{}
 				}
@@ -281,44 +295,47 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 				}
 			}
 		}
+		if at == 0 || side != old {
+			p.vacate(u, at)
+			if at, err = p.occupy(u, &side); err != nil {
+				return nil, nil, err
+			}
+			setSlot(root, n, at)
+		}
 	}
 	for id, n := range p.numbers {
 		if in[id] {
 			continue
 		}
-		gen := p.enis[n].Side[now].Gen
-		p.enis[n].Side[then] = bpfRules{Gen: [2]uint32{gen[0] + 1, gen[1] + 1}}
+		p.vacate(u, slotIn(root, n))
+		setSlot(root, n, 0)
 		if b, ok := have.blocks[id]; ok {
 			u.after = append(u.after, func() {
 				p.arena.release(b)
-				if _, bound := p.bound[id]; !bound {
-					delete(p.numbers, id)
+				if _, bound := p.bound[id]; !bound && p.have.blocks[id].n == 0 {
+					p.forgetNumber(id)
 				}
 			})
 		}
 	}
 
-	// Members: the half of the other side now, both when it is in force.
-	if len(change.PutMembers)+len(change.RemoveMembers) > 0 {
-		next.members = maps.Clone(have.members)
-		if next.members == nil {
-			next.members = map[memberKey]*placedSet{}
-		}
-		if next.sets == nil {
-			next.sets = map[string]*placedSet{}
-		}
-	}
 	for _, m := range change.PutMembers {
-		if err := p.member(u, next, m, then); err != nil {
+		if err := p.member(u, m); err != nil {
 			return nil, nil, err
 		}
 	}
 	for _, m := range change.RemoveMembers {
-		if err := p.member(u, next, ruleset.Member{VPC: m.VPC, Addr: m.Addr}, then); err != nil {
+		if err := p.member(u, ruleset.Member{VPC: m.VPC, Addr: m.Addr}); err != nil {
 			return nil, nil, err
 		}
 	}
-	p.control.Names[then], p.control.Rev[then] = uint64(next.names.at), want.Rev
+	root[0], root[1] = want.Rev, uint64(next.names.at)
+	e, err := p.place(u, root)
+	if err != nil {
+		return nil, nil, err
+	}
+	next.root = e
+	u.after = append(u.after, func() { p.arena.release(have.root) })
 	return narrowed, next, nil
 }
 
@@ -336,19 +353,102 @@ func (p *Plane) place(u *update, w []uint64) (extent, error) {
 		return extent{}, err
 	}
 	e := extent{at, uint32(len(w))}
-	u.undo = append(u.undo, func() { p.arena.release(e) })
+	// A packet may look at it by a member.
+	u.undo = append(u.undo, func() { p.later(func() { p.arena.release(e) }) })
 	return e, nil
 }
 
-// member makes an address's set of groups what it is in m on one side.
-func (p *Plane) member(u *update, next *state, m ruleset.Member, side int) error {
+// A slot's place is in a root.
+func slotIn(root []uint64, n uint32) uint32 { return uint32(root[rootWords+n/2] >> (32 * (n % 2))) }
+
+func setSlot(root []uint64, n, at uint32) {
+	w := &root[rootWords+n/2]
+	*w = *w&^(0xffffffff<<(32*(n%2))) | uint64(at)<<(32*(n%2))
+}
+
+// rulesOf gives what is in force for an interface by its number.
+func (p *Plane) rulesOf(n uint32) bpfRules {
+	at := uint64(uint32(atomic.LoadUint64(&p.control.Root))) + rootWords + uint64(n)/2
+	if n >= maxInterfaces || at >= uint64(len(p.arena.words)) {
+		return bpfRules{}
+	}
+	if slot := uint32(p.arena.words[at] >> (32 * (n % 2))); slot < uint32(len(p.slots)) {
+		return p.slots[slot]
+	}
+	return bpfRules{}
+}
+
+// gen gives a generation that no flow has.
+func (p *Plane) gen() uint32 {
+	p.control.Gens++
+	return uint32(p.control.Gens)
+}
+
+// occupy writes an interface's rules to a slot that nobody looks at; vacate
+// frees one when nobody does any more.
+func (p *Plane) occupy(u *update, r *bpfRules) (uint32, error) {
+	n := len(p.vacant)
+	if n == 0 {
+		return 0, errRoom
+	}
+	at := p.vacant[n-1]
+	p.vacant = p.vacant[:n-1]
+	p.slots[at] = *r
+	u.undo = append(u.undo, func() { p.vacant = append(p.vacant, at) })
+	return at, nil
+}
+
+func (p *Plane) vacate(u *update, at uint32) {
+	if at != 0 {
+		u.after = append(u.after, func() { p.vacant = append(p.vacant, at) })
+	}
+}
+
+// A member is an address of groups, as the kernel has it: a set, nil when it is
+// about to be none, or its history while packets may look at what was before.
+type member struct {
+	set     *placedSet
+	history []uint64 // as in words, without their number
+	block   extent   // of the history
+}
+
+func (s *placedSet) place() uint64 {
+	if s == nil {
+		return 0
+	}
+	return uint64(s.at)
+}
+
+// put writes a member to the kernel; one without a set or a history is removed.
+func (p *Plane) put(k memberKey, m *member) error {
+	v := p.names.vpc(k.vpc)
+	value := sign(v, k.addr) << 48
+	switch {
+	case m != nil && m.history != nil:
+		value |= uint64(m.block.at) | memberHistory
+	case m != nil && m.set != nil:
+		value |= m.set.place()
+	case k.addr.Is4():
+		return ignore(p.maps.Members4.Delete(memberKey4(v, k.addr)), ebpf.ErrKeyNotExist)
+	default:
+		return ignore(p.maps.Members6.Delete(bpfMember6Key{Vpc: v, Addr: k.addr.As16()}), ebpf.ErrKeyNotExist)
+	}
+	p.puts++
+	if k.addr.Is4() {
+		return p.maps.Members4.Put(memberKey4(v, k.addr), value)
+	}
+	return p.maps.Members6.Put(bpfMember6Key{Vpc: v, Addr: k.addr.As16()}, value)
+}
+
+// member makes an address's set of groups what it is in m, from the next epoch
+// on. Until no packet is of an epoch before, the kernel has both.
+func (p *Plane) member(u *update, m ruleset.Member) error {
 	if len(m.Groups) > setGroups {
 		return fmt.Errorf("address %s is in more than %d groups", m.Addr, setGroups)
 	}
 	k := memberKey{m.VPC, m.Addr}
-	v := p.names.vpc(m.VPC)
-	old := next.members[k]
-	var set *placedSet
+	old := p.have.members[k]
+	now := &member{}
 	if len(m.Groups) > 0 {
 		w := []uint64{uint64(len(m.Groups))}
 		for _, g := range m.Groups {
@@ -359,66 +459,78 @@ func (p *Plane) member(u *update, next *state, m ruleset.Member, side int) error
 		for _, x := range w {
 			b = binary.LittleEndian.AppendUint64(b, x)
 		}
-		if set = next.sets[string(b)]; set == nil {
+		set := p.have.sets[string(b)]
+		if set == nil {
 			e, err := p.place(u, w)
 			if err != nil {
 				return err
 			}
 			set = &placedSet{extent: e, key: string(b)}
-			next.sets[set.key] = set
+			p.have.sets[set.key] = set
+			u.undo = append(u.undo, func() { delete(p.have.sets, set.key) })
 		}
 		set.uses++
 		u.undo = append(u.undo, func() { set.uses-- })
+		now.set = set
 	}
-	at := func(s *placedSet) uint64 {
-		if s == nil {
-			return 0
-		}
-		return uint64(s.at)
-	}
-	value := func(before, after *placedSet) uint64 {
-		return at(before)<<(24*(1-side)) | at(after)<<(24*side) | sign(v, m.Addr)<<48
-	}
-	put := func(value uint64) error {
-		if m.Addr.Is4() {
-			return p.maps.Members4.Put(memberKey4(v, m.Addr), value)
-		}
-		return p.maps.Members6.Put(bpfMember6Key{Vpc: v, Addr: m.Addr.As16()}, value)
-	}
-	remove := func() {
-		if m.Addr.Is4() {
-			p.maps.Members4.Delete(memberKey4(v, m.Addr))
-		} else {
-			p.maps.Members6.Delete(bpfMember6Key{Vpc: v, Addr: m.Addr.As16()})
-		}
-	}
-	if err := put(value(old, set)); err != nil {
-		return fmt.Errorf("member %s: %w", m.Addr, err)
-	}
-	u.undo = append(u.undo, func() {
-		if old == nil {
-			remove()
-		} else {
-			put(value(old, old))
-		}
-	})
-	if set == nil {
-		delete(next.members, k)
-	} else {
-		next.members[k] = set
-	}
-	u.after = append(u.after, func() {
-		if set == nil {
-			remove()
-		} else {
-			put(value(set, set))
-		}
-		if old != nil {
-			if old.uses--; old.uses == 0 {
-				delete(p.have.sets, old.key)
-				p.arena.release(old.extent)
+	epoch := p.epoch() + 1
+	now.history = []uint64{uint64(epoch)<<32 | now.set.place()}
+	var before *placedSet
+	switch {
+	case old == nil:
+		now.history = append(now.history, 0)
+	case old.history == nil:
+		before = old.set
+		now.history = append(now.history, old.set.place())
+	default:
+		before = old.set
+		now.history = append(now.history, old.history...)
+		// Of what no packet can be before, nothing is needed.
+		for i, h := range now.history {
+			if int32(p.settled-uint32(h>>32)) >= 0 {
+				now.history = now.history[:i+1]
+				break
 			}
 		}
+		if len(now.history) > maxHistory {
+			return errRoom
+		}
+	}
+	var err error
+	if now.block, err = p.place(u, append([]uint64{uint64(len(now.history))}, now.history...)); err != nil {
+		return err
+	}
+	if err := p.put(k, now); err != nil {
+		return fmt.Errorf("member %s: %w", m.Addr, err)
+	}
+	p.have.members[k] = now
+	u.undo = append(u.undo, func() {
+		p.put(k, old)
+		if p.have.members[k] = old; old == nil {
+			delete(p.have.members, k)
+		}
+	})
+	u.after = append(u.after, func() {
+		if old != nil && old.block.n > 0 {
+			p.arena.release(old.block)
+		}
+		if before != nil {
+			if before.uses--; before.uses == 0 {
+				delete(p.have.sets, before.key)
+				p.arena.release(before.extent)
+			}
+		}
+		if p.have.members[k] != now {
+			return // a later update has changed it again
+		}
+		settled := &member{set: now.set}
+		if p.put(k, settled) != nil {
+			return // the history says the same
+		}
+		if p.have.members[k] = settled; settled.set == nil {
+			delete(p.have.members, k)
+		}
+		p.later(func() { p.arena.release(now.block) })
 	})
 	return nil
 }
@@ -433,18 +545,22 @@ func (p *Plane) number(u *update, id vpc.InterfaceID) (uint32, error) {
 	if n, ok := p.numbers[id]; ok {
 		return n, nil
 	}
-	used := map[uint32]bool{}
-	for _, n := range p.numbers {
-		used[n] = true
-	}
-	for n := range uint32(len(p.enis)) {
-		if !used[n] {
-			p.numbers[id] = n
-			u.undo = append(u.undo, func() { delete(p.numbers, id) })
+	for range maxInterfaces {
+		n := p.lastNumber
+		if p.lastNumber = (n + 1) % maxInterfaces; !p.taken[n] {
+			p.numbers[id], p.taken[n] = n, true
+			u.undo = append(u.undo, func() { p.forgetNumber(id) })
 			return n, nil
 		}
 	}
-	return 0, fmt.Errorf("no room for more than %d interfaces", len(p.enis))
+	return 0, fmt.Errorf("no room for more than %d interfaces", maxInterfaces)
+}
+
+func (p *Plane) forgetNumber(id vpc.InterfaceID) {
+	if n, ok := p.numbers[id]; ok {
+		p.taken[n] = false
+		delete(p.numbers, id)
+	}
 }
 
 // counter gives the place of a rule's counters.
@@ -562,21 +678,47 @@ func (p *Plane) restore(words []uint64) error {
 	p.arena = &arena{words: words}
 	p.names = newNames()
 	p.numbers = map[vpc.InterfaceID]uint32{}
+	if uint32(p.control.Root) == 0 {
+		p.arena = newArena(words, nil)
+		at, err := p.arena.put(make([]uint64, rootWords+maxInterfaces/2))
+		if err != nil {
+			return err
+		}
+		p.control.Root = uint64(at)
+	}
 	s, err := p.read()
 	if err != nil {
 		return err
 	}
 	p.have = *s
-	// A half-finished update left the members' other half behind.
-	side := p.epoch()
-	if err := p.eachMember(func(k any, m *ebpf.Map, v uint64) error {
-		set := v >> (24 * side) & 0xffffff
-		if set == 0 {
-			return m.Delete(k)
+	p.settled = p.epoch()
+	busy := map[uint32]bool{}
+	for n := range uint32(maxInterfaces) {
+		busy[slotIn(words[s.root.at:], n)] = true
+	}
+	for at := range uint32(len(p.slots)) {
+		if at != 0 && !busy[at] {
+			p.vacant = append(p.vacant, at)
 		}
-		return m.Put(k, set|set<<24|v>>48<<48)
+	}
+	slices.Reverse(p.vacant)
+	// An update that did not come to its end left histories behind, whose blocks
+	// are of nobody now.
+	settled := false
+	if err := p.eachMember(func(k any, m *ebpf.Map, v uint64) error {
+		if v&memberHistory == 0 {
+			return nil
+		}
+		settled = true
+		if set := p.setOf(v); set != 0 {
+			return m.Put(k, set|v>>48<<48)
+		}
+		return m.Delete(k)
 	}); err != nil {
 		return err
+	}
+	if settled {
+		grace()
 	}
 	var used []extent
 	for _, x := range s.policies {
@@ -591,6 +733,7 @@ func (p *Plane) restore(words []uint64) error {
 	if s.names.n > 0 {
 		used = append(used, s.names)
 	}
+	used = append(used, s.root)
 	p.arena = newArena(words, used)
 	return nil
 }
@@ -598,14 +741,18 @@ func (p *Plane) restore(words []uint64) error {
 // read decodes what is in force. It sets names, numbers and counters when
 // there are none.
 func (p *Plane) read() (*state, error) {
-	words, side := p.arena.words, p.epoch()
-	s := &state{rules: &ruleset.Ruleset{Rev: p.control.Rev[side]}, policies: map[string]placedPolicy{}, blocks: map[vpc.InterfaceID]extent{},
-		sets: map[string]*placedSet{}, members: map[memberKey]*placedSet{}}
+	words, at := p.arena.words, uint32(p.control.Root)
+	if uint64(at)+rootWords+maxInterfaces/2 > uint64(len(words)) {
+		return nil, errSource
+	}
+	root := words[at:]
+	s := &state{rules: &ruleset.Ruleset{Rev: root[0]}, policies: map[string]placedPolicy{}, blocks: map[vpc.InterfaceID]extent{},
+		sets: map[string]*placedSet{}, members: map[memberKey]*member{}, root: extent{at, rootWords + maxInterfaces/2}}
 	first := p.counters.places == nil
 	if first {
 		p.counters = counters{places: map[ruleKey]uint32{}, uses: map[uint32]int{}}
 	}
-	if at := p.control.Names[side]; at != 0 {
+	if at := root[1]; at != 0 {
 		b := sourceAt(words, at)
 		n, err := decodeNames(b)
 		if err != nil {
@@ -659,8 +806,12 @@ func (p *Plane) read() (*state, error) {
 		policyAt[at] = pol.Name
 		return pol.Name, nil
 	}
-	for n := range p.enis {
-		r := &p.enis[n].Side[side]
+	for n := range uint32(maxInterfaces) {
+		slot := slotIn(root, n)
+		if slot >= uint32(len(p.slots)) {
+			return nil, errSource
+		}
+		r := &p.slots[slot]
 		if r.Block == 0 {
 			continue
 		}
@@ -675,7 +826,7 @@ func (p *Plane) read() (*state, error) {
 		}
 		s.blocks[i.ID] = extent{r.Block, uint32(end-uint64(r.Block)) + 1 + uint32(len(b)+7)/8}
 		if first {
-			p.numbers[i.ID] = uint32(n)
+			p.numbers[i.ID], p.taken[n] = n, true
 		}
 		var names pair
 		if names.in, err = policy(r.Policy[dirIn]); err != nil {
@@ -688,14 +839,14 @@ func (p *Plane) read() (*state, error) {
 		s.rules.Interfaces = append(s.rules.Interfaces, i)
 	}
 	slices.SortFunc(s.rules.Interfaces, func(a, b ruleset.Interface) int { return cmp.Compare(a.ID, b.ID) })
-	at := map[string]int{}
+	places := map[string]int{}
 	for i, name := range slices.Sorted(maps.Keys(s.policies)) {
-		at[name] = i
+		places[name] = i
 		s.rules.Policies = append(s.rules.Policies, *s.policies[name].policy)
 	}
 	for i := range s.rules.Interfaces {
 		x := &s.rules.Interfaces[i]
-		x.In, x.Out = at[of[x.ID].in], at[of[x.ID].out]
+		x.In, x.Out = places[of[x.ID].in], places[of[x.ID].out]
 	}
 	vpcs, groups := map[uint32]vpc.VPCID{}, map[uint32]vpc.GroupID{}
 	for id, n := range p.names.vpcs {
@@ -705,7 +856,7 @@ func (p *Plane) read() (*state, error) {
 		groups[n] = id
 	}
 	if err := p.eachMember(func(k any, _ *ebpf.Map, v uint64) error {
-		set := v >> (24 * side) & 0xffffff
+		set := p.setOf(v)
 		if set == 0 || set >= uint64(len(words)) {
 			return nil
 		}
@@ -737,7 +888,7 @@ func (p *Plane) read() (*state, error) {
 			s.sets[ps.key] = ps
 		}
 		ps.uses++
-		s.members[memberKey{m.VPC, m.Addr}] = ps
+		s.members[memberKey{m.VPC, m.Addr}] = &member{set: ps}
 		s.rules.Members = append(s.rules.Members, m)
 		return nil
 	}); err != nil {
@@ -747,6 +898,24 @@ func (p *Plane) read() (*state, error) {
 		return cmp.Or(cmp.Compare(a.VPC, b.VPC), a.Addr.Compare(b.Addr))
 	})
 	return s, nil
+}
+
+// setOf gives the place of the set that a member's value means now.
+func (p *Plane) setOf(v uint64) uint64 {
+	at, words := uint64(uint32(v)), p.arena.words
+	if v&memberHistory == 0 {
+		return at
+	}
+	if at >= uint64(len(words)) {
+		return 0
+	}
+	n := words[at]
+	for i := range min(n, maxHistory, uint64(len(words))-at-1) {
+		if w := words[at+1+i]; i+1 == n || int32(p.epoch()-uint32(w>>32)) >= 0 {
+			return uint64(uint32(w))
+		}
+	}
+	return 0
 }
 
 // eachMember calls f for all members; f may change the one it is given.

@@ -2,11 +2,8 @@ package ebpf
 
 import (
 	"cmp"
-	"errors"
 	"slices"
 )
-
-var errArenaFull = errors.New("no room in the kernel for more rules")
 
 // An arena gives out places in words: first fit, neighbours merged when freed.
 type arena struct {
@@ -50,7 +47,7 @@ func (a *arena) put(w []uint64) (uint32, error) {
 		copy(a.words[at:], w)
 		return at, nil
 	}
-	return 0, errArenaFull
+	return 0, errRoom
 }
 
 // release makes a block's room free again. No packet may still look at it.

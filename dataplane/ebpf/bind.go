@@ -165,13 +165,8 @@ func (p *Plane) bind(b dataplane.Binding) error {
 			return err
 		}
 		u := &update{}
-		_, numbered := p.numbers[b.Interface]
 		if now.number, err = p.number(u, b.Interface); err != nil {
 			return err
-		}
-		if !numbered {
-			// Of whoever had the number before, nothing is left.
-			p.enis[now.number] = bpfEni{Side: [2]bpfRules{{Gen: [2]uint32{1, 1}}, {Gen: [2]uint32{1, 1}}}}
 		}
 		zero := make([]bpfEniCount, ebpf.MustPossibleCPU())
 		if err := p.maps.EniCounts.Put(now.number, zero); err != nil {
@@ -487,7 +482,7 @@ func (p *Plane) unbind(b *bound) error {
 	delete(p.bound, b.Binding.Interface)
 	errs = append(errs, p.dropFlows(b.number))
 	if p.have.rules.Interface(b.Binding.Interface) == nil {
-		delete(p.numbers, b.Binding.Interface)
+		p.forgetNumber(b.Binding.Interface)
 	}
 	return errors.Join(errs...)
 }
@@ -537,7 +532,7 @@ func (p *Plane) restoreBindings() error {
 			b.Binding.Until = time.Now().Add(time.Duration(int32(d.Until-p.now())) * time.Second)
 		}
 		p.bound[b.Binding.Interface] = b
-		p.numbers[b.Binding.Interface] = n
+		p.numbers[b.Binding.Interface], p.taken[n] = n, true
 		for dir := range b.links {
 			if r.Clsact != 0 {
 				continue

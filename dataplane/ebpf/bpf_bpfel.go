@@ -26,10 +26,9 @@ type bpfBinding struct {
 
 type bpfControl struct {
 	_         structs.HostLayout
-	Epoch     uint64
+	Root      uint64
 	NowOffset uint64
-	Names     [2]uint64
-	Rev       [2]uint64
+	Gens      uint64
 }
 
 type bpfDevice struct {
@@ -44,11 +43,6 @@ type bpfDeviceKey struct {
 	_     structs.HostLayout
 	Netns uint32
 	Index uint32
-}
-
-type bpfEni struct {
-	_    structs.HostLayout
-	Side [2]bpfRules
 }
 
 type bpfEniCount struct {
@@ -177,13 +171,13 @@ type bpfScratch struct {
 	}
 	_   [4]byte
 	Who struct {
-		_      structs.HostLayout
-		Lhi    uint64
-		Llo    uint64
-		Rhi    uint64
-		Rlo    uint64
-		Six    uint32
-		Parity uint32
+		_     structs.HostLayout
+		Lhi   uint64
+		Llo   uint64
+		Rhi   uint64
+		Rlo   uint64
+		Six   uint32
+		Epoch uint32
 	}
 	K4 bpfFlow4Key
 	_  [24]byte
@@ -217,7 +211,6 @@ const (
 	bpfMapDevices       = "devices"
 	bpfMapEniCounts     = "eni_counts"
 	bpfMapEniStates     = "eni_states"
-	bpfMapEnis          = "enis"
 	bpfMapFlows4        = "flows4"
 	bpfMapFlows6        = "flows6"
 	bpfMapFrags         = "frags"
@@ -226,6 +219,7 @@ const (
 	bpfMapNearby        = "nearby"
 	bpfMapRuleStats     = "rule_stats"
 	bpfMapScratches     = "scratches"
+	bpfMapSlots         = "slots"
 	bpfMapStrays        = "strays"
 	bpfMapWalks         = "walks"
 	bpfMapWords         = "words"
@@ -299,7 +293,6 @@ type bpfMapSpecs struct {
 	Devices   *ebpf.MapSpec `ebpf:"devices"`
 	EniCounts *ebpf.MapSpec `ebpf:"eni_counts"`
 	EniStates *ebpf.MapSpec `ebpf:"eni_states"`
-	Enis      *ebpf.MapSpec `ebpf:"enis"`
 	Flows4    *ebpf.MapSpec `ebpf:"flows4"`
 	Flows6    *ebpf.MapSpec `ebpf:"flows6"`
 	Frags     *ebpf.MapSpec `ebpf:"frags"`
@@ -308,6 +301,7 @@ type bpfMapSpecs struct {
 	Nearby    *ebpf.MapSpec `ebpf:"nearby"`
 	RuleStats *ebpf.MapSpec `ebpf:"rule_stats"`
 	Scratches *ebpf.MapSpec `ebpf:"scratches"`
+	Slots     *ebpf.MapSpec `ebpf:"slots"`
 	Strays    *ebpf.MapSpec `ebpf:"strays"`
 	Walks     *ebpf.MapSpec `ebpf:"walks"`
 	Words     *ebpf.MapSpec `ebpf:"words"`
@@ -347,7 +341,6 @@ type bpfMaps struct {
 	Devices   *ebpf.Map `ebpf:"devices"`
 	EniCounts *ebpf.Map `ebpf:"eni_counts"`
 	EniStates *ebpf.Map `ebpf:"eni_states"`
-	Enis      *ebpf.Map `ebpf:"enis"`
 	Flows4    *ebpf.Map `ebpf:"flows4"`
 	Flows6    *ebpf.Map `ebpf:"flows6"`
 	Frags     *ebpf.Map `ebpf:"frags"`
@@ -356,6 +349,7 @@ type bpfMaps struct {
 	Nearby    *ebpf.Map `ebpf:"nearby"`
 	RuleStats *ebpf.Map `ebpf:"rule_stats"`
 	Scratches *ebpf.Map `ebpf:"scratches"`
+	Slots     *ebpf.Map `ebpf:"slots"`
 	Strays    *ebpf.Map `ebpf:"strays"`
 	Walks     *ebpf.Map `ebpf:"walks"`
 	Words     *ebpf.Map `ebpf:"words"`
@@ -368,7 +362,6 @@ func (m *bpfMaps) Close() error {
 		m.Devices,
 		m.EniCounts,
 		m.EniStates,
-		m.Enis,
 		m.Flows4,
 		m.Flows6,
 		m.Frags,
@@ -377,6 +370,7 @@ func (m *bpfMaps) Close() error {
 		m.Nearby,
 		m.RuleStats,
 		m.Scratches,
+		m.Slots,
 		m.Strays,
 		m.Walks,
 		m.Words,

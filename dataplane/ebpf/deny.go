@@ -16,8 +16,10 @@ func (p *Plane) Deny(ctx context.Context, id vpc.InterfaceID) error {
 		return errClosed
 	}
 	if n, ok := p.numbers[id]; ok {
-		// As if no ruleset had it. Apply writes the other side anew.
-		atomic.StoreUint32(&p.enis[n].Side[p.epoch()].Block, 0)
+		// As if no ruleset had it. Apply writes another slot.
+		if slot := slotIn(p.arena.words[p.have.root.at:], n); slot != 0 {
+			atomic.StoreUint32(&p.slots[slot].Block, 0)
+		}
 	}
 	return nil
 }

@@ -169,20 +169,17 @@ func (p *Plane) find(s search) (keys [2][]bpfFlow6Key, err error) {
 		}
 		return keys, err
 	}
-	side, now := p.epoch(), p.now()
+	now := p.now()
 	var k bpfFlow6Key
 	var v bpfFlowValue
 	err = p.eachFlow(func(key bpfFlow6Key, six bool, value bpfFlowValue) bool {
 		k, v = key, value
-		if k.Eni >= uint32(len(p.enis)) {
-			return true
-		}
-		r := &p.enis[k.Eni].Side[side]
+		r := p.rulesOf(k.Eni)
 		wanted := enis.has(k.Eni)
 		switch s.what {
 		case walkExpired:
 			idle := int32(now - v.Seen)
-			wanted = idle > 0 && uint32(idle) > patience(r, proto(&k, six), six, v.Bits)
+			wanted = idle > 0 && uint32(idle) > patience(&r, proto(&k, six), six, v.Bits)
 		case walkStale:
 			dir := dirIn
 			if v.Bits&flowOut != 0 {

@@ -3,10 +3,9 @@
 // outlives the process. It knows how a ruleset becomes words that the programs
 // search; what the rules mean is package ruleset's to say.
 //
-// Everything that a ruleset says of an interface has two sides; control.epoch
-// selects which is in force. An update writes the other side, with new blocks
-// beside those in use, and switches with one store. What it replaced is freed
-// after no packet can look at it any more.
+// What is in force hangs on a root, which is never changed. An update makes a new
+// one, with new blocks beside those in use, and switches with one store. What it
+// replaced is freed after no packet can look at it any more; nobody waits for that.
 package ebpf
 
 import (
@@ -64,23 +63,31 @@ type Plane struct {
 	walk    *bpfWalk
 	walking sync.Mutex
 	control *bpfControl
-	enis    []bpfEni
+	slots   []bpfRules
 
-	mu        sync.Mutex
-	programs  map[uint32]*programs // by network namespace
-	arena     *arena
-	names     *names
-	counters  counters
-	numbers   map[vpc.InterfaceID]uint32 // places in enis
-	bound     map[vpc.InterfaceID]*bound
-	have      state
-	doorman   *doorman // nil if no device is guarded by its name
-	unsettled []func() // to be done when no packet sees the side before
-	closed    bool
-	stop      chan struct{}
-	work      sync.WaitGroup
-	sweeping  sync.Mutex
-	drains    map[uint32]uint32 // interfaces whose flows without a rule end at a time
+	mu       sync.Mutex
+	programs map[uint32]*programs // by network namespace
+	arena    *arena
+	names    *names
+	counters counters
+	numbers  map[vpc.InterfaceID]uint32 // places in the root
+	taken    [maxInterfaces]bool        // which places those are
+	// lastNumber is where the search for a free one goes on.
+	lastNumber uint32
+	vacant     []uint32 // free slots
+	bound      map[vpc.InterfaceID]*bound
+	have       state
+	doorman    *doorman // nil if no device is guarded by its name
+	unsettled  []later  // in the order of turn
+	turn       uint64
+	settled    uint32 // no packet is of an epoch before
+	wake       chan struct{}
+	puts       int // of members, for tests
+	closed     bool
+	stop       chan struct{}
+	work       sync.WaitGroup
+	sweeping   sync.Mutex
+	drains     map[uint32]uint32 // interfaces whose flows without a rule end at a time
 }
 
 var _ dataplane.Dataplane = (*Plane)(nil)
@@ -91,8 +98,15 @@ type state struct {
 	policies map[string]placedPolicy
 	blocks   map[vpc.InterfaceID]extent
 	sets     map[string]*placedSet // by their words
-	members  map[memberKey]*placedSet
+	members  map[memberKey]*member
 	names    extent
+	root     extent
+}
+
+// A later is to be done when no packet looks at what was in force at its turn.
+type later struct {
+	turn uint64
+	f    func()
 }
 
 type placedPolicy struct {
@@ -107,7 +121,7 @@ type placedSet struct {
 }
 
 // version is the layout of maps; another version cannot take them over.
-const version = "v1"
+const version = "v2"
 
 // Open takes over what is pinned for the identity, or begins anew. Devices
 // that are gone lose their binding.
@@ -122,7 +136,7 @@ func Open(o Options) (*Plane, error) {
 	defaults(&o.Flows6, 65_536)
 	defaults(&o.FlowLimit, 131_072)
 	defaults(&o.HalfLimit, 32_768)
-	p := &Plane{options: o, dir: filepath.Join(o.PinDir, o.Identity, version), programs: map[uint32]*programs{}, stop: make(chan struct{})}
+	p := &Plane{options: o, dir: filepath.Join(o.PinDir, o.Identity, version), programs: map[uint32]*programs{}, stop: make(chan struct{}), wake: make(chan struct{}, 1)}
 	if err := p.open(); err != nil {
 		p.Close()
 		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {
@@ -186,11 +200,11 @@ func (p *Plane) open() error {
 	if p.walk, err = mapped[bpfWalk](p, p.maps.Walks); err != nil {
 		return err
 	}
-	first, err := mapped[bpfEni](p, p.maps.Enis)
+	first, err := mapped[bpfRules](p, p.maps.Slots)
 	if err != nil {
 		return err
 	}
-	p.enis = unsafe.Slice(first, p.maps.Enis.MaxEntries())
+	p.slots = unsafe.Slice(first, p.maps.Slots.MaxEntries())
 	word, err := mapped[uint64](p, p.maps.Words)
 	if err != nil {
 		return err
@@ -202,6 +216,7 @@ func (p *Plane) open() error {
 		return err
 	}
 	p.work.Go(p.collect)
+	p.work.Go(p.settling)
 	// A process before this one may not have come to the end of a sweep.
 	all := map[uint32]*kept{}
 	for id, b := range p.bound {
@@ -211,7 +226,7 @@ func (p *Plane) open() error {
 	}
 	p.drains = map[uint32]uint32{}
 	for n := range all {
-		if r := p.enis[n].Side[p.epoch()]; r.Flags&rulesDrain != 0 && r.DrainUntil > p.now() {
+		if r := p.rulesOf(n); r.Flags&rulesDrain != 0 && r.DrainUntil > p.now() {
 			p.drains[n] = r.DrainUntil
 		}
 	}
@@ -297,8 +312,8 @@ func (p *Plane) Close() error {
 
 var errClosed = errors.New("the data plane is closed")
 
-// epoch gives the side that is in force.
-func (p *Plane) epoch() int { return int(atomic.LoadUint64(&p.control.Epoch) & 1) }
+// epoch gives the number of what is in force.
+func (p *Plane) epoch() uint32 { return uint32(atomic.LoadUint64(&p.control.Root) >> 32) }
 
 // now gives the programs' clock.
 func (p *Plane) now() uint32 {
@@ -316,17 +331,55 @@ func grace() {
 	}
 }
 
-// settle ends the update before: when no packet sees the other side any more,
-// what only that had is freed. The caller holds mu.
-func (p *Plane) settle() {
-	if len(p.unsettled) == 0 {
-		return
+// later has something done when no packet looks at what was in force until now.
+// The caller holds mu.
+func (p *Plane) later(f func()) {
+	p.turn++
+	p.unsettled = append(p.unsettled, later{p.turn, f})
+	select {
+	case p.wake <- struct{}{}:
+	default:
 	}
-	grace()
-	for _, f := range p.unsettled {
+}
+
+// settle does now what is to be done later. The caller holds mu.
+func (p *Plane) settle() {
+	for len(p.unsettled) > 0 {
+		turn, epoch := p.turn, p.epoch()
+		grace()
+		p.done(turn, epoch)
+	}
+}
+
+func (p *Plane) done(turn uint64, epoch uint32) {
+	if int32(epoch-p.settled) > 0 {
+		p.settled = epoch
+	}
+	for len(p.unsettled) > 0 && p.unsettled[0].turn <= turn {
+		f := p.unsettled[0].f
+		p.unsettled = p.unsettled[1:]
 		f()
 	}
-	p.unsettled = nil
+}
+
+// settling does what is to be done later, without keeping an update waiting.
+func (p *Plane) settling() {
+	for {
+		select {
+		case <-p.stop:
+			return
+		case <-p.wake:
+		}
+		p.mu.Lock()
+		turn, epoch := p.turn, p.epoch()
+		p.mu.Unlock()
+		grace()
+		p.mu.Lock()
+		if !p.closed {
+			p.done(turn, epoch)
+		}
+		p.mu.Unlock()
+	}
 }
 
 // Actual reports the ruleset in force, read back from the kernel.

@@ -715,7 +715,7 @@ func (b *bench) sweep() time.Duration {
 	if err := b.p.some(tendDrop, search{what: walkOf, enis: []uint32{n}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	r := b.p.enis[n].Side[b.p.epoch()]
+	r := b.p.rulesOf(n)
 	key := func(i int) bpfFlow4Key {
 		remote := netip.AddrFrom4([4]byte{10, 1, byte(i >> 8), byte(i)})
 		port := uint16(1000 + i>>16)

@@ -163,7 +163,7 @@ __noinline int ipv6(struct __sk_buff *skb, struct context *c, __u32 l3)
 	struct rules *r = rules_of(c);
 	__u32 dir = c->dir;
 	void *data = (void *)(long)skb->data, *end = (void *)(long)skb->data_end;
-	struct ipv6 *h = data + l3;
+	struct ipv6 *h;
 	struct flow6_key *k;
 	struct packet *p;
 	struct parties *who;
@@ -182,8 +182,10 @@ __noinline int ipv6(struct __sk_buff *skb, struct context *c, __u32 l3)
 	p->l3 = l3;
 	k->eni = c->eni;
 	who->lhi = who->rhi = 0;
-	who->parity = c->parity;
+	who->epoch = c->epoch;
 	who->six = 1;
+	asm volatile("" : "+r"(l3)); /* for the verifier, who may have forgotten its bounds */
+	h = data + (l3 & 15);
 	if ((void *)(h + 1) > end)
 		return DROP_MALFORMED;
 	len = bpf_ntohs(h->len_be);

@@ -41,7 +41,7 @@ struct packet {
 /* Whom a packet is between, for permit. */
 struct parties {
 	__u64 lhi, llo, rhi, rlo;	/* local and remote address; IPv4 in llo, rlo */
-	__u32 six, parity;
+	__u32 six, epoch;
 };
 
 #include "maps.h"
@@ -54,7 +54,8 @@ enum { PASS = -1, NOT_LATER = -2, NOT_DISCOVERY = -3, RESET = -4 };
 
 /* What every step needs. */
 struct context {
-	__u32 eni, device, parity, now, dir;
+	__u32 eni, device, now, dir;
+	__u32 slot, epoch;	/* of what is in force */
 	__u32 l4, end;	/* of a packet that becomes a reset */
 	__u32 unknown;	/* it is known that the packet is of no flow */
 };
@@ -63,9 +64,15 @@ struct context {
  * called from; so that they take no pointers into maps. */
 static __always_inline struct rules *rules_of(struct context *c)
 {
-	struct eni *e = bpf_map_lookup_elem(&enis, &c->eni);
+	return bpf_map_lookup_elem(&slots, &c->slot);
+}
 
-	return e ? c->parity & 1 ? &e->side[1] : &e->side[0] : 0;
+/* The place of an interface's rules in slots, by what is in force. */
+static __always_inline __u32 slot_of(__u64 root, __u32 eni)
+{
+	__u64 two = word((__u32)root + ROOT_WORDS + eni % ENIS / 2);
+
+	return eni & 1 ? two >> 32 : two;
 }
 
 /* Nanoseconds in seconds, but for one in ten million, without a division:
@@ -146,7 +153,7 @@ __noinline __u64 permit(struct rules *r, struct parties *who, __u32 x, __u32 out
 	if (!policy)
 		return 0;
 	return judge(policy, x, who->rhi, who->rlo,
-		     (__u64)r->vpc << JUDGE_VPC | who->parity << 1 | (who->six ? JUDGE_SIX : 0));
+		     (__u64)who->epoch << JUDGE_EPOCH | r->vpc << JUDGE_VPC | (who->six ? JUDGE_SIX : 0));
 }
 
 /* Whether the other direction of a flow that 0.0.0.0/0 or ::/0 allows is open
@@ -531,7 +538,7 @@ enum { LOOK = -6 };
  * to drop it, or LOOK: whatever this does not see through is left to those who do. */
 static __always_inline int quick(struct __sk_buff *skb, struct context *c, struct rules *r, __u32 l3, __u32 type, const int dir)
 {
-	void *end = (void *)(long)skb->data_end, *data = (void *)(long)skb->data;
+	void *end = (void *)(long)skb->data_end, *ip = (void *)(long)skb->data + l3;
 	struct flow_value *f;
 	struct scratch *s;
 	struct packet *p;
@@ -539,8 +546,9 @@ static __always_inline int quick(struct __sk_buff *skb, struct context *c, struc
 	__u32 len, seen = SEEN_ANY, zero = 0;
 	__u8 proto;
 
+	asm volatile("" : "+r"(ip)); /* one pointer, of which the verifier knows the bounds */
 	if (type == ETHERTYPE_IPV4) {
-		struct ipv4 *h = data + l3;
+		struct ipv4 *h = ip;
 
 		ports = (void *)(h + 1);
 		if ((void *)(ports + 4) > end || h->version_ihl != 0x45 || h->frag_be & bpf_htons(0x3fff))
@@ -551,7 +559,7 @@ static __always_inline int quick(struct __sk_buff *skb, struct context *c, struc
 		len -= sizeof(*h);
 		proto = h->proto;
 	} else if (type == ETHERTYPE_IPV6) {
-		struct ipv6 *h = data + l3;
+		struct ipv6 *h = ip;
 
 		ports = (void *)(h + 1);
 		if ((void *)(ports + 4) > end || (h->version_flow_be & bpf_htonl(0xf0000000)) != bpf_htonl(0x60000000))
@@ -578,7 +586,7 @@ static __always_inline int quick(struct __sk_buff *skb, struct context *c, struc
 		return LOOK;
 	}
 	if (type == ETHERTYPE_IPV4) {
-		struct ipv4 *h = data + l3;
+		struct ipv4 *h = ip;
 		struct flow4_key k = {
 			.eni = c->eni,
 			.local_be = dir == DIR_OUT ? h->src_be : h->dst_be,
@@ -590,7 +598,7 @@ static __always_inline int quick(struct __sk_buff *skb, struct context *c, struc
 
 		f = bpf_map_lookup_elem(&flows4, &k);
 	} else {
-		struct ipv6 *h = data + l3;
+		struct ipv6 *h = ip;
 		struct flow6_key k = {
 			.eni = c->eni,
 			.lport_be = ports[dir == DIR_OUT ? 0 : 1],
@@ -625,10 +633,10 @@ judge:
 	p->tracked = TRACK;
 	p->seen = seen;
 	p->x = proto << 16 | p->dport;
-	s->who.parity = c->parity;
+	s->who.epoch = c->epoch;
 	s->who.six = type == ETHERTYPE_IPV6;
 	if (type == ETHERTYPE_IPV4) {
-		struct ipv4 *h = data + l3;
+		struct ipv4 *h = ip;
 
 		s->k4.eni = c->eni;
 		s->k4.local_be = dir == DIR_OUT ? h->src_be : h->dst_be;
@@ -642,7 +650,7 @@ judge:
 		s->who.rlo = bpf_ntohl(s->k4.remote_be);
 		return decide4(skb, c, p, &s->k4, &s->who);
 	} else {
-		struct ipv6 *h = data + l3;
+		struct ipv6 *h = ip;
 
 		s->k6.eni = c->eni;
 		__builtin_memcpy(s->k6.local, dir == DIR_OUT ? h->src_be : h->dst_be, 16);
@@ -668,13 +676,15 @@ static __always_inline int filter(struct __sk_buff *skb, const int dir)
 	struct context c = {};
 	struct control *ctl;
 	struct rules *r;
+	__u64 root;
 	__u32 zero = 0, linear, want, type, l3 = 14;
 	int why;
 
 	ctl = bpf_map_lookup_elem(&controls, &zero);
 	if (!ctl)
 		return stray();
-	c.parity = *(volatile __u64 *)&ctl->epoch & 1;
+	root = *(volatile __u64 *)&ctl->root;
+	c.epoch = root >> 32;
 	c.now = seconds(ctl);
 	c.dir = dir;
 	if (is >> 32 == index && !(is & DEVICE_TRIAL)) {
@@ -692,6 +702,7 @@ static __always_inline int filter(struct __sk_buff *skb, const int dir)
 		if (device->until && (__s32)(c.now - device->until) >= 0)
 			c.device |= DEVICE_OBSERVE;
 	}
+	c.slot = slot_of(root, c.eni);
 	r = rules_of(&c);
 	if (!r)
 		return stray();
@@ -704,6 +715,7 @@ static __always_inline int filter(struct __sk_buff *skb, const int dir)
 
 	if (c.device & DEVICE_L3) {
 		l3 = 0;
+		asm volatile("" : "+r"(data)); /* lest the compiler makes one test of two */
 		if (data + 1 > end)
 			goto pull;
 		type = *(__u8 *)data >> 4 == 4 ? ETHERTYPE_IPV4 : *(__u8 *)data >> 4 == 6 ? ETHERTYPE_IPV6 : 0;
@@ -726,6 +738,7 @@ pull:
 	data = (void *)(long)skb->data;
 	end = (void *)(long)skb->data_end;
 	if (c.device & DEVICE_L3) {
+		asm volatile("" : "+r"(data));
 		if (data + 1 > end)
 			return refuse(c.eni, DROP_MALFORMED, c.device);
 		type = *(__u8 *)data >> 4 == 4 ? ETHERTYPE_IPV4 : *(__u8 *)data >> 4 == 6 ? ETHERTYPE_IPV6 : 0;

@@ -13,7 +13,7 @@ struct device_key {
 };
 
 struct device {
-	__u32 eni;		/* the interface's number: its place in enis */
+	__u32 eni;		/* the interface's number: its place in the root */
 	__u32 flags;		/* DEVICE_* */
 	__u32 until;		/* seconds of now() from which on it observes; 0: none */
 	__u32 attached;		/* 1 when both programs are on it */
@@ -29,10 +29,10 @@ enum {
  * DEVICE_TRIAL if what devices has of it must be read. */
 enum { DEVICE_TRIAL = 1 << 3 };
 
-/* What is in force for an interface. The one of eni.side that the epoch
- * selects is in force; the other belongs to user space. */
+/* What is in force for an interface: what the root in force names. What it does
+ * not name belongs to user space, but for what packets may still look at. */
 struct rules {
-	__u32 block;		/* place in words of its addresses; 0: no ruleset has the interface */
+	__u32 block;		/* place in words of its addresses; 0: it passes nothing */
 	__u32 policy[2];	/* place in words, by DIR_* */
 	__u32 gen[2];		/* grows when a policy may have come to allow less */
 	__u32 vpc;		/* number of its VPC, for members */
@@ -57,15 +57,12 @@ enum {
 	RULES_DRAIN = 1 << 2,	/* flows without a rule live until drain_until */
 };
 
-struct eni {
-	struct rules side[2];
-};
-
 struct control {
-	__u64 epoch;		/* the lowest bit selects the sides of enis and members */
+	/* What is in force: epoch << 32 | place of the root in words. Each update
+	 * makes a new root and is one store of this; the epoch is one more then. */
+	__u64 root;
 	__u64 now_offset;	/* seconds added to the clock, for tests */
-	__u64 names[2];		/* place in words of the block of names, by epoch */
-	__u64 rev[2];		/* revision of the ruleset, by epoch */
+	__u64 gens;		/* the last one of rules.gen */
 };
 
 /* words is an arena of blocks. Place 0 is nothing.
@@ -97,13 +94,22 @@ struct control {
  *   2  place of its source, relative
  *   3… two tables, their values 1; source
  *
+ * A root: revision of the ruleset, place of the block of names, 0, then for each
+ * interface by its number its place in slots, two in a word; 0: no ruleset has it.
+ *
  * A set of groups: their number, then the groups' numbers.
+ *
+ * The history of a member's groups: their number, then since << 32 | place of the
+ * set, the newest first, the last one whatever the epoch.
  *
  * A source is what user space made a block of: its length in bytes, then the
  * bytes. */
 enum {
 	POLICY_WORDS = 4,
 	BLOCK_WORDS  = 3,
+	ROOT_WORDS   = 3,
+	ENIS         = 4096,
+	HISTORY      = 8,	/* at most so many sets has a history */
 	POLICY_OPEN4 = 1 << 0,	/* allows everything to or from everybody, per family */
 	POLICY_OPEN6 = 1 << 1,
 	PROBES       = 8,
@@ -114,10 +120,12 @@ enum {
  * ICMPv6 over IPv4, which only a rule for all protocols allows: */
 enum { X_STRANGE = 1 };
 
-/* The groups of an address: two places of sets in words, by epoch, of 24 bits
- * each, and 16 bits that tell the key. A value of a hash is recycled at once,
- * so that a slow reader could see another's; one aligned word with a sign of
- * its key cannot mislead. */
+/* The groups of an address: the place of their set in words, or with
+ * MEMBER_HISTORY of its history, and in the upper 16 bits what tells the key. A
+ * value of a hash is recycled at once, so that a slow reader could see another's;
+ * one aligned word with a sign of its key cannot mislead. */
+#define MEMBER_HISTORY (1ull << 32)
+
 struct member4_key {
 	__u32 vpc;
 	__u32 addr_be;

@@ -157,8 +157,8 @@ __noinline __u32 ports(__u32 set, __u32 x)
 
 enum {
 	JUDGE_SIX    = 1,
-	JUDGE_PARITY = 2,
-	JUDGE_VPC    = 2,		/* shift */
+	JUDGE_VPC    = 1,		/* shifts; a VPC's number has 31 bits */
+	JUDGE_EPOCH  = 32,
 };
 
 /* 16 bits that tell a member from another. */
@@ -170,8 +170,8 @@ static __always_inline __u64 sign(__u32 vpc, __u64 hi, __u64 lo)
 /* The set of groups of a remote address; 0 for none. */
 __noinline __u32 groups_of(__u64 hi, __u64 lo, __u64 how)
 {
-	__u32 vpc = how >> JUDGE_VPC, six = how & JUDGE_SIX;
-	__u64 *value, v;
+	__u32 vpc = (__u32)how >> JUDGE_VPC, six = how & JUDGE_SIX, epoch = how >> JUDGE_EPOCH, n;
+	__u64 *value, v, w;
 
 	if (six) {
 		struct member6_key k = { .vpc = vpc };
@@ -189,7 +189,15 @@ __noinline __u32 groups_of(__u64 hi, __u64 lo, __u64 how)
 	v = *(volatile __u64 *)value;
 	if (v >> 48 != sign(vpc, hi, lo))
 		return 0;
-	return (how & JUDGE_PARITY ? v >> 24 : v) & 0xffffff;
+	if (!(v & MEMBER_HISTORY))
+		return v;
+	n = word(v);
+	for (__u32 i = 0; i < HISTORY; i++) {
+		w = word((__u32)v + 1 + i);
+		if (i + 1 >= n || (__s32)(epoch - (__u32)(w >> 32)) >= 0)
+			return w;
+	}
+	return 0;
 }
 
 /* The bit of an address in what tells most that they are not exempt. */

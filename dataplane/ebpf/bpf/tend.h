@@ -10,14 +10,18 @@ static __always_inline __u8 tend_flow(void *flows, void *key, __u32 eni, __u32 w
 	struct control *ctl = bpf_map_lookup_elem(&controls, &zero);
 	struct flow_value *f = bpf_map_lookup_elem(flows, key);
 	struct eni_state *state = bpf_map_lookup_elem(&eni_states, &eni);
-	struct eni *e = bpf_map_lookup_elem(&enis, &eni);
 	struct rules *r;
-	__u32 now;
+	__u64 root;
+	__u32 now, slot;
 
-	if (!ctl || !f || !state || !e)
+	if (!ctl || !f || !state)
 		return TENDED_NOTHING;
-	who->parity = *(volatile __u64 *)&ctl->epoch & 1;
-	r = who->parity ? &e->side[1] : &e->side[0];
+	root = *(volatile __u64 *)&ctl->root;
+	who->epoch = root >> 32;
+	slot = slot_of(root, eni);
+	r = bpf_map_lookup_elem(&slots, &slot);
+	if (!r)
+		return TENDED_NOTHING;
 	now = seconds(ctl);
 	switch (what) {
 	case TEND_EXPIRE:

@@ -25,14 +25,17 @@ static __always_inline int wanted(__u32 eni, struct flow_value *f, __u8 proto, _
 	__u32 zero = 0;
 	struct control *ctl = bpf_map_lookup_elem(&controls, &zero);
 	struct walk *w = bpf_map_lookup_elem(&walks, &zero);
-	struct eni *e = bpf_map_lookup_elem(&enis, &eni);
 	struct rules *r;
+	__u32 slot;
 
-	if (!ctl || !w || !e)
+	if (!ctl || !w)
 		return 0;
 	if (w->what == WALK_OF)
 		return asked(w->enis, eni, WALK_ENIS);
-	r = *(volatile __u64 *)&ctl->epoch & 1 ? &e->side[1] : &e->side[0];
+	slot = slot_of(*(volatile __u64 *)&ctl->root, eni);
+	r = bpf_map_lookup_elem(&slots, &slot);
+	if (!r)
+		return 0;
 	if (w->what == WALK_EXPIRED)
 		return expired(r, proto, six, f, w->now);
 	return w->what == WALK_STALE && !(f->bits & FLOW_CUT) && asked(w->enis, eni, WALK_ENIS) &&

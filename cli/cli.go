@@ -43,7 +43,7 @@ func rootCommand() *cobra.Command {
 	}
 	root.AddCommand(serveCommand(), envCommand(), backupCommand(), restoreCommand(), actionsCommand(), versionCommand(),
 		attachCommand(), detachCommand(), enforceCommand(), interfacesCommand(), rulesCommand(), statusCommand(), waitCommand())
-	root.AddCommand(whyCommand(), tryCommand(), demoCommand(), demoWebCommand(), demoProbeCommand())
+	root.AddCommand(guardrailCommand(), whyCommand(), tryCommand(), demoCommand(), demoWebCommand(), demoProbeCommand())
 	for _, c := range awsCommands {
 		root.AddCommand(awsCommand(c.name, c.short))
 	}

@@ -38,6 +38,10 @@ var adminCalls = map[string]adminCall{
 	"wait":       {http.MethodGet, "WaitEnforced", (*Server).waitFor},
 	"hits":       {http.MethodGet, "DescribeRuleHits", (*Server).describeHits},
 	"why":        {http.MethodGet, "DescribeWhy", (*Server).describeWhy},
+
+	"guardrails":       {http.MethodGet, "DescribeGuardrails", (*Server).describeGuardrails},
+	"guardrail-set":    {http.MethodPost, "SetGuardrail", (*Server).setGuardrail},
+	"guardrail-remove": {http.MethodPost, "RemoveGuardrail", (*Server).removeGuardrail},
 }
 
 func (s *Server) serveAdmin(w http.ResponseWriter, r *request) {

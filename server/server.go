@@ -25,6 +25,7 @@ import (
 	"moat/ec2"
 	"moat/ec2query"
 	"moat/fault"
+	"moat/guardrail"
 	"moat/iam"
 	"moat/iamapi"
 	"moat/seal"
@@ -94,6 +95,7 @@ func New(st *store.Store, cfg Config) *Server {
 	if cfg.Secrets == nil {
 		cfg.Secrets = newRing()
 	}
+	st.Check(guardrail.Check)
 	return &Server{
 		cfg: cfg, store: st, cache: newRenderCache(),
 		actions: map[service]map[string]action.Action{

@@ -38,6 +38,7 @@ const (
 	volumes
 	keyPairs
 	addresses
+	guardrails
 	numKinds
 )
 
@@ -47,6 +48,7 @@ var Kinds = [numKinds]AnyKind{
 	Users, UserGroups, Roles, ManagedPolicies, InstanceProfiles, Accounts, KeyUses,
 	InternetGateways, RouteTables, RouteTableAssociations, NetworkACLs, NetworkACLAssociations, DHCPOptions, Endpoints, Peerings,
 	Instances, Volumes, KeyPairs, Addresses,
+	Guardrails,
 }
 
 // The kinds with their indexes.

@@ -123,6 +123,10 @@ func (tx *Txn) View() *View {
 	return v
 }
 
+// Before gives the view that the transaction began on, with what the calls
+// before it staged.
+func (tx *Txn) Before() *View { return tx.stage.View() }
+
 // Accept makes the transaction's changes part of the stage, as its next
 // revision, which it gives.
 func (st *Stage) Accept(tx *Txn) uint64 {

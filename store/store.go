@@ -33,6 +33,8 @@ type Store struct {
 
 	retaining sync.Mutex
 
+	check atomic.Pointer[func(tx *state.Txn) error]
+
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
 	done    chan struct{} // closed when the store takes no more writes
@@ -198,6 +200,11 @@ func (s *Store) loadOnce(ctx context.Context) (*state.View, Head, error) {
 	view.Rev = head.Rev
 	return view, head, nil
 }
+
+// Check has every call judged after it is planned, whoever makes it: an error
+// refuses it. The function is called with what the call staged, and must be
+// pure.
+func (s *Store) Check(judge func(tx *state.Txn) error) { s.check.Store(&judge) }
 
 // Latest gives the view at hand, whatever other servers may have written.
 func (s *Store) Latest() *state.View { return s.now.Load().view }
@@ -400,6 +407,9 @@ func (s *Store) plan(p *published, waiting []*write) (n int, stage *state.Stage,
 		t.out, t.err, t.rev = nil, nil, batch.Rev
 		tx := stage.Begin(t.Call)
 		out, err := planSafely(t.Plan, tx)
+		if check := s.check.Load(); err == nil && check != nil {
+			_, err = planSafely(func(tx *state.Txn) (any, error) { return nil, (*check)(tx) }, tx)
+		}
 		if err != nil || t.DryRun {
 			t.out, t.err = out, err
 			n++

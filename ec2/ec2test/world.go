@@ -25,6 +25,8 @@ type World struct {
 	Now    time.Time
 	Quotas *vpc.Quotas
 	seed   uint64
+	// Check judges what a call staged, as a server does; nil for not at all.
+	Check func(tx *state.Txn) error
 }
 
 // New gives a world with a default VPC in us-east-1 of account 123456789012.
@@ -89,6 +91,9 @@ func (w *World) Do(name string, params ...string) (string, *fault.Error) {
 		st := state.NewStage(w.View)
 		tx := st.Begin(w.call())
 		out, err := a.Stage(tx, in)
+		if err == nil && w.Check != nil {
+			err = w.Check(tx)
+		}
 		if err != nil {
 			return "", w.fault(err)
 		}

@@ -250,6 +250,7 @@ var Kinds = []Kind{
 		lookup("name", state.KeyPairs, state.KeyPairsByName, func(k *vpc.KeyPair) []string { return []string{k.Name} })),
 	kind(state.Addresses, byPrefix(func(a *vpc.Address, id string) { a.ID = vpc.AllocationID(id) }, vpc.AllocationPrefix),
 		lookup("address", state.Addresses, state.AddressesByIP, func(a *vpc.Address) []string { return []string{a.Address.String()} })),
+	kind(state.Guardrails, func(g *vpc.Guardrail, n int) { g.Name = fmt.Sprintf("guardrail-%d", n) }),
 }
 
 func policies(attached []string, boundary string) []string {

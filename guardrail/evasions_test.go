@@ -37,11 +37,14 @@ func newPlace(t *testing.T) *place {
 	space := p.View.In(p.Scope)
 	v := state.DefaultVPC(space)
 	p.names["vpc"] = string(v.ID)
-	var subnets []string
 	for s := range state.Subnets.By(space, state.SubnetsByVPC, string(v.ID)) {
-		subnets = append(subnets, string(s.ID))
+		switch s.CIDR.String() {
+		case "172.31.0.0/20":
+			p.names["subnet"] = string(s.ID)
+		case "172.31.16.0/20":
+			p.names["subnet2"] = string(s.ID)
+		}
 	}
-	p.names["subnet"], p.names["subnet2"] = subnets[0], subnets[1]
 	p.names["default"] = string(state.DefaultGroup(space, v.ID).ID)
 	for _, line := range strings.Split(strings.TrimSpace(`
 other = CreateVpc CidrBlock=10.9.0.0/16

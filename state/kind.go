@@ -37,30 +37,88 @@ type Index[T any] struct {
 // A Reader is something that rows can be read from: a Space or a Txn.
 type Reader interface{ space() *Space }
 
-type entry[T any] struct {
+type entry struct {
 	attr, id string
-	row      *T
+	row      any // *T
 }
 
-func compareEntries[T any](a, b entry[T]) int {
+func compareEntries(a, b entry) int {
 	if c := strings.Compare(a.attr, b.attr); c != 0 {
 		return c
 	}
 	return strings.Compare(a.id, b.id)
 }
 
-func lessEntry[T any](a, b entry[T]) bool { return compareEntries(a, b) < 0 }
+func lessEntry(a, b entry) bool { return compareEntries(a, b) < 0 }
 
 // A table holds the rows of one kind in one space. A table in a view is never
 // changed; a transaction copies it first, which costs the same for any size.
-type table[T any] struct {
-	rows    *btree.Map[string, *T]
-	indexes []*btree.BTreeG[entry[T]] // the kind's own, then one for tags
-	loading [][]entry[T]              // what is yet to be put into indexes, while a view is loaded
+// Only its kind touches it, which knows the rows' type: a tree of each type
+// would be compiled again, whole, by every package that reads rows.
+type table struct {
+	rows    *btree.Map[string, any]
+	indexes []*btree.BTreeG[entry] // the kind's own, then one for tags
+	loading [][]entry              // what is yet to be put into indexes, while a view is loaded
 }
 
-func (k *Kind[K, T]) newTable() any {
-	t := &table[T]{rows: new(btree.Map[string, *T])}
+func (t *table) copy() *table {
+	c := &table{rows: t.rows.Copy(), indexes: make([]*btree.BTreeG[entry], len(t.indexes))}
+	for i, x := range t.indexes {
+		c.indexes[i] = x.Copy()
+	}
+	return c
+}
+
+// ascend calls yield for the rows whose ids are at or after id, in order.
+func (t *table) ascend(id string, yield func(row any) bool) {
+	t.rows.Ascend(id, func(_ string, row any) bool { return yield(row) })
+}
+
+// walk calls yield for the rows that have the attribute, in the order of ids.
+func (t *table) walk(index int, attr string, yield func(row any) bool) {
+	t.indexes[index].Ascend(entry{attr: attr}, func(e entry) bool {
+		return e.attr == attr && yield(e.row)
+	})
+}
+
+// set sets a row of a table that nobody else sees, or removes it with nil.
+func (t *table) set(id string, row any) (old any) {
+	if row == nil {
+		old, _ = t.rows.Delete(id)
+	} else {
+		old, _ = t.rows.Set(id, row)
+	}
+	return old
+}
+
+// drop removes an index's entry, unless it was replaced by another row's.
+func (t *table) drop(index int, attr, id string, row any) {
+	e := entry{attr: attr, id: id}
+	if found, ok := t.indexes[index].Get(e); ok && found.row == row {
+		t.indexes[index].Delete(e)
+	}
+}
+
+// loaded puts what waits into the indexes.
+func (t *table) loaded() {
+	for i, entries := range t.loading {
+		slices.SortFunc(entries, compareEntries)
+		for _, e := range entries {
+			t.indexes[i].Load(e)
+		}
+	}
+	t.loading = nil
+}
+
+func newTable(indexes int) *table {
+	t := &table{rows: new(btree.Map[string, any])}
+	for range indexes {
+		t.indexes = append(t.indexes, btree.NewBTreeGOptions(lessEntry, btree.Options{NoLocks: true, Degree: 32}))
+	}
+	return t
+}
+
+func (k *Kind[K, T]) newTable() *table {
 	n := len(k.indexes)
 	for i, ix := range k.indexes {
 		if ix.n != i {
@@ -70,24 +128,12 @@ func (k *Kind[K, T]) newTable() any {
 	if k.tags != nil {
 		n++
 	}
-	for range n {
-		t.indexes = append(t.indexes, btree.NewBTreeGOptions(lessEntry[T], btree.Options{NoLocks: true, Degree: 32}))
-	}
-	return t
+	return newTable(n)
 }
 
-func (k *Kind[K, T]) copyTable(a any) any {
-	t := a.(*table[T])
-	c := &table[T]{rows: t.rows.Copy(), indexes: make([]*btree.BTreeG[entry[T]], len(t.indexes))}
-	for i, x := range t.indexes {
-		c.indexes[i] = x.Copy()
-	}
-	return c
-}
-
-func (k *Kind[K, T]) in(r Reader) *table[T] {
-	if s := r.space(); s != nil && s.tables[k.n] != nil {
-		return s.tables[k.n].(*table[T])
+func (k *Kind[K, T]) in(r Reader) *table {
+	if s := r.space(); s != nil {
+		return s.tables[k.n]
 	}
 	return nil
 }
@@ -111,7 +157,8 @@ func (k *Kind[K, T]) Get(r Reader, id K) *T {
 	if t == nil {
 		return nil
 	}
-	row, _ := t.rows.Get(string(id))
+	found, _ := t.rows.Get(string(id))
+	row, _ := found.(*T)
 	return row
 }
 
@@ -131,7 +178,7 @@ func (k *Kind[K, T]) All(r Reader) iter.Seq[*T] { return k.From(r, "") }
 func (k *Kind[K, T]) From(r Reader, id K) iter.Seq[*T] {
 	return func(yield func(*T) bool) {
 		if t := k.in(r); t != nil {
-			t.rows.Ascend(string(id), func(_ string, row *T) bool { return yield(row) })
+			t.ascend(string(id), func(row any) bool { return yield(row.(*T)) })
 		}
 	}
 }
@@ -148,13 +195,9 @@ func (k *Kind[K, T]) ByTag(r Reader, key, value string) iter.Seq[*T] {
 
 func (k *Kind[K, T]) walk(r Reader, index int, attr string) iter.Seq[*T] {
 	return func(yield func(*T) bool) {
-		t := k.in(r)
-		if t == nil {
-			return
+		if t := k.in(r); t != nil {
+			t.walk(index, attr, func(row any) bool { return yield(row.(*T)) })
 		}
-		t.indexes[index].Ascend(entry[T]{attr: attr}, func(e entry[T]) bool {
-			return e.attr == attr && yield(e.row)
-		})
 	}
 }
 
@@ -177,8 +220,7 @@ func (k *Kind[K, T]) Put(tx *Txn, row *T) { k.set(tx, string(k.key(row)), row) }
 func (k *Kind[K, T]) Delete(tx *Txn, id K) { k.set(tx, string(id), nil) }
 
 func (k *Kind[K, T]) set(tx *Txn, id string, row *T) {
-	t := tx.Space.own(k).(*table[T])
-	old := k.replace(t, id, row)
+	old := k.replace(tx.Space.own(k), id, row)
 	if old == nil && row == nil {
 		return
 	}
@@ -193,23 +235,16 @@ func (k *Kind[K, T]) set(tx *Txn, id string, row *T) {
 }
 
 // replace sets (or with nil removes) a row of a table that nobody else sees.
-func (k *Kind[K, T]) replace(t *table[T], id string, row *T) (old *T) {
+func (k *Kind[K, T]) replace(t *table, id string, row *T) (old *T) {
 	if row == nil {
-		old, _ = t.rows.Delete(id)
+		old, _ = t.set(id, nil).(*T)
 	} else {
-		old, _ = t.rows.Set(id, row)
-	}
-	if row != nil {
-		k.eachAttr(row, func(i int, attr string) { t.indexes[i].Set(entry[T]{attr, id, row}) })
+		old, _ = t.set(id, row).(*T)
+		k.eachAttr(row, func(i int, attr string) { t.indexes[i].Set(entry{attr, id, row}) })
 	}
 	if old != nil && old != row {
 		// What both have was replaced above.
-		k.eachAttr(old, func(i int, attr string) {
-			e := entry[T]{attr: attr, id: id}
-			if found, ok := t.indexes[i].Get(e); ok && found.row == old {
-				t.indexes[i].Delete(e)
-			}
-		})
+		k.eachAttr(old, func(i int, attr string) { t.drop(i, attr, id, old) })
 	}
 	return old
 }
@@ -281,12 +316,10 @@ type AnyKind interface {
 	IDsByTag(r Reader, key, value string) iter.Seq[string]
 
 	number() kindNumber
-	newTable() any
-	copyTable(any) any
+	newTable() *table
 	decode(data []byte) (any, error)
 	apply(s *Space, id string, row any)
 	load(s *Space, id string, row any)
-	loaded(s *Space)
 }
 
 func (k *Kind[K, T]) number() kindNumber { return k.n }
@@ -302,30 +335,16 @@ func (k *Kind[K, T]) decode(data []byte) (any, error) {
 // apply puts a decoded row, or removes the one with the id when row is nil.
 func (k *Kind[K, T]) apply(s *Space, id string, row any) {
 	r, _ := row.(*T)
-	k.replace(s.own(k).(*table[T]), id, r)
+	k.replace(s.own(k), id, r)
 }
 
-// load puts a decoded row that was not there. Its attributes wait until loaded
-// is called: a tree grows much faster when all that goes into it is sorted.
+// load puts a decoded row that was not there. Its attributes wait until the
+// table is loaded: a tree grows much faster when all that goes into it is sorted.
 func (k *Kind[K, T]) load(s *Space, id string, row any) {
-	t, r := s.own(k).(*table[T]), row.(*T)
+	t, r := s.own(k), row.(*T)
 	t.rows.Load(id, r)
 	if t.loading == nil {
-		t.loading = make([][]entry[T], len(t.indexes))
+		t.loading = make([][]entry, len(t.indexes))
 	}
-	k.eachAttr(r, func(i int, attr string) { t.loading[i] = append(t.loading[i], entry[T]{attr, id, r}) })
-}
-
-func (k *Kind[K, T]) loaded(s *Space) {
-	t := k.in(s)
-	if t == nil {
-		return
-	}
-	for i, entries := range t.loading {
-		slices.SortFunc(entries, compareEntries)
-		for _, e := range entries {
-			t.indexes[i].Load(e)
-		}
-	}
-	t.loading = nil
+	k.eachAttr(r, func(i int, attr string) { t.loading[i] = append(t.loading[i], entry{attr, id, r}) })
 }

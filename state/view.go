@@ -54,7 +54,7 @@ func (v *View) Spaces() iter.Seq[*Space] {
 // A Space is what one scope holds at one revision.
 type Space struct {
 	Scope
-	tables [numKinds]any
+	tables [numKinds]*table
 	owned  [numKinds]bool // by a transaction: may be changed in place
 }
 
@@ -73,13 +73,13 @@ func (s *Space) Same(o *Space, kinds ...AnyKind) bool {
 }
 
 // own gives a kind's table for changing; s must not be in a view.
-func (s *Space) own(k AnyKind) any {
+func (s *Space) own(k AnyKind) *table {
 	n := k.number()
 	if !s.owned[n] {
 		if s.tables[n] == nil {
 			s.tables[n] = k.newTable()
 		} else {
-			s.tables[n] = k.copyTable(s.tables[n])
+			s.tables[n] = s.tables[n].copy()
 		}
 		s.owned[n] = true
 	}
@@ -148,8 +148,10 @@ func Load(rev uint64, records iter.Seq[Decoded]) *View {
 		d.kind.load(s, d.id, d.row)
 	}
 	for _, s := range open {
-		for _, k := range Kinds {
-			k.loaded(s)
+		for _, t := range s.tables {
+			if t != nil {
+				t.loaded()
+			}
 		}
 		s.owned = [numKinds]bool{}
 	}

@@ -4,6 +4,8 @@ package main
 import (
 	"os"
 
+	_ "early.moat"
+
 	"moat/cli"
 )
 

@@ -31,7 +31,7 @@ import (
 // Compat is the version whose form --cli-compat takes.
 const Compat = "2.9.19"
 
-//go:embed table/2.9.19/*.txt
+//go:embed table/2.9.19/*.txt table/later/*.txt
 var tables embed.FS
 
 // A Service is one that Moat serves.
@@ -303,10 +303,34 @@ func (s *session) service(name string) *awsmodel.Service {
 	for _, have := range s.Services {
 		if have.Name == name {
 			base := awsmodel.Service{Name: known.Name, ID: known.ID, Title: known.Title, Version: known.Version, Protocol: known.Protocol, Global: known.Global}
-			return awsmodel.FromActions(base, have.Actions, s.newer(known))
+			return awsmodel.FromActions(base, have.Actions, later(known))
 		}
 	}
 	return nil
+}
+
+// later gives what is known of a service, with the waiters and the pages that
+// a later version of the AWS CLI knows.
+func later(known *awsmodel.Service) *awsmodel.Service {
+	b, err := tables.ReadFile("table/later/" + known.Name + ".txt")
+	if err != nil {
+		panic(err) // it is part of the program
+	}
+	newer := awsmodel.ReadTable(string(b))
+	s := *known
+	s.Waiters, s.Wait = newer.Waiters, newer.Wait
+	s.Lookup = func(name string) *awsmodel.Operation {
+		o := known.Lookup(name)
+		pages := newer.PagesOf(name)
+		switch {
+		case o != nil && pages != nil:
+			o.Pages = pages
+		case pages != nil:
+			o = &awsmodel.Operation{Service: &s, Name: name, Pages: pages}
+		}
+		return o
+	}
+	return &s
 }
 
 // commandNames gives what may stand where the service stands.

@@ -286,6 +286,15 @@ func (c *client) send(ctx context.Context, op *awsmodel.Operation, body []byte) 
 	return &answer{refused: refused, status: resp.StatusCode}, nil
 }
 
+// url gives the endpoint; it was parsed before.
+func (c *client) url() *url.URL {
+	u, err := url.Parse(c.endpoint)
+	if err != nil {
+		return &url.URL{}
+	}
+	return u
+}
+
 // lost says how a connection failed.
 func (c *client) lost(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
@@ -301,6 +310,9 @@ func (c *client) lost(ctx context.Context, err error) error {
 	switch {
 	case errors.As(err, &certificate):
 		return &lostError{fmt.Sprintf("SSL validation failed for %s %v", at, certificate.Err)}
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		proxy, _ := http.ProxyFromEnvironment(&http.Request{URL: c.url()})
+		return &lostError{fmt.Sprintf("Failed to connect to proxy URL: \"%s\"", proxy)}
 	case errors.As(err, &op) && op.Op == "dial" && op.Timeout():
 		return &lostError{fmt.Sprintf("Connect timeout on endpoint URL: \"%s\"", at)}
 	case errors.As(err, &op) && op.Op == "dial":

@@ -14,6 +14,9 @@ import (
 // configure writes and shows the configuration, as `aws configure` does.
 func (s *session) configure(args []string) (int, error) {
 	choices := []string{"list", "get", "set", "list-profiles"}
+	if s.compat {
+		choices = []string{"list", "get", "set", "add-model", "import", "list-profiles", "sso", "sso-session", "export-credentials", "wizard"}
+	}
 	p := &awsargs.Parser{Options: []*awsargs.Option{{Name: "subcommand", Arity: awsargs.Opt, Choices: choices}}}
 	values, rest, err := p.Parse(args)
 	if err != nil {
@@ -53,8 +56,10 @@ func (s *session) configure(args []string) (int, error) {
 			fmt.Fprintln(s.out, n)
 		}
 		return 0, nil
+	case "":
+		return 0, s.configureAsk()
 	}
-	return 0, s.configureAsk()
+	return 0, wrongLine("configure %s: this is a command of the AWS CLI alone", sub)
 }
 
 func mask(v string) string {

@@ -136,7 +136,3 @@ func (s *session) structured(refused *refusal, status int, message string) bool 
 	_, _ = s.err.Write(b)
 	return true
 }
-
-// newer gives what is known of a service, with the waiters and the pages of
-// later versions.
-func (s *session) newer(known *awsmodel.Service) *awsmodel.Service { return known }

@@ -61,7 +61,7 @@ func FromActions(base Service, actions []action.Action, known *Service) *Service
 	}
 	if known != nil {
 		for _, w := range known.Waiters {
-			if byName[known.Wait(w).Operation] != nil {
+			if k := known.Wait(w); k != nil && byName[k.Operation] != nil {
 				s.Waiters = append(s.Waiters, w)
 			}
 		}

@@ -133,6 +133,8 @@ type Service struct {
 	// Lookup gives an operation, Wait a waiter; nil if there is none.
 	Lookup func(name string) *Operation
 	Wait   func(name string) *Waiter
+	// PagesOf says how an operation is paged, nil if it is not; of tables only.
+	PagesOf func(name string) *Pages
 
 	byCommand map[string]string
 }

@@ -32,7 +32,7 @@ type Table struct {
 // for when it is asked for. A table is our own: one that is broken panics.
 func ReadTable(text string) *Service {
 	t := &Table{text: text, kinds: map[byte]string{}, shapes: map[string]*Shape{}}
-	s := &Service{Lookup: t.operation, Wait: t.waiter}
+	s := &Service{Lookup: t.operation, Wait: t.waiter, PagesOf: t.pages}
 	t.s = s
 	for len(text) > 0 {
 		line, rest, _ := strings.Cut(text, "\n")
@@ -102,10 +102,17 @@ func (t *Table) operation(name string) *Operation {
 	if f[1] != "" {
 		o.Out = t.shape(f[1])
 	}
-	if p := t.record('p', name); p != nil {
-		o.Pages = &Pages{InputToken: words(p[0]), OutputToken: words(p[1]), ResultKey: words(p[2]), NonAggregate: words(p[3]), MoreResults: p[4], LimitKey: p[5]}
-	}
+	o.Pages = t.pages(name)
 	return o
+}
+
+// pages says how an operation is paged, or nil.
+func (t *Table) pages(name string) *Pages {
+	p := t.record('p', name)
+	if p == nil {
+		return nil
+	}
+	return &Pages{InputToken: words(p[0]), OutputToken: words(p[1]), ResultKey: words(p[2]), NonAggregate: words(p[3]), MoreResults: p[4], LimitKey: p[5]}
 }
 
 // words splits a field of several names.

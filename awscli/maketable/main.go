@@ -7,12 +7,19 @@
 // with the names of all commands, as the program lists them. What the format
 // is, package awsmodel says. Nothing else writes into the tables: to take
 // another version, run this and review the difference.
+//
+//	go run ./awscli/maketable -later /usr/lib/python3/dist-packages/botocore awscli/table/later
+//
+// writes how operations are paged and waited for alone, from a later botocore,
+// for the form without --cli-compat.
 package main
 
 import (
 	"bytes"
+	"compress/gzip"
 	"encoding/json"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -23,6 +30,13 @@ import (
 var services = []struct{ name, version string }{{"ec2", "2016-11-15"}, {"iam", "2010-05-08"}, {"sts", "2011-06-15"}}
 
 func main() {
+	if len(os.Args) == 4 && os.Args[1] == "-later" {
+		if err := later(os.Args[2], os.Args[3]); err != nil {
+			fmt.Fprintln(os.Stderr, "maketable:", err)
+			os.Exit(1)
+		}
+		return
+	}
 	if len(os.Args) != 4 {
 		fmt.Fprintln(os.Stderr, "usage: maketable DIRECTORY-OF-AWSCLI AWS OUTPUT-DIRECTORY")
 		os.Exit(2)
@@ -56,6 +70,32 @@ func run(from, aws, to string) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(to, "commands.txt"), []byte(strings.Join(names, "\n")+"\n"), 0o644)
+}
+
+// later writes the records of pages and waiters alone.
+func later(from, to string) error {
+	if err := os.MkdirAll(to, 0o755); err != nil {
+		return err
+	}
+	for _, s := range services {
+		text, err := table(filepath.Join(from, "data", s.name, s.version), nil)
+		if err != nil {
+			return fmt.Errorf("%s: %w", s.name, err)
+		}
+		var kept []string
+		for _, block := range strings.Split(text, "\n\n") {
+			if kind := strings.TrimLeft(block, "\n"); !strings.HasPrefix(kind, "o\t") && !strings.HasPrefix(kind, "s\t") {
+				kept = append(kept, block)
+			}
+		}
+		text = strings.Join(kept, "\n\n")
+		head, rest, _ := strings.Cut(text, "\nops\t")
+		_, rest, _ = strings.Cut(rest, "\n")
+		if err := os.WriteFile(filepath.Join(to, s.name+".txt"), []byte(strings.TrimRight(head+"\n"+rest, "\n")+"\n"), 0o644); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // commands gives the names that the program offers for one that it does not
@@ -316,6 +356,16 @@ func (m *model) shape(name string) (string, error) {
 
 func read(dir, file string, v any) error {
 	b, err := os.ReadFile(filepath.Join(dir, file))
+	if os.IsNotExist(err) { // later versions are compressed
+		if f, e := os.Open(filepath.Join(dir, file+".gz")); e == nil {
+			defer f.Close()
+			z, e := gzip.NewReader(f)
+			if e != nil {
+				return e
+			}
+			b, err = io.ReadAll(z)
+		}
+	}
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ type bpfEniCount struct {
 
 type bpfEniState struct {
 	_     structs.HostLayout
-	Flows int64
+	Flows [2]int64
 	Half  int64
 	Mac   [8]uint8
 }
@@ -184,6 +184,12 @@ type bpfScratch struct {
 	_  [4]byte
 }
 
+type bpfShare struct {
+	_     structs.HostLayout
+	Used  [2]int64
+	Limit [2]int64
+}
+
 type bpfTending struct {
 	_    structs.HostLayout
 	What uint32
@@ -219,6 +225,7 @@ const (
 	bpfMapNearby        = "nearby"
 	bpfMapRuleStats     = "rule_stats"
 	bpfMapScratches     = "scratches"
+	bpfMapShares        = "shares"
 	bpfMapSlots         = "slots"
 	bpfMapStrays        = "strays"
 	bpfMapWalks         = "walks"
@@ -301,6 +308,7 @@ type bpfMapSpecs struct {
 	Nearby    *ebpf.MapSpec `ebpf:"nearby"`
 	RuleStats *ebpf.MapSpec `ebpf:"rule_stats"`
 	Scratches *ebpf.MapSpec `ebpf:"scratches"`
+	Shares    *ebpf.MapSpec `ebpf:"shares"`
 	Slots     *ebpf.MapSpec `ebpf:"slots"`
 	Strays    *ebpf.MapSpec `ebpf:"strays"`
 	Walks     *ebpf.MapSpec `ebpf:"walks"`
@@ -349,6 +357,7 @@ type bpfMaps struct {
 	Nearby    *ebpf.Map `ebpf:"nearby"`
 	RuleStats *ebpf.Map `ebpf:"rule_stats"`
 	Scratches *ebpf.Map `ebpf:"scratches"`
+	Shares    *ebpf.Map `ebpf:"shares"`
 	Slots     *ebpf.Map `ebpf:"slots"`
 	Strays    *ebpf.Map `ebpf:"strays"`
 	Walks     *ebpf.Map `ebpf:"walks"`
@@ -370,6 +379,7 @@ func (m *bpfMaps) Close() error {
 		m.Nearby,
 		m.RuleStats,
 		m.Scratches,
+		m.Shares,
 		m.Slots,
 		m.Strays,
 		m.Walks,

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"sync/atomic"
 	"time"
 	"unsafe"
 
@@ -235,11 +236,28 @@ func (p *Plane) walked(walker *ebpf.Program, table *ebpf.Map, size uintptr) (key
 
 func (p *Plane) dropFlows(n uint32) error {
 	var s bpfEniState
-	if err := p.maps.EniStates.Lookup(n, &s); err == nil && s.Flows == 0 {
+	if err := p.maps.EniStates.Lookup(n, &s); err == nil && s.all() == 0 {
 		return nil
 	}
 	if err := p.some(tendDrop, search{what: walkOf, enis: []uint32{n}}, nil); err != nil {
 		return err
+	}
+	return p.clearState(n)
+}
+
+const assured = 64
+
+// all gives the flows of both families.
+func (s *bpfEniState) all() int64 { return s.Flows[0] + s.Flows[1] }
+
+// clearState has an interface have no flows, whatever was counted.
+func (p *Plane) clearState(n uint32) error {
+	var s bpfEniState
+	if err := p.maps.EniStates.Lookup(n, &s); err != nil {
+		return err
+	}
+	for i, mine := range s.Flows {
+		atomic.AddInt64(&p.share.Used[i], -max(0, mine-assured))
 	}
 	return p.maps.EniStates.Put(n, bpfEniState{})
 }
@@ -483,7 +501,7 @@ func (p *Plane) Stats(ctx context.Context) (*dataplane.Stats, error) {
 			}
 		}
 		s.Drops[id] = drops
-		s.Flows[id] = uint64(max(state.Flows, 0))
+		s.Flows[id] = uint64(max(state.all(), 0))
 	}
 	return s, nil
 }

@@ -542,7 +542,7 @@ func (b *bench) differ(seed uint64, n int) error {
 					}
 				}
 			}
-			if err := b.p.maps.EniStates.Put(number, bpfEniState{}); err != nil {
+			if err := b.p.clearState(number); err != nil {
 				return err
 			}
 		}

@@ -43,7 +43,7 @@ type Options struct {
 	// iterators or without BTF, also where both are there.
 	ForceBatches bool
 	// Flows4 and Flows6 are the sizes of the tables of tracked flows when they
-	// are first made; 0 for 262,144 and 65,536.
+	// are first made; 0 for 262,144 each.
 	Flows4, Flows6 int
 	// FlowLimit and HalfLimit are how many tracked and half-open flows one
 	// interface may have; 0 for 131,072 and 32,768.
@@ -63,6 +63,7 @@ type Plane struct {
 	walk    *bpfWalk
 	walking sync.Mutex
 	control *bpfControl
+	share   *bpfShare
 	slots   []bpfRules
 
 	mu       sync.Mutex
@@ -133,7 +134,7 @@ func Open(o Options) (*Plane, error) {
 		o.PinDir = "/sys/fs/bpf/moat"
 	}
 	defaults(&o.Flows4, 262_144)
-	defaults(&o.Flows6, 65_536)
+	defaults(&o.Flows6, 262_144)
 	defaults(&o.FlowLimit, 131_072)
 	defaults(&o.HalfLimit, 32_768)
 	p := &Plane{options: o, dir: filepath.Join(o.PinDir, o.Identity, version), programs: map[uint32]*programs{}, stop: make(chan struct{}), wake: make(chan struct{}, 1)}
@@ -196,6 +197,12 @@ func (p *Plane) open() error {
 	}
 	if !p.options.ForceBatches && spec.LoadAndAssign(&walkers, &ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: p.dir}}) == nil {
 		p.walkers = [2]*ebpf.Program{walkers.Walk4, walkers.Walk6}
+	}
+	if p.share, err = mapped[bpfShare](p, p.maps.Shares); err != nil {
+		return err
+	}
+	for i, m := range []*ebpf.Map{p.maps.Flows4, p.maps.Flows6} {
+		p.share.Limit[i] = int64(m.MaxEntries()) - int64(m.MaxEntries())/4
 	}
 	if p.walk, err = mapped[bpfWalk](p, p.maps.Walks); err != nil {
 		return err

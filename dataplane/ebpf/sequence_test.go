@@ -14,6 +14,7 @@ import (
 	"github.com/cilium/ebpf"
 
 	"moat/ruleset"
+	"moat/vpc"
 )
 
 // play runs a script against the kernel: lines of a packet and what becomes of
@@ -63,20 +64,20 @@ func (b *bench) played(script string) (errs []error) {
 			fmt.Sscan(strings.TrimPrefix(rest, "flows "), &want)
 			var s bpfEniState
 			for end := time.Now().Add(5 * time.Second); time.Now().Before(end); time.Sleep(5 * time.Millisecond) {
-				if err := b.p.maps.EniStates.Lookup(b.p.numbers[eni], &s); err == nil && s.Flows == want {
+				if err := b.p.maps.EniStates.Lookup(b.p.numbers[eni], &s); err == nil && s.all() == want {
 					break
 				}
 			}
-			if s.Flows != want {
-				errs = append(errs, fmt.Errorf("line %d: %d flows, want %d", n+1, s.Flows, want))
+			if s.all() != want {
+				errs = append(errs, fmt.Errorf("line %d: %d flows, want %d", n+1, s.all(), want))
 			}
 			continue
 		case "flows":
 			var want int64
 			fmt.Sscan(rest, &want)
 			var s bpfEniState
-			if err := b.p.maps.EniStates.Lookup(b.p.numbers[eni], &s); err != nil || s.Flows != want {
-				errs = append(errs, fmt.Errorf("line %d: %d flows, want %d (%v)", n+1, s.Flows, want, err))
+			if err := b.p.maps.EniStates.Lookup(b.p.numbers[eni], &s); err != nil || s.all() != want {
+				errs = append(errs, fmt.Errorf("line %d: %d flows, want %d (%v)", n+1, s.all(), want, err))
 			}
 			continue
 		}
@@ -438,6 +439,49 @@ func TestAllowance(t *testing.T) {
 		in udp 6: pass`)
 }
 
+// One interface that opens as many flows as it can leaves others room to open
+// theirs, and keeps its own.
+func TestFloodLeavesRoom(t *testing.T) {
+	const size = 4096
+	b := newBench(t, Options{Flows4: size, Flows6: size})
+	rs := rules(t, "in udp 1-60000 from 10.1.0.0/16", "in udp 1-60000 from 2001:db8:1::/64")
+	other := rs.Interfaces[0]
+	other.ID = "eni-1123456789abcdef0"
+	rs.Interfaces = append(rs.Interfaces, other)
+	apply(t, b.p, rs)
+	opens := func(id vpc.InterfaceID, n int, six bool) (opened int) {
+		b.on(id, 0)
+		for i := range n {
+			if b.run(false, b.packet(fmt.Sprintf("in udp %d", i+1), six)) {
+				opened++
+			}
+		}
+		return opened
+	}
+	for _, six := range []bool{false, true} {
+		if got, want := opens(eni, size+1000, six), size*3/4+assured; got != want {
+			t.Errorf("IPv6 %v: a flood opens %d flows of %d, want %d", six, got, size, want)
+		}
+		if got := opens(other.ID, assured+10, six); got != assured {
+			t.Errorf("IPv6 %v: another opens %d flows, want %d", six, got, assured)
+		}
+		if got := opens(eni, 1000, six); got != 1000 {
+			t.Errorf("IPv6 %v: of the flood's first 1000 flows %d pass", six, got)
+		}
+		if n := b.p.share.Used[map[bool]int{true: 1}[six]]; n != size*3/4 {
+			t.Errorf("IPv6 %v: %d of the common part are used", six, n)
+		}
+	}
+	// What expires is given back.
+	b.p.control.NowOffset += 100
+	if err := b.p.expire(); err != nil {
+		t.Fatal(err)
+	}
+	if got := opens(other.ID, 1000, false); got != 1000 || b.p.share.Used != [2]int64{1000 - assured, 0} {
+		t.Errorf("after the flood another opens %d flows; used %v", got, b.p.share.Used)
+	}
+}
+
 // A connection that was cut is not reset any more once its device observes.
 func TestCutThenObserve(t *testing.T) {
 	b := newBench(t, Options{Flows4: 1024, Flows6: 1024})
@@ -735,14 +779,14 @@ func (b *bench) sweep() time.Duration {
 			t.Fatal(err)
 		}
 	}
-	if err := b.p.maps.EniStates.Put(n, bpfEniState{Flows: idle}); err != nil {
+	if err := b.p.maps.EniStates.Put(n, bpfEniState{Flows: [2]int64{idle}}); err != nil {
 		t.Fatal(err)
 	}
 	less := rules(t, "mode cut", "in udp 1-60000 from 10.1.0.0/16")
 	start := time.Now()
 	apply(t, b.p, less)
 	var s bpfEniState
-	for s.Flows != idle-revoked && time.Since(start) < 10*time.Second {
+	for s.all() != idle-revoked && time.Since(start) < 10*time.Second {
 		if err := b.p.maps.EniStates.Lookup(n, &s); err != nil {
 			t.Fatal(err)
 		}

@@ -194,11 +194,37 @@ static __always_inline int expired(struct rules *r, __u8 proto, __u32 six, struc
 	return idle > 0 && (__u32)idle > patience(r, proto, six, f->bits);
 }
 
-static __always_inline void forget(void *flows, void *key, struct eni_state *state, __u32 bits)
+/* Takes an interface's share of a table back. */
+static __always_inline void release(struct eni_state *state, const int six)
+{
+	__u32 zero = 0;
+	struct share *s = bpf_map_lookup_elem(&shares, &zero);
+	__s64 mine = __sync_fetch_and_add(&state->flows[six], -1);
+
+	if (s && mine > ASSURED)
+		__sync_fetch_and_add(&s->used[six], -1);
+}
+
+/* Counts a flow for an interface; 0 if the table has no room for it. */
+static __always_inline int take(struct eni_state *state, const int six)
+{
+	__u32 zero = 0;
+	struct share *s = bpf_map_lookup_elem(&shares, &zero);
+	__s64 mine = __sync_fetch_and_add(&state->flows[six], 1);
+
+	if (!s || mine < ASSURED)
+		return 1;
+	if (__sync_fetch_and_add(&s->used[six], 1) < s->limit[six])
+		return 1;
+	release(state, six);
+	return 0;
+}
+
+static __always_inline void forget(void *flows, void *key, struct eni_state *state, __u32 bits, const int six)
 {
 	if (bpf_map_delete_elem(flows, key))
 		return; /* somebody else did */
-	__sync_fetch_and_add(&state->flows, -1);
+	release(state, six);
 	if (bits & FLOW_HALF)
 		__sync_fetch_and_add(&state->half, -1);
 }
@@ -304,7 +330,7 @@ static __always_inline int decide(struct __sk_buff *skb, struct context *c, stru
 			if (c->device & DEVICE_OBSERVE)
 				return DROP_CUT;
 			if (p->proto != IP_TCP) {
-				forget(flows, key, state, bits);
+				forget(flows, key, state, bits, six);
 				return DROP_CUT;
 			}
 			__sync_fetch_and_or(&f->bits, FLOW_CUT);
@@ -327,7 +353,7 @@ static __always_inline int decide(struct __sk_buff *skb, struct context *c, stru
 		note(skb, c, f, p->proto, seen);
 		return PASS;
 gone:
-		forget(flows, key, state, bits);
+		forget(flows, key, state, bits, six);
 	}
 
 	by = permit(r, who, p->x, dir == DIR_OUT);
@@ -362,7 +388,7 @@ gone:
 		};
 		long err = 0;
 
-		if (state->flows >= r->flow_limit)
+		if (state->flows[0] + state->flows[1] >= r->flow_limit)
 			return DROP_FLOWS;
 		if (p->proto == IP_TCP) {
 			if (state->half >= r->half_limit)
@@ -370,7 +396,8 @@ gone:
 			v.bits |= FLOW_HALF;
 		}
 		/* Counted first: who removes it takes it back. */
-		__sync_fetch_and_add(&state->flows, 1);
+		if (!take(state, six))
+			return DROP_TABLE_FULL;
 		if (v.bits & FLOW_HALF)
 			__sync_fetch_and_add(&state->half, 1);
 		for (int i = 0; i < 3; i++) {
@@ -379,7 +406,7 @@ gone:
 				break;
 		}
 		if (err) {
-			__sync_fetch_and_add(&state->flows, -1);
+			release(state, six);
 			if (v.bits & FLOW_HALF)
 				__sync_fetch_and_add(&state->half, -1);
 			if (err != -EEXIST)

@@ -191,9 +191,19 @@ struct frag_value {
 
 /* What an interface has tracked now. */
 struct eni_state {
-	__s64 flows;
+	__s64 flows[2];		/* IPv4, IPv6 */
 	__s64 half;
 	__u8 mac[8];		/* the workload's, when it was last learned */
+};
+
+/* Three quarters of each table are for whoever comes first, the rest for those
+ * that have few flows: ASSURED each. used counts the flows that interfaces have
+ * above that. */
+enum { ASSURED = 64 };
+
+struct share {
+	__s64 used[2];		/* IPv4, IPv6 */
+	__s64 limit[2];
 };
 
 enum {
@@ -207,7 +217,7 @@ enum {
 	DROP_EXTENSIONS   = 7,	/* too many IPv6 extension headers, or a source route */
 	DROP_FLOWS        = 8,	/* the allowance of tracked flows is used up */
 	DROP_HALF_OPEN    = 9,
-	DROP_TABLE_FULL   = 10,
+	DROP_TABLE_FULL   = 10,	/* or what of it is for all */
 	DROP_CUT          = 11,	/* its rule went away */
 	DROP_INTERNAL     = 12,	/* a map has no entry where one must be */
 	DROP_ARP_SPOOFED  = 13,

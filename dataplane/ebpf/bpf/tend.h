@@ -42,7 +42,7 @@ static __always_inline __u8 tend_flow(void *flows, void *key, __u32 eni, __u32 w
 	default:
 		return TENDED_NOTHING;
 	}
-	forget(flows, key, state, f->bits);
+	forget(flows, key, state, f->bits, six);
 	return TENDED_REMOVED;
 }
 

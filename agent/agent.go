@@ -38,6 +38,7 @@ type Agent struct {
 	links   LinkWatcher
 	bridges []string
 	guards  []dataplane.Pattern
+	notes   string
 
 	kick chan struct{}
 
@@ -47,7 +48,8 @@ type Agent struct {
 	held    map[vpc.InterfaceID]dataplane.Binding // being attached, not in the state yet
 	// keep tells that the state is older than what the plane enforces: a backup
 	// was restored, say. What it does not have stays bound, and so denied.
-	keep bool
+	keep  bool
+	taken []takenBridge // those whose VLANs are the agent's
 
 	mu     sync.Mutex
 	status Status
@@ -81,7 +83,9 @@ type Status struct {
 	// Unguarded says why devices whose names are guarded are not; nil if they
 	// are.
 	Unguarded error
-	Bindings  []BindingStatus
+	// Bridges are those that are managed.
+	Bridges  []BridgeStatus
+	Bindings []BindingStatus
 	// Ruleset is the one in force.
 	Ruleset *ruleset.Ruleset
 }
@@ -108,6 +112,9 @@ type Config struct {
 	// Guards are patterns of names of devices, of the process's own network
 	// namespace, that pass nothing until somebody binds them.
 	Guards []dataplane.Pattern
+	// Notes is the file that has what managed bridges were before; empty for
+	// none, which gives no bridge back after a restart.
+	Notes string
 }
 
 // New gives an agent, which does nothing until Run.
@@ -116,7 +123,7 @@ func New(c Config) *Agent {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Agent{
-		source: c.Source, plane: c.Plane, host: c.Host, options: c.Options, logger: c.Logger, links: c.Links, bridges: c.Bridges, guards: c.Guards,
+		source: c.Source, plane: c.Plane, host: c.Host, options: c.Options, logger: c.Logger, links: c.Links, bridges: c.Bridges, guards: c.Guards, notes: c.Notes,
 		kick: make(chan struct{}, 1), moved: make(chan struct{}), held: map[vpc.InterfaceID]dataplane.Binding{},
 	}
 }
@@ -155,6 +162,9 @@ const (
 func (a *Agent) Run(ctx context.Context) error {
 	if err := a.takeOver(ctx); err != nil {
 		a.logger.Error("what is in force already cannot be read", "host", a.host, "err", err)
+	}
+	if err := a.readTaken(); err != nil {
+		a.logger.Error("which bridges are to be given back is not known", "host", a.host, "err", err)
 	}
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
@@ -319,6 +329,10 @@ func (a *Agent) bind(ctx context.Context, moved moving) error {
 		return fmt.Errorf("read what is bound: %w", err)
 	}
 	var errs []error
+	bridges, err := a.takeBridges(have)
+	if err != nil {
+		errs = append(errs, err)
+	}
 	var unknown []dataplane.Binding
 	before := a.Status().Bindings
 	for _, h := range have {
@@ -367,7 +381,7 @@ func (a *Agent) bind(ctx context.Context, moved moving) error {
 		}
 	}
 	a.mu.Lock()
-	a.status.Bindings, a.status.Unknown, a.status.Guarded = slices.Clone(a.bound), unknown, guarded
+	a.status.Bindings, a.status.Unknown, a.status.Guarded, a.status.Bridges = slices.Clone(a.bound), unknown, guarded, bridges
 	a.mu.Unlock()
 	for i := range a.bound {
 		a.bound[i].Index = 0 // the state has none
@@ -422,6 +436,7 @@ func (a *Agent) Status() Status {
 	defer a.mu.Unlock()
 	s := a.status
 	s.Bindings, s.Denied, s.Unknown, s.Guarded = slices.Clone(s.Bindings), slices.Clone(s.Denied), slices.Clone(s.Unknown), slices.Clone(s.Guarded)
+	s.Bridges = slices.Clone(s.Bridges)
 	return s
 }
 

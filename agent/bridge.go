@@ -42,10 +42,15 @@ func (a *Agent) managed(device, netns string) bool {
 // ports gives the ports of the managed bridges.
 func (a *Agent) ports() (all []string) {
 	for _, b := range a.bridges {
-		entries, _ := os.ReadDir(filepath.Join(sysNet, b, "brif")) // a bridge that is not there has none
-		for _, e := range entries {
-			all = append(all, e.Name())
-		}
+		all = append(all, portsOf(b)...)
+	}
+	return all
+}
+
+func portsOf(bridge string) (all []string) {
+	entries, _ := os.ReadDir(filepath.Join(sysNet, bridge, "brif")) // a bridge that is not there has none
+	for _, e := range entries {
+		all = append(all, e.Name())
 	}
 	return all
 }
@@ -75,7 +80,10 @@ func (a *Agent) guard(ctx context.Context, have []dataplane.Binding) (guarded []
 			continue
 		}
 		g := guardOf(p)
-		var err error
+		err := a.closePort(p)
+		if err != nil {
+			errs = append(errs, err)
+		}
 		if slices.ContainsFunc(have, func(h dataplane.Binding) bool { return h.Interface == g.Interface && h.Index != 0 }) {
 			err = a.plane.Bind(ctx, g)
 		} else {
@@ -101,17 +109,22 @@ func (a *Agent) replaceGuard(ctx context.Context, b dataplane.Binding) error {
 	}
 	g := guardOf(b.Device)
 	if !slices.ContainsFunc(have, func(h dataplane.Binding) bool { return h.Interface == g.Interface }) {
-		return a.plane.Bind(ctx, b)
+		err = a.plane.Bind(ctx, b)
+	} else {
+		err = a.whileDisabled(b.Device, func() error {
+			if err := a.plane.Unbind(ctx, g.Interface); err != nil {
+				return err
+			}
+			if err := a.plane.Bind(ctx, b); err != nil {
+				return errors.Join(err, a.plane.Bind(ctx, g))
+			}
+			return nil
+		})
 	}
-	return a.whileDisabled(b.Device, func() error {
-		if err := a.plane.Unbind(ctx, g.Interface); err != nil {
-			return err
-		}
-		if err := a.plane.Bind(ctx, b); err != nil {
-			return errors.Join(err, a.plane.Bind(ctx, g))
-		}
-		return nil
-	})
+	if err != nil {
+		return err
+	}
+	return a.openPort(b.Device)
 }
 
 // release takes an interface off its device, and puts a guard in its place on
@@ -119,6 +132,9 @@ func (a *Agent) replaceGuard(ctx context.Context, b dataplane.Binding) error {
 func (a *Agent) release(ctx context.Context, b dataplane.Binding) error {
 	if isGuard(b.Interface) || !a.managed(b.Device, b.Netns) {
 		return a.plane.Unbind(ctx, b.Interface)
+	}
+	if err := a.closePort(b.Device); err != nil {
+		return err
 	}
 	return a.whileDisabled(b.Device, func() error {
 		if err := a.plane.Unbind(ctx, b.Interface); err != nil {

@@ -13,6 +13,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -453,6 +454,124 @@ func TestManagedBridge(t *testing.T) {
 	l.want(false, 80, "with no server")
 	_, stop = start(t, dir)
 	l.want(true, 80, "a server that does not manage the bridge")
+	stop()
+}
+
+// A port that is new, under a flood that is there before it is: it passes
+// nothing, with no server too, until it is bound; a bridge that is not managed
+// any more is what it was.
+func TestNewPortOfManagedBridge(t *testing.T) {
+	l := newLAN(t, "newp", "10.213.7.53", "10.213.7.54")
+	const bridge = "moat-t-nb"
+	exec.Command("ip", "link", "del", bridge).Run()
+	ip(t, "link", "add", bridge, "type", "bridge")
+	t.Cleanup(func() { exec.Command("ip", "link", "del", bridge).Run() })
+	ip(t, "link", "set", bridge, "up")
+	ip(t, "addr", "del", l.hostAddr+"/30", "dev", l.dev)
+	ip(t, "addr", "add", l.hostAddr+"/30", "dev", bridge)
+	hw, err := net.InterfaceByName(bridge)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ip(t, "link", "set", bridge, "address", hw.HardwareAddr.String()) // or it follows its ports
+	ip(t, "-n", l.netns, "neigh", "replace", l.hostAddr, "dev", "eth0", "lladdr", hw.HardwareAddr.String(), "nud", "permanent")
+	c, err := net.ListenPacket("udp", l.hostAddr+":7000")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	var passed atomic.Int64
+	go func() {
+		for b := make([]byte, 64); ; passed.Add(1) {
+			if _, _, err := c.ReadFrom(b); err != nil {
+				return
+			}
+		}
+	}()
+	stopFlood := make(chan struct{})
+	defer close(stopFlood)
+	l.inside(func() error {
+		c, err := net.Dial("udp", l.hostAddr+":7000")
+		go func() {
+			for err == nil {
+				select {
+				case <-stopFlood:
+					c.Close()
+					return
+				default:
+					c.Write([]byte("flood"))
+				}
+			}
+		}()
+		return err
+	})
+	flooded := func() bool { return passed.Load() > 0 }
+	port := func(on bool) {
+		t.Helper()
+		if on {
+			ip(t, "link", "set", l.dev, "master", bridge)
+		} else {
+			ip(t, "link", "set", l.dev, "nomaster")
+			time.Sleep(50 * time.Millisecond)
+		}
+	}
+	closed := func(when string) {
+		t.Helper()
+		port(false)
+		passed.Store(0)
+		port(true)
+		time.Sleep(300 * time.Millisecond)
+		if n := passed.Load(); n > 0 {
+			t.Errorf("%s: %d packets passed", when, n)
+		}
+	}
+	port(true)
+	until(t, "a port of a bridge that nobody manages passes the flood", flooded)
+	port(false)
+
+	dir := dataDir(t)
+	e, stop := start(t, dir, "--managed-bridge", bridge)
+	if reason := whyNotEnforce(); reason != "" {
+		t.Skip(reason)
+	}
+	var st server.Status
+	until(t, "status tells of the bridge", func() bool { return e.admin(t.Context(), "status", nil, &st) == nil && len(st.Bridges) == 1 })
+	if st.Bridges[0].Error != "" {
+		t.Skipf("on this kernel a new port is seen late: %s", st.Bridges[0].Error)
+	}
+	closed("a new port")
+	eni, group := l.workload(e, "10.213.7.48/28")
+	ec2Form(t, e, "return", "Action", "RevokeSecurityGroupEgress", "GroupId", group, "IpPermissions.1.IpProtocol", "-1", "IpPermissions.1.IpRanges.1.CidrIp", "0.0.0.0/0")
+	at := []string{"--data-dir", dir}
+	mustMoat(t, append([]string{"attach", eni, "--dev", l.dev}, at...)...)
+	time.Sleep(100 * time.Millisecond)
+	if flooded() {
+		t.Errorf("bound, with no rule: %d packets passed", passed.Load())
+	}
+	ec2Form(t, e, "return", "Action", "AuthorizeSecurityGroupEgress", "GroupId", group, "IpPermissions.1.IpProtocol", "udp",
+		"IpPermissions.1.FromPort", "7000", "IpPermissions.1.ToPort", "7000", "IpPermissions.1.IpRanges.1.CidrIp", "0.0.0.0/0")
+	until(t, "a rule allows the flood", flooded)
+	stop()
+	passed.Store(0)
+	until(t, "the flood goes on with no server", flooded)
+	e, stop = start(t, dir, "--managed-bridge", bridge)
+	passed.Store(0)
+	until(t, "the flood goes on with the next server", flooded)
+	mustMoat(t, append([]string{"detach", eni}, at...)...)
+	passed.Store(0)
+	time.Sleep(100 * time.Millisecond)
+	if flooded() {
+		t.Errorf("detached: %d packets passed", passed.Load())
+	}
+	stop()
+	closed("a new port with no server")
+	_, stop = start(t, dir)
+	until(t, "a port of a bridge that is not managed any more passes the flood", flooded)
+	for name, want := range map[string]string{"vlan_filtering": "0\n", "default_pvid": "1\n"} {
+		if b, err := os.ReadFile("/sys/class/net/" + bridge + "/bridge/" + name); err != nil || string(b) != want {
+			t.Errorf("%s of the bridge is %q, %v", name, b, err)
+		}
+	}
 	stop()
 }
 

@@ -35,6 +35,9 @@ import (
 // name it never changes, and a change would leave devices open.
 const identityFile = "identity"
 
+// bridgesFile has what managed bridges were before they were.
+const bridgesFile = "bridges.json"
+
 // pinDir is where the folders of pins of all identities are.
 const pinDir = "/sys/fs/bpf/moat"
 
@@ -94,6 +97,7 @@ func enforce(ctx context.Context, st *store.Store, s *settings, logger *slog.Log
 	e.Kind = "ebpf"
 	e.Agent = agent.New(agent.Config{
 		Source: st, Plane: plane, Host: e.Host, Options: s.enforcing, Logger: logger, Links: agent.WatchLinks, Bridges: s.managedBridges, Guards: s.guards,
+		Notes: filepath.Join(s.dataDir, bridgesFile),
 	})
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})

@@ -146,6 +146,13 @@ func writeStatus(out io.Writer, e endpoint, s *server.Status) error {
 		if len(s.Guards) > 0 {
 			fmt.Fprintf(w, "guarded names\t%s\n", guardText(s))
 		}
+		for _, b := range s.Bridges {
+			what := "a new port passes nothing until it is bound"
+			if b.Error != "" {
+				what = "a new port passes packets until the server has seen it: " + b.Error
+			}
+			fmt.Fprintf(w, "managed bridge\t%s: %s\n", b.Name, what)
+		}
 	}
 	if err := w.Flush(); err != nil || len(s.Interfaces) == 0 {
 		return err

@@ -48,7 +48,15 @@ type Status struct {
 	Guards     []dataplane.Pattern `json:"guards"`
 	GuardError string              `json:"guard_error,omitempty"`
 	GuardDrops uint64              `json:"guard_drops"`
+	Bridges    []BridgeStatus      `json:"bridges,omitempty"`
 	Interfaces []BoundStatus       `json:"interfaces"`
+}
+
+// A BridgeStatus is a managed bridge, with an Error if a port that is new
+// passes packets until the server has seen it.
+type BridgeStatus struct {
+	Name  string `json:"name"`
+	Error string `json:"error,omitempty"`
 }
 
 // A BoundStatus is one interface that is bound to a device.
@@ -228,6 +236,13 @@ func (s *Server) describeStatus(r *request) (any, error) {
 	out.Guards = append(out.Guards, e.Agent.Guards()...)
 	if st.Unguarded != nil {
 		out.GuardError = st.Unguarded.Error()
+	}
+	for _, b := range st.Bridges {
+		k := BridgeStatus{Name: b.Name}
+		if b.Err != nil {
+			k.Error = b.Err.Error()
+		}
+		out.Bridges = append(out.Bridges, k)
 	}
 	if stats, err := e.Agent.Plane().Stats(r.Context()); err == nil {
 		out.GuardDrops = stats.TurnedAway

@@ -86,14 +86,29 @@ func (a *Agent) denyEach(ctx context.Context, ids []vpc.InterfaceID) error {
 	return errors.Join(errs...)
 }
 
-// Denying gives a ruleset in which some interfaces allow nothing, and their
-// flows are cut.
+// Denying gives a ruleset in which some interfaces allow nothing but their
+// pinholes, and their flows are cut.
 func Denying(rs *ruleset.Ruleset, ids []vpc.InterfaceID) *ruleset.Ruleset {
 	out := &ruleset.Ruleset{Rev: rs.Rev, Members: rs.Members, Policies: slices.Clone(rs.Policies), Interfaces: slices.Clone(rs.Interfaces)}
-	for _, d := range []flow.Direction{flow.Egress, flow.Ingress} {
-		if _, ok := slices.BinarySearchFunc(out.Policies, d.String(), policyByName); !ok {
-			out.Policies = append(out.Policies, ruleset.Policy{Name: d.String(), Direction: d})
+	add := func(name string, d flow.Direction, rules []ruleset.Rule) {
+		if _, ok := slices.BinarySearchFunc(out.Policies, name, policyByName); !ok {
+			out.Policies = append(out.Policies, ruleset.Policy{Name: name, Direction: d, Rules: rules})
 			slices.SortFunc(out.Policies, func(a, b ruleset.Policy) int { return cmp.Compare(a.Name, b.Name) })
+		}
+	}
+	// Policies of no groups have no rules but pinholes.
+	bare := func(p *ruleset.Policy) string {
+		name := p.Direction.String()
+		if len(p.Failsafe()) > 0 {
+			name += " failsafe"
+		}
+		return name
+	}
+	for i := range rs.Interfaces {
+		for _, p := range []int{rs.Interfaces[i].In, rs.Interfaces[i].Out} {
+			if slices.Contains(ids, rs.Interfaces[i].ID) {
+				add(bare(&rs.Policies[p]), rs.Policies[p].Direction, rs.Policies[p].Failsafe())
+			}
 		}
 	}
 	place := func(name string) int {
@@ -104,8 +119,7 @@ func Denying(rs *ruleset.Ruleset, ids []vpc.InterfaceID) *ruleset.Ruleset {
 		i := &out.Interfaces[n]
 		in, eg := rs.Policies[i.In].Name, rs.Policies[i.Out].Name
 		if slices.Contains(ids, i.ID) {
-			// Policies of no groups have no rules.
-			in, eg, i.OnRevoke = flow.Ingress.String(), flow.Egress.String(), ruleset.OnRevoke{}
+			in, eg, i.OnRevoke = bare(&rs.Policies[i.In]), bare(&rs.Policies[i.Out]), ruleset.OnRevoke{}
 			i.Exempt = nil
 		}
 		i.In, i.Out = place(in), place(eg)

@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netlink/nl"
 	"golang.org/x/sys/unix"
 
 	"moat/dataplane"
@@ -147,7 +148,7 @@ func (a *Agent) takeBridge(name string, have []dataplane.Binding) error {
 		return fmt.Errorf("write down what the bridge was: %w", err)
 	}
 	// Without filtering all this changes nothing yet.
-	if err := netlink.BridgeSetVlanDefaultPVID(bridge, 0); err != nil {
+	if err := setBridge(bridge, nl.IFLA_BR_VLAN_DEFAULT_PVID, nl.Uint16Attr(0)); err != nil {
 		return fmt.Errorf("take the VLAN from new ports: %w", err)
 	}
 	if err := netlink.BridgeVlanAdd(bridge, t.VLAN, true, true, true, false); err != nil {
@@ -160,10 +161,24 @@ func (a *Agent) takeBridge(name string, have []dataplane.Binding) error {
 			}
 		}
 	}
-	if err := netlink.BridgeSetVlanFiltering(bridge, true); err != nil {
+	if err := setBridge(bridge, nl.IFLA_BR_VLAN_FILTERING, []byte{1}); err != nil {
 		return fmt.Errorf("filter by VLAN: %w", err)
 	}
 	return nil
+}
+
+// setBridge sets one thing of a bridge, and nothing else.
+func setBridge(bridge netlink.Link, attr int, value []byte) error {
+	req := nl.NewNetlinkRequest(unix.RTM_NEWLINK, unix.NLM_F_ACK)
+	msg := nl.NewIfInfomsg(unix.AF_UNSPEC)
+	msg.Index = int32(bridge.Attrs().Index)
+	req.AddData(msg)
+	info := nl.NewRtAttr(unix.IFLA_LINKINFO, nil)
+	info.AddRtAttr(nl.IFLA_INFO_KIND, nl.NonZeroTerminated("bridge"))
+	info.AddRtAttr(nl.IFLA_INFO_DATA, nil).AddRtAttr(attr, value)
+	req.AddData(info)
+	_, err := req.Execute(unix.NETLINK_ROUTE, 0)
+	return err
 }
 
 // giveBack makes a bridge what it was.
@@ -173,10 +188,10 @@ func (a *Agent) giveBack(t takenBridge) error {
 		return err
 	}
 	if err == nil {
-		if err := netlink.BridgeSetVlanFiltering(bridge, false); err != nil {
+		if err := setBridge(bridge, nl.IFLA_BR_VLAN_FILTERING, []byte{0}); err != nil {
 			return fmt.Errorf("give back bridge %s: %w", t.Name, err)
 		}
-		if err := netlink.BridgeSetVlanDefaultPVID(bridge, t.Default); err != nil {
+		if err := setBridge(bridge, nl.IFLA_BR_VLAN_DEFAULT_PVID, nl.Uint16Attr(t.Default)); err != nil {
 			return fmt.Errorf("give back bridge %s: %w", t.Name, err)
 		}
 	}

@@ -355,6 +355,76 @@ func TestEnforceOnTrial(t *testing.T) {
 	mustMoat(t, append([]string{"detach", eni}, at...)...)
 }
 
+// A pinhole of the machine's own device is open whatever the rules say, to
+// whom it is for, and shown and counted.
+func TestFailsafe(t *testing.T) {
+	l := newLAN(t, "fs", "10.213.7.57", "10.213.7.58")
+	dir := dataDir(t)
+	var ports []string
+	for range 2 {
+		ln, err := net.Listen("tcp", l.hostAddr+":0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer ln.Close()
+		_, port, _ := net.SplitHostPort(ln.Addr().String())
+		ports = append(ports, port)
+	}
+	hole := ports[0] + "/" + l.guestAddr + "/32"
+	e, stop := start(t, dir, "--failsafe", hole+","+ports[1]+"/10.213.7.57/32")
+	if reason := whyNotEnforce(); reason != "" {
+		t.Skip(reason)
+	}
+	reached := func(port string) (ok bool) {
+		l.inside(func() error {
+			c, err := net.DialTimeout("tcp", net.JoinHostPort(l.hostAddr, port), 300*time.Millisecond)
+			if ok = err == nil; ok {
+				c.Close()
+			}
+			return nil
+		})
+		return ok
+	}
+	want := func(when string) {
+		t.Helper()
+		if !reached(ports[0]) || reached(ports[1]) {
+			t.Errorf("%s: the pinhole is open: %v, and the port beside it: %v", when, reached(ports[0]), reached(ports[1]))
+		}
+	}
+	guest := l.guestAddr
+	l.guestAddr = l.hostAddr // the interface's address is the host's
+	eni, _ := l.workload(e, "10.213.7.48/28")
+	at := []string{"--data-dir", dir}
+	mustMoat(t, append([]string{"attach", eni, "--dev", l.dev, "--side", "workload"}, at...)...)
+	mustMoat(t, append([]string{"enforce", l.dev, "--yes"}, at...)...)
+	want("enforced")
+	for _, command := range []string{"status", "interfaces"} {
+		if out := mustMoat(t, append([]string{command}, at...)...); !strings.Contains(out, eni+": open whatever the rules say: "+hole) {
+			t.Errorf("%s does not tell of the pinhole:\n%s", command, out)
+		}
+	}
+	if out := mustMoat(t, append([]string{"status"}, at...)...); !regexp.MustCompile(`failsafe +`+hole+`, \S+, on the host's own devices: [1-9]`).MatchString(out) {
+		t.Errorf("status does not count:\n%s", out)
+	}
+	if out, err := moat(t, append([]string{"why", guest, eni + ":" + ports[0]}, at...)...); err != nil || !strings.Contains(out, "allowed by failsafe:"+hole+" of --failsafe") {
+		t.Errorf("why: %v\n%s", err, out)
+	}
+	if out, err := moat(t, append([]string{"why", guest, eni + ":" + ports[1]}, at...)...); err == nil {
+		t.Errorf("why of the port beside it:\n%s", out)
+	}
+	if out := mustMoat(t, append([]string{"rules", "--hits"}, at...)...); !strings.Contains(out, "failsafe:"+hole) {
+		t.Errorf("rules:\n%s", out)
+	}
+	stop()
+	want("with no server")
+	_, stop = start(t, dir, "--failsafe", ports[1]+"/10.213.7.57/32")
+	if reached(ports[0]) {
+		t.Error("a pinhole that the next server does not have is open")
+	}
+	mustMoat(t, append([]string{"detach", eni}, at...)...)
+	stop()
+}
+
 // A device that appears later is bound as configured, with the interface that
 // has its name; one that there is no interface for passes nothing, with no
 // server too, until a server has no such configuration.

@@ -1,8 +1,12 @@
 package cli
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,13 +24,15 @@ func enforceCommand() *cobra.Command {
 		Long: `The machine's own device begins by observing: packets are judged and counted,
 and none is dropped. This enforces for the time of --confirm, after which the
 device observes again by itself, also when the server is gone: whoever locked
-himself out waits a minute. Log in anew to see that it works, and confirm:
+himself out waits a minute. Log in anew to see that it works, and confirm there:
 
     moat enforce eth0
     moat enforce eth0 --yes
 
-Enforcing for good at once is refused where it would cut open sessions of SSH or
-of the API, unless with --force.`,
+The confirmation is refused over a connection, or from a login by SSH, that is
+older than the trial. Enforcing for good at once is refused where it would cut
+open sessions of SSH or of the API, or close the API's port, unless with
+--force.`,
 		Args: cobra.ExactArgs(1),
 	}, func(c *cobra.Command, args []string, e endpoint) error {
 		in.Device = args[0]
@@ -38,6 +44,9 @@ of the API, unless with --force.`,
 				return fmt.Errorf("--confirm %s: want whole seconds", confirm)
 			}
 			in.Trial = int(confirm / time.Second)
+		}
+		if yes {
+			in.Login = loginConnection("/proc", os.Getpid())
 		}
 		out := &server.Bound{}
 		if err := e.admin(c.Context(), "enforce", in, out); err != nil {
@@ -53,7 +62,7 @@ of the API, unless with --force.`,
 		case out.Observe:
 			what = out.Device + " observes: nothing is dropped"
 		case out.Until != nil:
-			what = fmt.Sprintf("%s is enforced until %s; see that you can still log in, and confirm with `moat enforce %s --yes`", out.Device, out.Until.Local().Format(time.TimeOnly), out.Device)
+			what = fmt.Sprintf("%s is enforced until %s; log in anew, and confirm there with `moat enforce %s --yes`", out.Device, out.Until.Local().Format(time.TimeOnly), out.Device)
 		}
 		return said(c, out, what)
 	})
@@ -63,4 +72,31 @@ of the API, unless with --force.`,
 	c.Flags().BoolVar(&in.Observe, "observe", false, "go back to observing")
 	c.Flags().BoolVar(&in.Force, "force", false, "enforce also where that cuts open sessions")
 	return c
+}
+
+// loginConnection gives the connection of SSH by which the person is logged in
+// who runs a process: of that process or the nearest one above that knows, for
+// sudo hides it. Empty where there is none.
+func loginConnection(proc string, pid int) string {
+	for range 64 {
+		env, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "environ"))
+		if err != nil {
+			return ""
+		}
+		for v := range strings.SplitSeq(string(env), "\x00") {
+			if c, ok := strings.CutPrefix(v, "SSH_CONNECTION="); ok {
+				return c
+			}
+		}
+		stat, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "stat"))
+		// After the name, which may hold anything, come the state and the parent.
+		f := strings.Fields(string(stat[bytes.LastIndexByte(stat, ')')+1:]))
+		if err != nil || len(f) < 2 {
+			return ""
+		}
+		if pid, err = strconv.Atoi(f[1]); err != nil || pid < 1 {
+			return ""
+		}
+	}
+	return ""
 }

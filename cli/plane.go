@@ -159,11 +159,18 @@ func whyNotEnforce() string {
 // maxExemptBlock is how many addresses a block in --exempt may have.
 const maxExemptBlock = 256
 
-// enforcementOptions reads --on-revoke and --exempt.
-func enforcementOptions(onRevoke string, exempt []string) (o ruleset.Options, err error) {
+// enforcementOptions reads --on-revoke, --exempt and --failsafe.
+func enforcementOptions(onRevoke string, exempt, failsafe []string) (o ruleset.Options, err error) {
 	var ok bool
 	if o.OnRevoke, ok = ruleset.ParseOnRevoke(onRevoke); !ok {
 		return o, fmt.Errorf("--on-revoke %q: want cut, aws, or drain and a number of seconds", onRevoke)
+	}
+	for _, word := range failsafe {
+		p, err := ruleset.ParsePinhole(word)
+		if err != nil {
+			return o, fmt.Errorf("--failsafe: %w", err)
+		}
+		o.Failsafe = append(o.Failsafe, p)
 	}
 	for _, word := range exempt {
 		switch word {

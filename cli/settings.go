@@ -58,6 +58,7 @@ type settings struct {
 	waitTimeout                        time.Duration
 	onRevoke                           string
 	exempt                             []string
+	failsafe                           []string
 	bindFile                           string
 	managedBridges                     []string
 	guard                              []string
@@ -98,6 +99,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.DurationVar(&s.waitTimeout, "wait-timeout", 5*time.Second, "how long such a call waits at most")
 	f.StringVar(&s.onRevoke, "on-revoke", "cut", "`cut|aws|drain SECONDS`: end the tracked flows that no rule allows any more, let them live as EC2 does, or let them live for a while; the tag "+ruleset.OnRevokeTag+" of a group says otherwise for its interfaces")
 	f.StringSliceVar(&s.exempt, "exempt", []string{"aws"}, "remote `ADDRESSES` that rules never filter, and blocks of at most 256; aws stands for those of AWS (each VPC's resolver, metadata, time), none for none")
+	f.StringSliceVar(&s.failsafe, "failsafe", nil, "`PORT/CIDR,...`: TCP ports that stay open on the host's own devices whatever the rules say; out:PORT/CIDR for ports of others, as of an etcd cluster")
 	f.StringVar(&s.bindFile, "bind", "", "`FILE` (YAML) of devices that are bound to interfaces whenever they appear")
 	f.StringSliceVar(&s.managedBridges, "managed-bridge", nil, "`BRIDGES` whose ports pass nothing until they are bound")
 	f.StringSliceVar(&s.guard, "guard", nil, "`PATTERNS` of names of devices that pass no IP packet until they are bound, from their first one on; those of --bind are guarded anyway")
@@ -188,7 +190,7 @@ func (s *settings) complete(f *pflag.FlagSet) error {
 	if s.waitTimeout < 0 {
 		return fmt.Errorf("--wait-timeout %s: want a duration such as 5s", s.waitTimeout)
 	}
-	if s.enforcing, err = enforcementOptions(s.onRevoke, s.exempt); err != nil {
+	if s.enforcing, err = enforcementOptions(s.onRevoke, s.exempt, s.failsafe); err != nil {
 		return err
 	}
 	if s.bindFile != "" {

@@ -60,6 +60,11 @@ func writeInterfaces(out io.Writer, all []server.BoundStatus) error {
 		return err
 	}
 	for _, i := range all {
+		if len(i.Failsafe) > 0 {
+			if _, err := fmt.Fprintf(out, "%s: open whatever the rules say: %s\n", i.Interface, strings.Join(i.Failsafe, ", ")); err != nil {
+				return err
+			}
+		}
 		if i.Error != "" {
 			if _, err := fmt.Fprintf(out, "%s: %s\n", i.Interface, i.Error); err != nil {
 				return err
@@ -143,6 +148,9 @@ func writeStatus(out io.Writer, e endpoint, s *server.Status) error {
 			exempt = append(exempt, "each VPC's resolver")
 		}
 		fmt.Fprintf(w, "never filtered\t%s: %d packets\n", cmp.Or(strings.Join(exempt, ", "), "nothing"), s.ExemptHits)
+		if len(s.Failsafe) > 0 {
+			fmt.Fprintf(w, "failsafe\t%s, on the host's own devices: %d packets\n", strings.Join(s.Failsafe, ", "), s.FailsafeHits)
+		}
 		if len(s.Guards) > 0 {
 			fmt.Fprintf(w, "guarded names\t%s\n", guardText(s))
 		}

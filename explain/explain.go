@@ -6,6 +6,7 @@ package explain
 
 import (
 	"cmp"
+	"fmt"
 	"net/netip"
 	"slices"
 
@@ -148,7 +149,9 @@ func (w *asker) gate(rs *ruleset.Ruleset, at, other End, d flow.Direction) Gate 
 	verdict := rs.Judge(w.flow(at, other, d))
 	g.Allowed, g.Exempt = verdict.Allowed, verdict.Reason == ruleset.Exempt
 	if verdict.Rule != "" {
-		if group, i := state.RuleByID(space, verdict.Rule); group != nil {
+		if p, ok := ruleset.PinholeOf(verdict.Rule); ok {
+			g.Rule = &Rule{ID: verdict.Rule, Group: Group{Name: "--failsafe"}, Text: fmt.Sprintf("tcp/%d, %s", p.Port, p.Prefix)}
+		} else if group, i := state.RuleByID(space, verdict.Rule); group != nil {
 			r := &group.Rules[i]
 			g.Rule = &Rule{ID: r.ID, Group: Group{group.ID, group.Name}, Text: RuleText(r)}
 		}

@@ -24,7 +24,9 @@ type Options struct {
 	Exempt []netip.Addr
 	// ExemptResolver exempts the third address of each VPC's blocks too.
 	ExemptResolver bool
-	OnRevoke       OnRevoke
+	// Failsafe are the pinholes of the host's own devices.
+	Failsafe []Pinhole
+	OnRevoke OnRevoke
 	// PrefixList gives a list that is not in the state: those that AWS owns.
 	// Nil for none.
 	PrefixList func(r state.Reader, id vpc.PrefixListID) *vpc.PrefixList
@@ -190,11 +192,11 @@ func (c *compiler) policy(space *state.Space, row *vpc.Interface, d flow.Directi
 	ids := slices.Clone(row.Groups)
 	slices.Sort(ids)
 	ids = slices.Compact(ids)
-	name := d.String()
+	rules, mark := c.pinholes(row, d)
+	name := d.String() + mark
 	for _, id := range ids {
 		name += " " + string(id)
 	}
-	var rules []Rule
 	_, made := c.policies[name]
 	for _, id := range ids {
 		g := state.Groups.Get(space, id)

@@ -143,6 +143,15 @@ func CorkedListener(l net.Listener) net.Listener { return corkedListener{l} }
 
 type corkKey struct{}
 
+// openedKey is that of the time at which a request's connection was opened.
+type openedKey struct{}
+
+// ofConnection makes known to a connection's requests when it was opened, and
+// its cork.
+func ofConnection(ctx context.Context, c net.Conn) context.Context {
+	return withCork(context.WithValue(ctx, openedKey{}, time.Now()), c)
+}
+
 // withCork makes a connection's cork known to its requests. Under TLS the
 // records are corked below it. HTTP/2, whose requests share a connection, is
 // not offered.
@@ -177,6 +186,6 @@ func NewHTTPServer(h http.Handler) *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    32 << 10,
-		ConnContext:       withCork,
+		ConnContext:       ofConnection,
 	}
 }

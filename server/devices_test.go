@@ -349,7 +349,9 @@ func TestWaitEnforcedNone(t *testing.T) {
 // is refused, and only such a one.
 func TestLockoutIsRefused(t *testing.T) {
 	var ssh []agent.Session
-	s := newSite(t, func(c *server.Config) { c.Enforcement.Sessions = func() ([]agent.Session, error) { return ssh, nil } })
+	s := newSite(t, func(c *server.Config) {
+		c.Enforcement.Sessions = func() ([]agent.Session, []netip.AddrPort, error) { return ssh, nil, nil }
+	})
 	eni, group := s.furnish()
 	body, _ := s.ec2("Action=DescribeNetworkInterfaces&NetworkInterfaceId.1=" + eni)
 	own := netip.MustParseAddr(one(body, "privateIpAddress"))

@@ -3,6 +3,7 @@ package server
 import (
 	"context"
 	"errors"
+	"net/netip"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -23,9 +24,9 @@ type Enforcement struct {
 	// Wait makes writes wait until they are in force, at most for Timeout.
 	Wait    bool
 	Timeout time.Duration
-	// Sessions gives the open connections that no change should cut; nil for
-	// those of the process's network namespace.
-	Sessions func() ([]agent.Session, error)
+	// Sessions gives the open connections and the ports that the server listens
+	// on; nil for those of the process's network namespace.
+	Sessions func() ([]agent.Session, []netip.AddrPort, error)
 }
 
 // What the header x-moat-enforced says of a write.

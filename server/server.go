@@ -22,6 +22,7 @@ import (
 	"github.com/google/uuid"
 
 	"moat/action"
+	"moat/agent"
 	"moat/ec2"
 	"moat/ec2query"
 	"moat/fault"
@@ -73,6 +74,11 @@ type Server struct {
 	keys     keyCache
 	sessions sessionCache
 	uses     keyUses
+	started  time.Time
+	trials   struct {
+		sync.Mutex
+		of map[vpc.InterfaceID]*trial
+	}
 }
 
 // New gives a server.
@@ -96,8 +102,8 @@ func New(st *store.Store, cfg Config) *Server {
 		cfg.Secrets = newRing()
 	}
 	st.Check(guardrail.Check)
-	return &Server{
-		cfg: cfg, store: st, cache: newRenderCache(),
+	s := &Server{
+		cfg: cfg, store: st, cache: newRenderCache(), started: time.Now(),
 		actions: map[service]map[string]action.Action{
 			serviceEC2: byName(ec2.Actions), serviceSTS: byName(sts.Actions), serviceIAM: byName(iamapi.Actions),
 		},
@@ -105,6 +111,14 @@ func New(st *store.Store, cfg Config) *Server {
 		sessions: sessionCache{opened: map[[32]byte]*iam.Session{}},
 		uses:     keyUses{seen: map[string]*iam.KeyUse{}},
 	}
+	if cfg.Enforcement.Agent != nil {
+		for _, b := range agent.Bound(st.Latest(), cfg.Enforcement.Host) {
+			if !b.Until.IsZero() && !b.Observes(cfg.Now()) {
+				s.beginTrial(b.Interface)
+			}
+		}
+	}
+	return s
 }
 
 func byName(actions []action.Action) map[string]action.Action {

@@ -14,6 +14,7 @@ import (
 	"moat/dataplane"
 	"moat/explain"
 	"moat/fault"
+	"moat/ruleset"
 	"moat/state"
 	"moat/vpc"
 )
@@ -42,6 +43,10 @@ type Status struct {
 	Exempt         []netip.Addr `json:"exempt"`
 	ExemptResolver bool         `json:"exempt_resolver"`
 	ExemptHits     uint64       `json:"exempt_hits"`
+	// Failsafe are the pinholes of the host's own devices; FailsafeHits counts
+	// their packets.
+	Failsafe     []string `json:"failsafe,omitempty"`
+	FailsafeHits uint64   `json:"failsafe_hits,omitempty"`
 	// Guards are patterns of names of devices that pass no IP packet until they
 	// are bound, unless GuardError says why they do; GuardDrops counts those
 	// packets.
@@ -86,6 +91,9 @@ type BoundStatus struct {
 	Flows    uint64            `json:"flows"`
 	Exempt   uint64            `json:"exempt_hits"`
 	Drops    map[string]uint64 `json:"drops,omitempty"`
+	// Failsafe are ports that are open whatever the rules say: it is on a device
+	// of the host itself.
+	Failsafe []string `json:"failsafe,omitempty"`
 }
 
 // Interfaces is a reply with what is bound.
@@ -135,6 +143,9 @@ func (s *Server) bound(ctx context.Context, view *state.View, here bool) []Bound
 			if d.Workload {
 				b.Side = "workload"
 			}
+			if e.Agent != nil && d.Host == e.Host && ruleset.HostsOwn(i) {
+				b.Failsafe = pinholes(e.Agent.Options().Failsafe)
+			}
 			k := dataplane.Binding{Observe: d.Observe, Until: d.Until}
 			switch now := s.cfg.Now(); {
 			case k.Observes(now):
@@ -162,6 +173,13 @@ func (s *Server) bound(ctx context.Context, view *state.View, here bool) []Bound
 	slices.SortFunc(out, func(a, b BoundStatus) int {
 		return cmp.Or(cmp.Compare(a.Host, b.Host), cmp.Compare(a.Netns, b.Netns), cmp.Compare(a.Device, b.Device))
 	})
+	return out
+}
+
+func pinholes(all []ruleset.Pinhole) (out []string) {
+	for _, p := range all {
+		out = append(out, p.String())
+	}
 	return out
 }
 
@@ -233,6 +251,7 @@ func (s *Server) describeStatus(r *request) (any, error) {
 	o := e.Agent.Options()
 	out.Exempt, out.ExemptResolver, out.OnRevoke = append(out.Exempt, o.Exempt...), o.ExemptResolver, o.OnRevoke.String()
 	st := e.Agent.Status()
+	out.Failsafe = pinholes(o.Failsafe)
 	out.Guards = append(out.Guards, e.Agent.Guards()...)
 	if st.Unguarded != nil {
 		out.GuardError = st.Unguarded.Error()
@@ -246,6 +265,9 @@ func (s *Server) describeStatus(r *request) (any, error) {
 	}
 	if stats, err := e.Agent.Plane().Stats(r.Context()); err == nil {
 		out.GuardDrops = stats.TurnedAway
+		for _, p := range o.Failsafe {
+			out.FailsafeHits += stats.Rules[p.RuleID()].Packets
+		}
 	}
 	out.Enforced, out.State = st.Rev, enforcedPending
 	switch {
@@ -341,6 +363,9 @@ func (s *Server) describeHits(r *request) (any, error) {
 		h := RuleHits{Rule: id, Direction: n.Direction.String(), Packets: n.Packets, Bytes: n.Bytes, Connections: n.Connections}
 		if !n.LastHit.IsZero() {
 			h.LastHit = &n.LastHit
+		}
+		if p, ok := ruleset.PinholeOf(id); ok {
+			h.Group, h.Text = "--failsafe", fmt.Sprintf("tcp/%d, %s", p.Port, p.Prefix)
 		}
 		for space := range view.Spaces() {
 			if g, i := state.RuleByID(space, id); g != nil {

@@ -403,7 +403,7 @@ func TestFailsafe(t *testing.T) {
 			t.Errorf("%s does not tell of the pinhole:\n%s", command, out)
 		}
 	}
-	if out := mustMoat(t, append([]string{"status"}, at...)...); !regexp.MustCompile(`failsafe +`+hole+`, \S+, on the host's own devices: [1-9]`).MatchString(out) {
+	if out := mustMoat(t, append([]string{"status"}, at...)...); !regexp.MustCompile(`failsafe +` + hole + `, \S+, on the host's own devices: [1-9]`).MatchString(out) {
 		t.Errorf("status does not count:\n%s", out)
 	}
 	if out, err := moat(t, append([]string{"why", guest, eni + ":" + ports[0]}, at...)...); err != nil || !strings.Contains(out, "allowed by failsafe:"+hole+" of --failsafe") {

@@ -9,7 +9,7 @@ package awscli
 import (
 	"bytes"
 	"context"
-	"embed"
+	_ "embed"
 	"errors"
 	"fmt"
 	"io"
@@ -18,7 +18,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"time"
 
 	"moat/action"
@@ -31,8 +30,23 @@ import (
 // Compat is the version whose form --cli-compat takes.
 const Compat = "2.9.19"
 
-//go:embed table/2.9.19/*.txt table/later/*.txt
-var tables embed.FS
+// The tables, by service. They are read in place: nothing is copied.
+var (
+	//go:embed table/2.9.19/ec2.txt
+	ec2Table string
+	//go:embed table/2.9.19/iam.txt
+	iamTable string
+	//go:embed table/2.9.19/sts.txt
+	stsTable string
+	//go:embed table/later/ec2.txt
+	ec2Later string
+	//go:embed table/later/iam.txt
+	iamLater string
+	//go:embed table/later/sts.txt
+	stsLater string
+	//go:embed table/2.9.19/commands.txt
+	commandTable string
+)
 
 // A Service is one that Moat serves.
 type Service struct {
@@ -276,34 +290,34 @@ func (s *session) served() []string {
 	return names
 }
 
-var tableOf = map[string]func() *awsmodel.Service{
-	"ec2": sync.OnceValue(func() *awsmodel.Service { return readTable("ec2") }),
-	"iam": sync.OnceValue(func() *awsmodel.Service { return readTable("iam") }),
-	"sts": sync.OnceValue(func() *awsmodel.Service { return readTable("sts") }),
-}
-
-func readTable(name string) *awsmodel.Service {
-	b, err := tables.ReadFile("table/" + Compat + "/" + name + ".txt")
-	if err != nil {
-		panic(err) // it is part of the program
+// tableOf gives what 2.9.19 knows of a service, and the later table; both are
+// empty for other services.
+func tableOf(name string) (known, later string) {
+	switch name {
+	case "ec2":
+		return ec2Table, ec2Later
+	case "iam":
+		return iamTable, iamLater
+	case "sts":
+		return stsTable, stsLater
 	}
-	return awsmodel.ReadTable(string(b))
+	return "", ""
 }
 
 // service gives a service by its name, or nil.
 func (s *session) service(name string) *awsmodel.Service {
-	read := tableOf[name]
-	if read == nil {
+	table, newer := tableOf(name)
+	if table == "" {
 		return nil
 	}
-	known := read()
+	known := awsmodel.ReadTable(table)
 	if s.compat {
 		return known
 	}
 	for _, have := range s.Services {
 		if have.Name == name {
 			base := awsmodel.Service{Name: known.Name, ID: known.ID, Title: known.Title, Version: known.Version, Protocol: known.Protocol, Global: known.Global}
-			return awsmodel.FromActions(base, have.Actions, later(known))
+			return awsmodel.FromActions(base, have.Actions, later(known, awsmodel.ReadTable(newer)))
 		}
 	}
 	return nil
@@ -311,12 +325,7 @@ func (s *session) service(name string) *awsmodel.Service {
 
 // later gives what is known of a service, with the waiters and the pages that
 // a later version of the AWS CLI knows.
-func later(known *awsmodel.Service) *awsmodel.Service {
-	b, err := tables.ReadFile("table/later/" + known.Name + ".txt")
-	if err != nil {
-		panic(err) // it is part of the program
-	}
-	newer := awsmodel.ReadTable(string(b))
+func later(known, newer *awsmodel.Service) *awsmodel.Service {
 	s := *known
 	s.Waiters, s.Wait = newer.Waiters, newer.Wait
 	s.Lookup = func(name string) *awsmodel.Operation {
@@ -336,11 +345,7 @@ func later(known *awsmodel.Service) *awsmodel.Service {
 // commandNames gives what may stand where the service stands.
 func (s *session) commandNames() []string {
 	if s.compat {
-		b, err := tables.ReadFile("table/" + Compat + "/commands.txt")
-		if err != nil {
-			panic(err)
-		}
-		return strings.Fields(string(b))
+		return strings.Fields(commandTable)
 	}
 	return append(s.served(), "configure", "help")
 }

@@ -48,7 +48,10 @@ func ReadTable(text string) *Service {
 			s.Choices = f[1:]
 		default:
 			if len(f[0]) == 1 { // the lines of this kind, up to an empty one
-				block, after, _ := strings.Cut(text, "\n\n")
+				block, after := strings.TrimSuffix(text, "\n\n"), ""
+				if f[0] != "s" { // these are many, and the last
+					block, after, _ = strings.Cut(text, "\n\n")
+				}
 				t.kinds[f[0][0]] = block
 				rest = after
 			}

@@ -64,7 +64,7 @@ func invocation(prog string, args []string) awscli.Invocation {
 // runAWS runs a line that is the AWS CLI's: all of them where the program is
 // called aws, else those that name one of its commands, and with --cli-compat
 // those that are no command of moat's.
-func runAWS(ctx context.Context, name string, args []string, root *cobra.Command) (code int, ran bool) {
+func runAWS(ctx context.Context, name string, args []string, root func() *cobra.Command) (code int, ran bool) {
 	switch name {
 	case "aws":
 		inv := invocation("aws", args)
@@ -76,7 +76,7 @@ func runAWS(ctx context.Context, name string, args []string, root *cobra.Command
 	}
 	command := awscli.Command(args)
 	known := slices.ContainsFunc(awsCommands, func(c struct{ name, short string }) bool { return c.name == command })
-	if !known && (!compat(args) || slices.ContainsFunc(root.Commands(), func(c *cobra.Command) bool { return c.Name() == command })) {
+	if !known && (!compat(args) || slices.ContainsFunc(root().Commands(), func(c *cobra.Command) bool { return c.Name() == command })) {
 		return 0, false
 	}
 	return awscli.Run(ctx, invocation("moat", args)), true

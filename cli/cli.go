@@ -18,10 +18,10 @@ import (
 func Main(args []string) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	root := rootCommand()
-	if code, ran := runAWS(ctx, filepath.Base(os.Args[0]), args, root); ran {
+	if code, ran := runAWS(ctx, filepath.Base(os.Args[0]), args, rootCommand); ran {
 		return code
 	}
+	root := rootCommand()
 	root.SetArgs(args)
 	if err := root.ExecuteContext(ctx); err != nil {
 		var code exitCode

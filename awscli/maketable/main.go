@@ -218,16 +218,6 @@ func table(dir string, choices []string) (string, error) {
 	block(&b, lines)
 
 	lines = nil
-	for name := range used {
-		text, err := m.shape(name)
-		if err != nil {
-			return "", err
-		}
-		lines = append(lines, text)
-	}
-	block(&b, lines)
-
-	lines = nil
 	for name, w := range waiters.Waiters {
 		f := []string{"w", name, w.Operation, fmt.Sprint(w.Delay), fmt.Sprint(w.MaxAttempts)}
 		for _, a := range w.Acceptors {
@@ -245,6 +235,16 @@ func table(dir string, choices []string) (string, error) {
 		lines = append(lines, join(f...))
 	}
 	block(&b, lines)
+	lines = nil
+	for name := range used {
+		text, err := m.shape(name)
+		if err != nil {
+			return "", err
+		}
+		lines = append(lines, text)
+	}
+	block(&b, lines)
+
 	return b.String(), nil
 }
 

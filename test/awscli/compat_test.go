@@ -41,7 +41,8 @@ func TestMain(m *testing.M) { moattest.Main(m) }
 // order in which they appear.
 //
 // By default a part of the lines is run, another one for each 1 in
-// MOAT_TEST_PART; MOAT_TEST_CLI=all runs all of them:
+// MOAT_TEST_PART; MOAT_TEST_CLI=all runs all of them, and an expression in its
+// place those that match:
 //
 //	MOAT_TEST_CLI=all go test ./test/awscli -v -timeout 30m
 const share = 8
@@ -185,7 +186,12 @@ func compare(t *testing.T, file string, writes bool) {
 	if writes {
 		ours.key, ours.values = "222222222222", map[string]string{}
 	}
-	all := os.Getenv("MOAT_TEST_CLI") == "all" || writes && os.Getenv("MOAT_TEST_CLI") == "writes"
+	which := os.Getenv("MOAT_TEST_CLI")
+	all := which == "all" || writes && which != ""
+	var chosen *regexp.Regexp
+	if which != "" && which != "all" {
+		chosen = regexp.MustCompile(which)
+	}
 	part := os.Getenv("MOAT_TEST_PART")
 	type job struct {
 		number       int
@@ -238,7 +244,7 @@ func compare(t *testing.T, file string, writes bool) {
 		}
 		h := fnv.New32a()
 		fmt.Fprint(h, part, line)
-		if all || h.Sum32()%share == 0 {
+		if all || chosen != nil && chosen.MatchString(line) || chosen == nil && h.Sum32()%share == 0 {
 			jobs = append(jobs, job{i + 1, line, reason})
 		}
 	}

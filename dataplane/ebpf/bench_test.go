@@ -168,5 +168,92 @@ func BenchmarkKernel(b *testing.B) {
 	})
 }
 
+// What each feature costs a tracked packet, and the admission of a flow: the
+// programs without it beside the programs as they are, in turns.
+//
+//	go test ./dataplane/ebpf -run XXX -bench Features -benchtime 1x
+func BenchmarkFeatures(b *testing.B) {
+	clang := compiler(b)
+	rs := rules(b, "in udp 80 from 10.4.0.0/16")
+	rs.Interfaces[0].Exempt = ruleset.DefaultExempt()
+	packet := (&pkt{src: netip.MustParseAddr("10.4.6.7"), dst: netip.MustParseAddr("10.0.0.5"), proto: 17, sport: 1234, dport: 80, payload: make([]byte, 64)}).bytes()
+	type variant struct {
+		what, old, new string
+		programs       [2]*programs // for a tracked packet, and one that begins a flow
+		plane          *Plane
+		best           [2]time.Duration
+	}
+	const decide, begin = "	why = quick(skb, &c, r, l3, type, dir);\n", `
+	static volatile __u16 port;
+	if (data + 60 <= end)
+		*(__u16 *)(data + 34) = port++;
+`
+	variants := []*variant{
+		{what: "everything", old: decide, new: decide},
+		{what: "everything once more", old: decide, new: decide},
+		{what: "the counters of rules", old: "	struct rule_stat *s = bpf_map_lookup_elem(&rule_stats, &rule);\n", new: "	struct rule_stat *s = 0;\n"},
+		{what: "the clock", old: "bpf_ktime_get_coarse_ns()", new: "(1ull << 40)"},
+		{what: "generations and expiry", old: "current(r, f, c->now) && !expired(r, proto, six, f, c->now) &&", new: ""},
+		{what: "source/dest check", old: "if (r->flags & RULES_CHECK &&\n	    !(who", new: "if (0 &&\n	    !(who"},
+		{what: "exempt addresses", old: "if (r->exempt & exemption(", new: "if (0 && exemption("},
+		{what: "allowances", old: "if (!take(state, six))", new: "if (0)"},
+		{what: "the quick way", old: decide, new: "	why = LOOK;\n"},
+	}
+	for _, v := range variants {
+		x := newBench(b, Options{Flows4: 2048, Flows6: 16})
+		v.plane = x.p
+		apply(b, x.p, rs)
+		for i := range v.programs {
+			new := v.new
+			x.p.spec = mutate(b, clang, x.p, "moat.bpf.c", v.old, new)
+			if i == 1 {
+				at := decide
+				if v.old == decide {
+					at = v.new
+				}
+				x.p.spec = mutate2(b, clang, x.p, "moat.bpf.c", [][2]string{{v.old, new}, {at, begin + at}})
+			}
+			x.p.programs = map[uint32]*programs{}
+			x.load()
+			x.on(eni, 0)
+			v.programs[i] = x.g
+			v.best[i] = time.Hour
+		}
+	}
+	for range 40 {
+		for _, v := range variants {
+			for i, repeat := range []int{100_000, 1000} {
+				ret, d, err := v.programs[i].to.Benchmark(packet, repeat, nil)
+				if err != nil || int32(ret) != -1 {
+					b.Fatal(v.what, int32(ret), err)
+				}
+				v.best[i] = min(v.best[i], d)
+				if i == 1 {
+					if err := v.plane.dropAll(); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		}
+	}
+	for _, v := range variants {
+		b.Run("without "+v.what, func(b *testing.B) {
+			b.ReportMetric(float64(variants[0].best[0]-v.best[0]), "ns-less/tracked")
+			b.ReportMetric(float64(variants[0].best[1]-v.best[1]), "ns-less/admission")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}
+
+// dropAll removes all flows, whatever was counted.
+func (p *Plane) dropAll() error {
+	n := p.numbers[eni]
+	if err := p.some(tendDrop, search{what: walkOf, enis: []uint32{n}}, nil); err != nil {
+		return err
+	}
+	*p.share = bpfShare{Limit: p.share.Limit}
+	return p.maps.EniStates.Put(n, bpfEniState{})
+}
+
 // empty is a program that only passes.
 func empty() asm.Instructions { return asm.Instructions{asm.Mov.Imm(asm.R0, -1), asm.Return()} }

@@ -650,6 +650,12 @@ func compiler(t testing.TB) string {
 
 func mutate(t testing.TB, clang string, p *Plane, file, old, new string) *ebpf.CollectionSpec {
 	t.Helper()
+	return mutate2(t, clang, p, file, [][2]string{{old, new}})
+}
+
+// mutate2 compiles the programs with changes to one of their files.
+func mutate2(t testing.TB, clang string, p *Plane, file string, changes [][2]string) *ebpf.CollectionSpec {
+	t.Helper()
 	dir := t.TempDir()
 	files, err := filepath.Glob("bpf/*")
 	if err != nil {
@@ -661,10 +667,13 @@ func mutate(t testing.TB, clang string, p *Plane, file, old, new string) *ebpf.C
 			t.Fatal(err)
 		}
 		if s := string(b); filepath.Base(f) == file {
-			if !strings.Contains(s, old) {
-				t.Fatalf("%s has no %q", file, old)
+			for _, c := range changes {
+				if !strings.Contains(s, c[0]) {
+					t.Fatalf("%s has no %q", file, c[0])
+				}
+				s = strings.ReplaceAll(s, c[0], c[1])
 			}
-			b = []byte(strings.ReplaceAll(s, old, new))
+			b = []byte(s)
 		}
 		if err := os.WriteFile(filepath.Join(dir, filepath.Base(f)), b, 0o600); err != nil {
 			t.Fatal(err)

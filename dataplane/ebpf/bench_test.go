@@ -99,7 +99,7 @@ func BenchmarkKernel(b *testing.B) {
 		{"policy/denied", thousand("4"), rst(four), false, ordinary, 1024},
 	} {
 		b.Run(row.name, func(b *testing.B) {
-			x := newBench(b, Options{Flows4: row.table, Flows6: row.table})
+			x := newBench(b, Options{Flows4: 2 * row.table, Flows6: 2 * row.table})
 			repeat := 200_000
 			switch row.kind {
 			case expired:

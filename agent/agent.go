@@ -290,8 +290,17 @@ func (a *Agent) relevant(view *state.View) (bindings, rules bool) {
 		return true, true
 	}
 	for _, b := range a.bound {
-		if !view.In(b.Scope).Same(a.seen.In(b.Scope), state.VPCs, state.Groups, state.Interfaces, state.PrefixLists) {
+		if !view.In(b.Scope).Same(a.seen.In(b.Scope), state.VPCs, state.Groups, state.Interfaces, state.PrefixLists, state.Peerings) {
 			return false, true
+		}
+		// Interfaces of a peered VPC are members of groups here, whosever they are.
+		for p := range state.Peerings.All(view.In(b.Scope)) {
+			for _, s := range []vpc.PeeringSide{p.Requester, p.Accepter} {
+				at := state.Scope{Region: s.Region, Account: s.Owner}
+				if at != b.Scope && !view.In(at).Same(a.seen.In(at), state.Interfaces) {
+					return false, true
+				}
+			}
 		}
 	}
 	return false, false

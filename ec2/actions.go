@@ -11,7 +11,7 @@ import (
 
 // Actions lists every action.
 var Actions = slices.Concat(groupActions, prefixListActions, tagActions, vpcActions, subnetActions, placeActions, interfaceActions,
-	gatewayActions, routeActions, networkACLActions, dhcpActions, instanceActions)
+	gatewayActions, routeActions, networkACLActions, dhcpActions, peeringActions, instanceActions)
 
 var groupActions = []action.Action{
 	CreateSecurityGroup,
@@ -74,3 +74,9 @@ var networkACLActions = []action.Action{
 }
 
 var dhcpActions = []action.Action{CreateDhcpOptions, DeleteDhcpOptions, DescribeDhcpOptions, AssociateDhcpOptions}
+
+var peeringActions = []action.Action{
+	CreateVpcPeeringConnection, AcceptVpcPeeringConnection, RejectVpcPeeringConnection, DeleteVpcPeeringConnection,
+	DescribeVpcPeeringConnections, ModifyVpcPeeringConnectionOptions,
+	DescribeVpcClassicLink, DescribeVpcClassicLinkDnsSupport,
+}

@@ -61,6 +61,12 @@ var AssociateVpcCidrBlock = action.Write[AssociateVpcCidrBlockInput, AssociateVp
 			if blocksOf(&v, false) >= tx.Quotas.CIDRsPerVPC {
 				return nil, fault.CidrLimitExceeded.With(in.VpcId, tx.Quotas.CIDRsPerVPC)
 			}
+			_, others := activePeerings(tx, v.ID)
+			for _, o := range others {
+				if vpc.Overlaps([]netip.Prefix{cidr}, sideBlocks(tx, o)) {
+					return nil, fault.InvalidVpcRange.Say("The CIDR '%s' conflicts with a CIDR of the peered VPC %s", in.CidrBlock, o.VPC)
+				}
+			}
 			b = vpc.Block{Association: vpc.AssociationID(tx.NewID(vpc.VPCAssociationPrefix)), CIDR: cidr}
 			out.CidrBlockAssociation = vpcIPv4Shape(b, "associating")
 		}

@@ -36,20 +36,31 @@ var DescribeSecurityGroupReferences = action.Read[DescribeSecurityGroupReference
 // connected with its own, one for each VPC and connection.
 func referencesTo(r state.Reader, g *vpc.SecurityGroup) []SecurityGroupReference {
 	var out []SecurityGroupReference
-	for o := range state.Groups.By(r, state.GroupsByRef, string(g.ID)) {
-		if o.VPC == g.VPC {
-			continue
+	// Rules of other accounts can refer to it across a peering.
+	from := []state.Reader{r}
+	_, others := activePeerings(r, g.VPC)
+	seen := []state.Scope{scopeOf(r)}
+	for _, o := range others {
+		if at := sideScope(o); !slices.Contains(seen, at) {
+			seen = append(seen, at)
+			from = append(from, elsewhere(r, at))
 		}
-		for i := range o.Rules {
-			rule := &o.Rules[i]
-			if rule.Peer.Ref != string(g.ID) || rule.Foreign == nil || stale(r, o, rule) {
+	}
+	for _, r := range from {
+		for o := range state.Groups.By(r, state.GroupsByRef, string(g.ID)) {
+			if o.VPC == g.VPC {
 				continue
 			}
-			ref := SecurityGroupReference{
-				GroupId: string(g.ID), ReferencingVpcId: string(o.VPC), VpcPeeringConnectionId: rule.Foreign.Peering,
-			}
-			if !slices.Contains(out, ref) {
-				out = append(out, ref)
+			for i := range o.Rules {
+				rule := &o.Rules[i]
+				if rule.Peer.Ref != string(g.ID) || rule.Foreign == nil || stale(r, o, rule) {
+					continue
+				}
+				ref := SecurityGroupReference{GroupId: string(g.ID), ReferencingVpcId: string(o.VPC)}
+				ref.VpcPeeringConnectionId, _ = ruleTies(r, o.VPC, rule.Foreign)
+				if !slices.Contains(out, ref) {
+					out = append(out, ref)
+				}
 			}
 		}
 	}

@@ -68,8 +68,13 @@ var DescribeSecurityGroupRules = action.Describe[DescribeSecurityGroupRulesInput
 		WithIDs:  fault.InvalidParameterCombination.Say("The parameter 'securityGroupRuleIds' may not be used in combination with 'maxResults'."),
 	},
 
-	Shape: func(c *action.Call, r ruleRow) SecurityGroupRule { return ruleShape(c.Region, r.group, r.rule()) },
-	Key:   func(r ruleRow) any { return r },
+	Shape: func(c *action.Call, r ruleRow) SecurityGroupRule { return ruleShape(c, r.group, r.rule()) },
+	Key: func(r ruleRow) any {
+		if f := r.rule().Foreign; f != nil && f.Peering != "" {
+			return nil
+		}
+		return r
+	},
 }
 
 // A ruleRow is a rule by its place in its group.

@@ -50,8 +50,13 @@ var DescribeSecurityGroups = action.Describe[DescribeSecurityGroupsInput, Descri
 	}, append(ruleFilters("ip-permission.", flow.Ingress), ruleFilters("egress.ip-permission.", flow.Egress)...)...),
 	Tags: taggedRows(state.Groups, func(g *vpc.SecurityGroup) vpc.Tags { return g.Tags }),
 
-	Shape: func(c *action.Call, g *vpc.SecurityGroup) SecurityGroup { return groupShape(c.Region, g) },
-	Key:   func(g *vpc.SecurityGroup) any { return g },
+	Shape: func(c *action.Call, g *vpc.SecurityGroup) SecurityGroup { return groupShape(c, g) },
+	Key: func(g *vpc.SecurityGroup) any {
+		if overPeering(g) {
+			return nil
+		}
+		return g
+	},
 }
 
 // findGroupName finds more than it has to: the index has names in lower case,

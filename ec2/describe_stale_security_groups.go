@@ -63,9 +63,10 @@ func staleShapes(r state.Reader, g *vpc.SecurityGroup, d flow.Direction) []Stale
 		}
 	}
 	out := []StaleIpPermission{}
-	for _, p := range permissionShapes(g, rules, d) {
+	for _, p := range permissionShapes(r, g, rules, d) {
 		for i := range p.UserIdGroupPairs {
-			if pair := &p.UserIdGroupPairs[i]; state.Groups.Get(r, vpc.GroupID(pair.GroupId)) == nil {
+			pair := &p.UserIdGroupPairs[i]
+			if foreignGroup(r, vpc.GroupID(pair.GroupId), &vpc.Foreign{Owner: vpc.AccountID(pair.UserId)}) == nil {
 				pair.UserId = ""
 			}
 		}

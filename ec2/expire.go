@@ -52,3 +52,30 @@ func HasExpired(s *state.Space, now time.Time) bool {
 }
 
 func tokenExpired(used, now time.Time) bool { return now.Sub(used) >= action.TokenLife }
+
+// ForgetPeerings removes the peerings of a space that have ended and are no
+// longer told of, a bounded number at once.
+func ForgetPeerings(tx *state.Txn) error {
+	var old []vpc.PeeringID
+	for p := range state.Peerings.All(tx) {
+		if !p.SeenBy(tx.Account, tx.Now) {
+			if old = append(old, p.ID); len(old) == 50 {
+				break
+			}
+		}
+	}
+	for _, id := range old {
+		state.Peerings.Delete(tx, id)
+	}
+	return nil
+}
+
+// HasForgottenPeerings reports whether ForgetPeerings has work to do.
+func HasForgottenPeerings(s *state.Space, now time.Time) bool {
+	for p := range state.Peerings.All(s) {
+		if !p.SeenBy(s.Account, now) {
+			return true
+		}
+	}
+	return false
+}

@@ -194,22 +194,38 @@ func resolvePeer(r state.Reader, g *vpc.SecurityGroup, rule *vpc.Rule, user vpc.
 // same VPC. Groups of VPCs that are not connected are refused.
 func reachableGroup(r state.Reader, g *vpc.SecurityGroup, id vpc.GroupID, user vpc.AccountID) (*vpc.Foreign, error) {
 	t := state.Groups.Get(r, id)
+	if t == nil {
+		// One of another account can be meant across a peering alone.
+		ps, others := activePeerings(r, g.VPC)
+		for i, o := range others {
+			if user != "" && user != o.Owner || sideScope(o) == scopeOf(r) {
+				continue
+			}
+			if t := state.Groups.Get(elsewhere(r, sideScope(o)), id); t != nil && t.VPC == o.VPC {
+				return &vpc.Foreign{Owner: t.Owner, VPC: t.VPC, Peering: string(ps[i].ID)}, nil
+			}
+		}
+	}
 	if t == nil || user != "" && user != t.Owner {
 		return nil, fault.InvalidGroupNotFound.With(id)
 	}
 	if t.VPC == g.VPC {
 		return nil, nil
 	}
-	if !connected(r, g, id, t.VPC) {
-		return nil, fault.InvalidGroupDifferentNetworks.With()
+	if associated(r, id, g.VPC) || associated(r, g.ID, t.VPC) {
+		return &vpc.Foreign{Owner: t.Owner, VPC: t.VPC}, nil
 	}
-	return &vpc.Foreign{Owner: t.Owner, VPC: t.VPC}, nil
+	if p := peered(r, g.VPC, t.VPC); p != nil {
+		return &vpc.Foreign{Owner: t.Owner, VPC: t.VPC, Peering: string(p.ID)}, nil
+	}
+	return nil, fault.InvalidGroupDifferentNetworks.With()
 }
 
 // connected reports whether rules of g may refer to a group of another VPC:
-// while either group is associated with the other's VPC.
+// while either group is associated with the other's VPC, or the two VPCs have
+// an active peering.
 func connected(r state.Reader, g *vpc.SecurityGroup, id vpc.GroupID, its vpc.VPCID) bool {
-	return associated(r, id, g.VPC) || associated(r, g.ID, its)
+	return associated(r, id, g.VPC) || associated(r, g.ID, its) || peered(r, g.VPC, its) != nil
 }
 
 // stale reports whether a rule of g refers to a group of another VPC that is
@@ -220,7 +236,7 @@ func stale(r state.Reader, g *vpc.SecurityGroup, rule *vpc.Rule) bool {
 		return false
 	}
 	id, _ := rule.Peer.Group()
-	return state.Groups.Get(r, id) == nil || !connected(r, g, id, rule.Foreign.VPC)
+	return foreignGroup(r, id, rule.Foreign) == nil || !connected(r, g, id, rule.Foreign.VPC)
 }
 
 // listWeight gives what a prefix list counts for against the quota of rules.
@@ -302,7 +318,7 @@ func authorize(tx *state.Txn, g *vpc.SecurityGroup, d flow.Direction, asked rule
 
 	out := make([]SecurityGroupRule, 0, len(rules))
 	for i := old; i < len(g.Rules); i++ {
-		out = append(out, ruleShape(tx.Region, g, &g.Rules[i]))
+		out = append(out, ruleShape(tx, g, &g.Rules[i]))
 	}
 	return out, nil
 }
@@ -348,7 +364,7 @@ func revoke(tx *state.Txn, g *vpc.SecurityGroup, d flow.Direction, ids []string,
 				return nil, nil, fault.InvalidPermissionNotFound.With()
 			}
 		}
-		unknown = permissionShapes(g, missing, d)
+		unknown = permissionShapes(tx, g, missing, d)
 	}
 	revoked = make([]RevokedSecurityGroupRule, 0, len(places))
 	gone := make([]bool, len(g.Rules))

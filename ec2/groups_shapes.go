@@ -2,16 +2,19 @@ package ec2
 
 import (
 	"moat/flow"
+	"moat/state"
 	"moat/vpc"
 )
 
-// groupShape gives a group as DescribeSecurityGroups shows it. It depends on
-// the row and the region only, so that its rendered form can be kept.
-func groupShape(region string, g *vpc.SecurityGroup) SecurityGroup {
+// groupShape gives a group as DescribeSecurityGroups shows it. Unless a rule
+// refers across a peering it depends on the row and the region only, so that
+// its rendered form can be kept.
+func groupShape(r state.Reader, g *vpc.SecurityGroup) SecurityGroup {
+	region := scopeOf(r).Region
 	return SecurityGroup{
 		OwnerId: string(g.Owner), GroupId: string(g.ID), GroupName: g.Name, Description: g.Description, VpcId: string(g.VPC),
-		IpPermissions:       permissionShapes(g, g.Rules, flow.Ingress),
-		IpPermissionsEgress: permissionShapes(g, g.Rules, flow.Egress),
+		IpPermissions:       permissionShapes(r, g, g.Rules, flow.Ingress),
+		IpPermissionsEgress: permissionShapes(r, g, g.Rules, flow.Egress),
 		Tags:                tagShapes(g.Tags),
 		SecurityGroupArn:    vpc.ARN(region, g.Owner, "security-group", string(g.ID)),
 	}
@@ -20,7 +23,7 @@ func groupShape(region string, g *vpc.SecurityGroup) SecurityGroup {
 // permissionShapes gives one direction of rules as permissions: rules with the
 // same protocol and ports are one, in the order in which they were added, and
 // each has all four lists. Ports that mean nothing are left out.
-func permissionShapes(g *vpc.SecurityGroup, rules []vpc.Rule, d flow.Direction) []IpPermission {
+func permissionShapes(from state.Reader, g *vpc.SecurityGroup, rules []vpc.Rule, d flow.Direction) []IpPermission {
 	type bucket struct {
 		protocol flow.Protocol
 		ports    flow.PortRange
@@ -51,7 +54,7 @@ func permissionShapes(g *vpc.SecurityGroup, rules []vpc.Rule, d flow.Direction) 
 		}
 		p := &out[at]
 		if _, ok := r.Peer.Group(); ok {
-			p.UserIdGroupPairs = append(p.UserIdGroupPairs, pairShape(g, r))
+			p.UserIdGroupPairs = append(p.UserIdGroupPairs, pairShape(from, g, r))
 		} else if id, ok := r.Peer.PrefixList(); ok {
 			p.PrefixListIds = append(p.PrefixListIds, PrefixListId{string(id), r.Description})
 		} else if r.Peer.CIDR.Addr().Is4() {
@@ -65,29 +68,31 @@ func permissionShapes(g *vpc.SecurityGroup, rules []vpc.Rule, d flow.Direction) 
 
 // pairShape gives the group that a rule of g refers to. Inside one VPC it has
 // its owner and id alone.
-func pairShape(g *vpc.SecurityGroup, r *vpc.Rule) UserIdGroupPair {
+func pairShape(at state.Reader, g *vpc.SecurityGroup, r *vpc.Rule) UserIdGroupPair {
 	p := UserIdGroupPair{UserId: string(ownerOf(g, r)), GroupId: r.Peer.Ref, Description: r.Description}
 	if f := r.Foreign; f != nil {
-		p.VpcId, p.VpcPeeringConnectionId = string(f.VPC), f.Peering
+		p.VpcId = string(f.VPC)
+		p.VpcPeeringConnectionId, p.PeeringStatus = ruleTies(at, g.VPC, f)
 	}
 	return p
 }
 
 // ruleShape gives a rule of g as a rule of its own, where ports that mean
 // nothing are -1.
-func ruleShape(region string, g *vpc.SecurityGroup, r *vpc.Rule) SecurityGroupRule {
+func ruleShape(at state.Reader, g *vpc.SecurityGroup, r *vpc.Rule) SecurityGroupRule {
 	s := SecurityGroupRule{
 		SecurityGroupRuleId: string(r.ID), GroupId: string(g.ID), GroupOwnerId: string(g.Owner),
 		IsEgress: r.Direction == flow.Egress, IpProtocol: r.Protocol.String(), FromPort: &r.Ports.From, ToPort: &r.Ports.To,
 		Description: r.Description, Tags: tagShapes(r.Tags),
-		SecurityGroupRuleArn: vpc.ARN(region, g.Owner, "security-group-rule", string(r.ID)),
+		SecurityGroupRuleArn: vpc.ARN(scopeOf(at).Region, g.Owner, "security-group-rule", string(r.ID)),
 	}
 	var group string
 	s.CidrIpv4, s.CidrIpv6, s.PrefixListId, group = peerShape(r.Peer)
 	if group != "" {
-		p := pairShape(g, r)
+		p := pairShape(at, g, r)
 		s.ReferencedGroupInfo = &ReferencedSecurityGroup{
 			GroupId: p.GroupId, UserId: p.UserId, VpcId: p.VpcId, VpcPeeringConnectionId: p.VpcPeeringConnectionId,
+			PeeringStatus: p.PeeringStatus,
 		}
 	}
 	return s

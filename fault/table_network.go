@@ -54,5 +54,5 @@ var (
 	VpcPeeringConnectionExists     = Kind{"VpcPeeringConnectionAlreadyExists", 400, "A VPC peering connection already exists between %s and %s: %s"}
 	PeeringLimitExceeded           = Kind{"VpcPeeringConnectionsPerVpcLimitExceeded", 400, "The maximum number of VPC peering connections for VPC '%s' has been reached."}
 	OutstandingPeeringLimit        = Kind{"OutstandingVpcPeeringConnectionLimitExceeded", 400, "The maximum number of outstanding VPC peering connection requests has been reached."}
-	InvalidPeeringOptionsNotActive = Kind{"OperationNotPermitted", 400, "The vpc peering connection %s is not active. Peering options can be added only to active peerings."}
+	InvalidPeeringOptionsNotActive = Kind{"OperationNotPermitted", 400, "Peering %s is not active. Peering options can be added only to active peerings."}
 )

@@ -253,23 +253,50 @@ func (c *compiler) expand(space *state.Space, rules []Rule, r *vpc.Rule) []Rule 
 	return rules
 }
 
+// A reach is a VPC whose interfaces a group reference can match.
+type reach struct {
+	scope state.Scope
+	vpc   vpc.VPCID
+}
+
+// reaches gives the VPCs that are seen from one: itself, and those that an
+// active peering of the same region connects it with. A peering leads no
+// further: VPC peering guide, "VPC peering limitations".
+func (c *compiler) reaches(scope state.Scope, id vpc.VPCID) []reach {
+	out := []reach{{scope, id}}
+	for p := range state.Peerings.By(c.view.In(scope), state.PeeringsByVPC, string(id)) {
+		if o, ok := p.Other(id); ok && p.Status == vpc.PeeringActive && p.SameRegion() {
+			out = append(out, reach{state.Scope{Region: o.Region, Account: o.Owner}, o.VPC})
+		}
+	}
+	return out
+}
+
 // members gives the addresses of the groups that policies refer to. A group
 // reference matches the private addresses of the group's interfaces in the
-// same VPC: VPC user guide, "Security group referencing".
+// same VPC and in peered ones: VPC user guide, "Security group referencing".
+// Peered VPCs have no address in common, so that an address is one interface's
+// as seen from either.
 func (c *compiler) members() []Member {
 	type key struct {
 		vpc  vpc.VPCID
 		addr netip.Addr
 	}
-	groups := map[key][]vpc.GroupID{}
+	groups, seen := map[key][]vpc.GroupID{}, map[reach][]reach{}
 	for w := range c.wanted {
-		for i := range state.Interfaces.By(c.view.In(w.scope), state.InterfacesByGroup, string(w.group)) {
-			if i.VPC != w.vpc {
-				continue
-			}
-			for _, a := range slices.Concat(i.Addresses, i.IPv6) {
-				k := key{w.vpc, a}
-				groups[k] = append(groups[k], w.group)
+		from := reach{w.scope, w.vpc}
+		if seen[from] == nil {
+			seen[from] = c.reaches(w.scope, w.vpc)
+		}
+		for _, there := range seen[from] {
+			for i := range state.Interfaces.By(c.view.In(there.scope), state.InterfacesByGroup, string(w.group)) {
+				if i.VPC != there.vpc {
+					continue
+				}
+				for _, a := range slices.Concat(i.Addresses, i.IPv6) {
+					k := key{w.vpc, a}
+					groups[k] = append(groups[k], w.group)
+				}
 			}
 		}
 	}

@@ -28,6 +28,7 @@ var update = flag.Bool("update", false, "write the answers of testdata anew")
 //	interface eni-1 10.0.0.5 in web ops
 //	group web: in tcp 443 from 0.0.0.0/0
 //	list office: 203.0.113.0/24
+//	peering pcx-1 vpc-1 vpc-2 active
 //	flow 198.51.100.7 -> eni-1 tcp 443
 //	----
 //	allow by in tcp 443 from 0.0.0.0/0
@@ -76,7 +77,7 @@ func play(t *testing.T, script string) string {
 		}
 		out.WriteString(line)
 		switch word, _, _ := strings.Cut(text, " "); word {
-		case "interface", "group", "list":
+		case "interface", "group", "list", "peering":
 			w.add(text)
 		case "flow":
 			fmt.Fprintf(&out, "----\n%s\n", w.flow(text))
@@ -141,6 +142,14 @@ func (w *world) add(line string) {
 			i.Groups = append(i.Groups, groupID(g))
 		}
 		w.stage(func(tx *state.Txn) { state.Interfaces.Put(tx, &i) })
+	case "peering": // peering ID VPC VPC STATUS
+		f := strings.Fields(rest)
+		w.stage(func(tx *state.Txn) {
+			side := func(id string) vpc.PeeringSide {
+				return vpc.PeeringSide{Owner: scope.Account, Region: scope.Region, VPC: vpc.VPCID(id)}
+			}
+			state.Peerings.Put(tx, &vpc.Peering{ID: vpc.PeeringID(f[0]), Requester: side(f[1]), Accepter: side(f[2]), Status: f[3]})
+		})
 	case "list": // list NAME: CIDR…
 		name, entries, _ := strings.Cut(rest, ":")
 		l := vpc.PrefixList{ID: vpc.PrefixListID("pl-" + name), Version: 1}

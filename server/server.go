@@ -370,6 +370,16 @@ func (s *Server) KeepHouse(ctx context.Context) error {
 				return err
 			}
 		}
+		for ec2.HasForgottenPeerings(s.store.Latest().In(sp.Scope), now) {
+			_, _, err := s.store.Write(ctx, &store.Write{
+				Call:  state.Call{Scope: sp.Scope, Caller: root, Now: now, Random: rand.Uint64},
+				Plan:  func(tx *state.Txn) (any, error) { return nil, ec2.ForgetPeerings(tx) },
+				Event: store.Event{Service: "moat", Action: "ForgetPeerings", Principal: root.ARN},
+			})
+			if err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

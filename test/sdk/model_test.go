@@ -49,6 +49,9 @@ var promised = strings.Fields(`
 	CreateNetworkAcl DeleteNetworkAcl DescribeNetworkAcls CreateNetworkAclEntry ReplaceNetworkAclEntry
 	DeleteNetworkAclEntry ReplaceNetworkAclAssociation
 	CreateDhcpOptions DeleteDhcpOptions DescribeDhcpOptions AssociateDhcpOptions
+	CreateVpcPeeringConnection AcceptVpcPeeringConnection RejectVpcPeeringConnection DeleteVpcPeeringConnection
+	DescribeVpcPeeringConnections ModifyVpcPeeringConnectionOptions
+	DescribeVpcClassicLink DescribeVpcClassicLinkDnsSupport
 ` + promisedInstances)
 
 // onlyOurs are members that we write and the model does not have, by path,

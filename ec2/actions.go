@@ -11,7 +11,7 @@ import (
 
 // Actions lists every action.
 var Actions = slices.Concat(groupActions, prefixListActions, tagActions, vpcActions, subnetActions, placeActions, interfaceActions,
-	gatewayActions, routeActions, networkACLActions, dhcpActions, peeringActions, instanceActions)
+	gatewayActions, routeActions, networkACLActions, dhcpActions, peeringActions, endpointActions, instanceActions)
 
 var groupActions = []action.Action{
 	CreateSecurityGroup,
@@ -79,4 +79,8 @@ var peeringActions = []action.Action{
 	CreateVpcPeeringConnection, AcceptVpcPeeringConnection, RejectVpcPeeringConnection, DeleteVpcPeeringConnection,
 	DescribeVpcPeeringConnections, ModifyVpcPeeringConnectionOptions,
 	DescribeVpcClassicLink, DescribeVpcClassicLinkDnsSupport,
+}
+
+var endpointActions = []action.Action{
+	CreateVpcEndpoint, ModifyVpcEndpoint, DeleteVpcEndpoints, DescribeVpcEndpoints, DescribeVpcEndpointServices,
 }

@@ -443,3 +443,43 @@ func eachID[K ~string, T any](tx *state.Txn, k *state.Kind[K, T], f func(*state.
 		f(tx, id)
 	}
 }
+
+func TestGatewayEndpoints(t *testing.T) {
+	w := ec2test.New(t)
+	id := makeVPC(w, "CidrBlock", "10.0.0.0/16")
+	table := string(mainTableOf(w, id).Table)
+	const s3 = "com.amazonaws.us-east-1.s3"
+	list := ec2test.One(w.Must("DescribePrefixLists", "Filter.1.Name", "prefix-list-name", "Filter.1.Value.1", s3), "prefixListId")
+	xml := w.Must("CreateVpcEndpoint", "VpcId", id, "ServiceName", s3, "RouteTableId.1", table,
+		"TagSpecification.1.ResourceType", "vpc-endpoint", "TagSpecification.1.Tag.1.Key", "Name", "TagSpecification.1.Tag.1.Value", "store")
+	e := ec2test.One(xml, "vpcEndpointId")
+	wantElement(t, "created", xml, "state", "available")
+	wantElement(t, "created", xml, "vpcEndpointType", "Gateway")
+	eq(t, "routes", routesOf(w, table), "10.0.0.0/16 -> local active; "+list+" -> "+e+" active")
+	wantElement(t, "by tag", w.Must("DescribeVpcEndpoints", "Filter.1.Name", "tag:Name", "Filter.1.Value.1", "store"), "vpcEndpointId", e)
+	wantElement(t, "by another type", w.Must("DescribeVpcEndpoints", "Filter.1.Name", "vpc-endpoint-type", "Filter.1.Value.1", "Interface"), "vpcEndpointId")
+	wantSaid(t, w.Refused("RouteAlreadyExists", "CreateVpcEndpoint", "VpcId", id, "ServiceName", s3, "RouteTableId.1", table),
+		"route table "+table+" already has a route with destination-prefix-list-id "+list)
+	w.Refused("InvalidParameterValue", "DeleteRoute", "RouteTableId", table, "DestinationPrefixListId", list)
+	w.Refused("DependencyViolation", "DeleteVpc", "VpcId", id)
+	wantSaid(t, w.Refused("InvalidServiceName", "CreateVpcEndpoint", "VpcId", id, "ServiceName", "com.amazonaws.us-east-1.moon"),
+		"The Vpc Endpoint Service 'com.amazonaws.us-east-1.moon' does not exist")
+	w.Refused("InvalidParameter", "CreateVpcEndpoint", "VpcId", id, "ServiceName", s3, "VpcEndpointType", "Interface")
+	w.Refused("InvalidPolicyDocument", "CreateVpcEndpoint", "VpcId", id, "ServiceName", s3, "PolicyDocument", "{")
+	far := string(mainTableOf(w, string(state.DefaultVPC(w.Space()).ID)).Table)
+	w.Refused("InvalidParameter", "ModifyVpcEndpoint", "VpcEndpointId", e, "AddRouteTableId.1", far)
+	w.Must("ModifyVpcEndpoint", "VpcEndpointId", e, "RemoveRouteTableId.1", table, "PolicyDocument", `{"Statement":[]}`)
+	eq(t, "routes", routesOf(w, table), "10.0.0.0/16 -> local active")
+	wantElement(t, "policy", w.Must("DescribeVpcEndpoints", "VpcEndpointId.1", e), "policyDocument", `{"Statement":[]}`)
+	xml = w.Must("DeleteVpcEndpoints", "VpcEndpointId.1", e, "VpcEndpointId.2", "vpce-0123456789abcdef0")
+	wantElement(t, "what is not there", xml, "resourceId", "vpce-0123456789abcdef0")
+	w.Refused("InvalidVpcEndpointId.NotFound", "DescribeVpcEndpoints", "VpcEndpointId.1", e)
+	w.Must("DeleteVpc", "VpcId", id)
+
+	xml = w.Must("DescribeVpcEndpointServices", "Filter.1.Name", "service-type", "Filter.1.Value.1", "Gateway")
+	wantElement(t, "services", xml, "serviceName", "com.amazonaws.us-east-1.dynamodb", s3)
+	wantElement(t, "one", w.Must("DescribeVpcEndpointServices", "ServiceName.1", s3), "serviceName", s3)
+	w.Refused("InvalidParameterValue", "DescribeVpcEndpointServices", "Filter.1.Name", "color", "Filter.1.Value.1", "red")
+	w.Quotas.EndpointsPerRegion = 0
+	w.Refused("VpcEndpointLimitExceeded", "CreateVpcEndpoint", "VpcId", string(state.DefaultVPC(w.Space()).ID), "ServiceName", s3)
+}

@@ -52,6 +52,7 @@ var promised = strings.Fields(`
 	CreateVpcPeeringConnection AcceptVpcPeeringConnection RejectVpcPeeringConnection DeleteVpcPeeringConnection
 	DescribeVpcPeeringConnections ModifyVpcPeeringConnectionOptions
 	DescribeVpcClassicLink DescribeVpcClassicLinkDnsSupport
+	CreateVpcEndpoint ModifyVpcEndpoint DeleteVpcEndpoints DescribeVpcEndpoints DescribeVpcEndpointServices
 ` + promisedInstances)
 
 // onlyOurs are members that we write and the model does not have, by path,

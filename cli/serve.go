@@ -101,7 +101,7 @@ func serve(ctx context.Context, s *settings) error {
 	}
 	api := server.New(st, server.Config{
 		Region: s.region, Account: vpc.AccountID(s.account), Regions: s.regions, AnyAuth: s.auth == "any",
-		Quotas: s.quotaTable, TrustedProxies: s.proxies, Logger: logger, Metrics: metrics, Version: Version(),
+		Quotas: s.quotaTable, TrustedProxies: s.proxies, Upstream: s.passOn, Logger: logger, Metrics: metrics, Version: Version(),
 		Enforcement: enforcement, Secrets: ring,
 	})
 	keyID, secret, err := s.readySecrets(ctx, api)

@@ -10,6 +10,7 @@ import (
 	"log/slog"
 	"net"
 	"net/netip"
+	"net/url"
 	"os"
 	"reflect"
 	"regexp"
@@ -50,6 +51,7 @@ type settings struct {
 	etcdMaxTxnOps, etcdMaxRequestBytes int
 	tlsCert, tlsKey, tlsCA             string
 	trustedProxies                     []string
+	upstream                           string
 	metricsListen                      string
 	history, audit                     days
 	historyRevisions                   uint64
@@ -67,6 +69,7 @@ type settings struct {
 	discardSecrets bool
 
 	proxies    []netip.Prefix
+	passOn     *url.URL
 	quotaTable *vpc.Quotas
 	enforcing  ruleset.Options
 	configured []server.ConfiguredBinding
@@ -91,6 +94,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&s.trustedProxies, "trusted-proxies", nil, "`CIDRS` of proxies whose X-Forwarded-For is believed")
 	f.StringVar(&s.secretKeyFile, "secret-key-file", "", "`FILE` of the key that encrypts secrets in the database, in base64 and one a line: the first encrypts, all decrypt (default: secret.key in the data directory, made when it is needed)")
 	f.BoolVar(&s.discardSecrets, "discard-secrets", false, "delete the access keys whose secrets cannot be decrypted, because the key is lost")
+	f.StringVar(&s.upstream, "upstream", "", "`URL` of another emulator, to which requests go whose action Moat does not have (default: none, and they get InvalidAction)")
 	f.StringVar(&s.metricsListen, "metrics-listen", "", "`HOST:PORT` of the Prometheus metrics (default: off)")
 	f.Var(&s.history, "history", "how long earlier states are kept")
 	f.Uint64Var(&s.historyRevisions, "history-revisions", 10_000, "`NUMBER` of revisions of history that are kept at least")
@@ -186,6 +190,13 @@ func (s *settings) complete(f *pflag.FlagSet) error {
 			prefix = netip.PrefixFrom(a, a.BitLen())
 		}
 		s.proxies = append(s.proxies, prefix.Masked())
+	}
+	if s.upstream != "" {
+		u, err := url.Parse(s.upstream)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Path != "" && u.Path != "/" {
+			return fmt.Errorf("--upstream %q: want http://HOST:PORT or https://HOST:PORT and nothing more", s.upstream)
+		}
+		s.passOn = u
 	}
 	if s.waitTimeout < 0 {
 		return fmt.Errorf("--wait-timeout %s: want a duration such as 5s", s.waitTimeout)

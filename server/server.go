@@ -49,8 +49,11 @@ type Config struct {
 	Quotas  *vpc.Quotas
 	// TrustedProxies may say by X-Forwarded-For whom they speak for.
 	TrustedProxies []netip.Prefix
-	Logger         *slog.Logger
-	Metrics        *Metrics
+	// Upstream is another emulator, to which actions go that Moat does not have;
+	// nil for none.
+	Upstream *url.URL
+	Logger   *slog.Logger
+	Metrics  *Metrics
 	// Version is the program's, for the header of backups.
 	Version string
 	// Secrets encrypts what must not be read from the database or from a
@@ -66,10 +69,11 @@ type Config struct {
 type Server struct {
 	complained, unsaid atomic.Int64 // when complain spoke last, and how often it did not
 
-	cfg     Config
-	store   *store.Store
-	actions map[service]map[string]action.Action
-	cache   action.Cache
+	cfg      Config
+	upstream *upstream
+	store    *store.Store
+	actions  map[service]map[string]action.Action
+	cache    action.Cache
 
 	keys     keyCache
 	sessions sessionCache
@@ -104,6 +108,7 @@ func New(st *store.Store, cfg Config) *Server {
 	st.Check(guardrail.Check)
 	s := &Server{
 		cfg: cfg, store: st, cache: newRenderCache(), started: time.Now(),
+		upstream: newUpstream(cfg.Upstream),
 		actions: map[service]map[string]action.Action{
 			serviceEC2: byName(ec2.Actions), serviceSTS: byName(sts.Actions), serviceIAM: byName(iamapi.Actions),
 		},
@@ -220,6 +225,9 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
+	if a == nil {
+		return s.forward(w, r)
+	}
 	in := a.NewInput()
 	if err := r.service.decode(r.form, in); err != nil {
 		return err
@@ -318,7 +326,8 @@ func isForm(contentType string) bool {
 	return strings.EqualFold(strings.TrimSpace(media), "application/x-www-form-urlencoded")
 }
 
-// find gives the action that the request names.
+// find gives the action that the request names; nil for one that the upstream
+// is to answer.
 func (s *Server) find(r *request) (action.Action, error) {
 	if r.action == "" {
 		return nil, fault.MissingAction.With()
@@ -329,6 +338,9 @@ func (s *Server) find(r *request) (action.Action, error) {
 	}
 	a, ok := s.actions[r.service][r.action]
 	if !ok {
+		if s.passesOn(r) {
+			return nil, nil
+		}
 		return nil, r.service.unknownAction(r.action, version)
 	}
 	r.known = true

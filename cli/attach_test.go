@@ -355,6 +355,66 @@ func TestEnforceOnTrial(t *testing.T) {
 	mustMoat(t, append([]string{"detach", eni}, at...)...)
 }
 
+// Counters of rules that name a group and a prefix list, by real connections,
+// beside a rule that lets nobody in.
+func TestHitsByReference(t *testing.T) {
+	l := newLAN(t, "hits", "10.213.7.61", "10.213.7.62")
+	for _, port := range []int{80, 81, 82} {
+		l.listen(port)
+	}
+	dir := dataDir(t)
+	e, stop := start(t, dir)
+	if reason := whyNotEnforce(); reason != "" {
+		t.Skip(reason)
+	}
+	eni, group := l.workload(e, "10.213.7.48/28")
+	subnet := ec2Form(t, e, "subnetId", "Action", "DescribeNetworkInterfaces", "NetworkInterfaceId.1", eni)
+	peers := ec2Form(t, e, "groupId", "Action", "CreateSecurityGroup", "GroupName", "peers", "GroupDescription", "d",
+		"VpcId", ec2Form(t, e, "vpcId", "Action", "DescribeNetworkInterfaces", "NetworkInterfaceId.1", eni))
+	ec2Form(t, e, "networkInterfaceId", "Action", "CreateNetworkInterface", "SubnetId", subnet, "PrivateIpAddress", l.hostAddr, "SecurityGroupId.1", peers)
+	list := ec2Form(t, e, "prefixListId", "Action", "CreateManagedPrefixList", "PrefixListName", "p", "MaxEntries", "2", "AddressFamily", "IPv4",
+		"Entry.1.Cidr", "192.0.2.0/24", "Entry.2.Cidr", l.hostAddr+"/32")
+	add := func(port string, peer ...string) string {
+		return ec2Form(t, e, "securityGroupRuleId", append([]string{"Action", "AuthorizeSecurityGroupIngress", "GroupId", group,
+			"IpPermissions.1.IpProtocol", "tcp", "IpPermissions.1.FromPort", port, "IpPermissions.1.ToPort", port}, peer...)...)
+	}
+	rules := map[vpc.RuleID]uint64{ // with the connections that each admits
+		vpc.RuleID(add("80", "IpPermissions.1.Groups.1.GroupId", peers)):                3,
+		vpc.RuleID(add("81", "IpPermissions.1.PrefixListIds.1.PrefixListId", list)):     2,
+		vpc.RuleID(add("82", "IpPermissions.1.IpRanges.1.CidrIp", "198.51.100.0%2F24")): 0,
+	}
+	mustMoat(t, "attach", eni, "--dev", l.dev, "--data-dir", dir)
+	began := time.Now().Add(-2 * time.Second)
+	for port, times := range map[int]int{80: 3, 81: 2} {
+		for range times {
+			if !l.reaches(port) {
+				t.Fatalf("port %d is not reached", port)
+			}
+		}
+	}
+	l.want(false, 82, "no rule lets this host in")
+	var hits server.Hits
+	if err := e.admin(t.Context(), "hits", nil, &hits); err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range rules {
+		at := slices.IndexFunc(hits.Rules, func(h server.RuleHits) bool { return h.Rule == id })
+		if at < 0 {
+			t.Errorf("%s has no counters: %+v", id, hits.Rules)
+			continue
+		}
+		h := hits.Rules[at]
+		// A connection that says five bytes and closes has seven packets at least,
+		// replies among them.
+		if h.Connections != want || h.Packets < 7*want || h.Bytes < 7*54*want || want == 0 && h.Packets != 0 ||
+			(want > 0) != (h.LastHit != nil && h.LastHit.After(began)) {
+			t.Errorf("%s (%s): %+v, want %d connections", id, h.Text, h, want)
+		}
+	}
+	mustMoat(t, "detach", eni, "--data-dir", dir)
+	stop()
+}
+
 // A pinhole of the machine's own device is open whatever the rules say, to
 // whom it is for, and shown and counted.
 func TestFailsafe(t *testing.T) {

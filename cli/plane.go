@@ -144,11 +144,22 @@ func whyNotEnforce() string {
 	if !has(unix.CAP_NET_ADMIN) {
 		missing = append(missing, "CAP_NET_ADMIN")
 	}
-	if !has(unix.CAP_BPF) && !has(unix.CAP_SYS_ADMIN) {
-		missing = append(missing, "CAP_BPF")
+	if !has(unix.CAP_SYS_ADMIN) {
+		if !has(unix.CAP_BPF) {
+			missing = append(missing, "CAP_BPF")
+		}
+		if !has(unix.CAP_PERFMON) {
+			missing = append(missing, "CAP_PERFMON")
+		}
 	}
 	if len(missing) > 0 {
 		return "the server has no right to: run it as root or grant " + strings.Join(missing, " and ")
+	}
+	// Making the folder takes more: see there.
+	if uid := os.Geteuid(); uid != 0 && !has(unix.CAP_DAC_OVERRIDE) {
+		if err := unix.Faccessat(unix.AT_FDCWD, pinDir, unix.R_OK|unix.W_OK|unix.X_OK, unix.AT_EACCESS); err != nil {
+			return fmt.Sprintf("the server may not write to %s: %v: as root, `chmod 711 %s && install -d -o %d -m 700 %s`", pinDir, err, filepath.Dir(pinDir), uid, pinDir)
+		}
 	}
 	if err := features.HaveProgramType(cebpf.SchedCLS); err != nil {
 		return fmt.Sprintf("the kernel refuses BPF: %v", err)

@@ -43,7 +43,8 @@ func EncodeForm(action, version string, src any) string {
 }
 
 // AppendResponse appends the whole success of an action. The Result element is
-// there exactly if the type of out has members: botocore fails without it.
+// there exactly if the type of out has members, or has a method EmptyResult:
+// an output that the model declares without members. botocore fails without it.
 func (ns Namespace) AppendResponse(buf []byte, action, requestID string, out any) []byte {
 	buf = append(buf, ec2query.Prolog...)
 	buf = append(buf, '<')
@@ -57,7 +58,7 @@ func (ns Namespace) AppendResponse(buf []byte, action, requestID string, out any
 	buf = append(buf, action...)
 	buf = append(buf, "Result>"...)
 	buf, members := dialect.AppendMembers(buf, out)
-	if members {
+	if _, declared := out.(interface{ EmptyResult() }); members || declared {
 		buf = append(buf, "</"...)
 		buf = append(buf, action...)
 		buf = append(buf, "Result>"...)

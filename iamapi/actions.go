@@ -49,5 +49,6 @@ var profileActions = []action.Action{
 }
 
 var accountActions = []action.Action{
+	SimulatePrincipalPolicy, SimulateCustomPolicy, GetContextKeysForPrincipalPolicy, GetContextKeysForCustomPolicy,
 	GetAccountSummary, GetAccountAuthorizationDetails, CreateAccountAlias, DeleteAccountAlias, ListAccountAliases,
 }

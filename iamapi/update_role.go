@@ -36,3 +36,6 @@ type UpdateRoleInput struct {
 // UpdateRoleOutput is what UpdateRole gives.
 type UpdateRoleOutput struct {
 }
+
+// EmptyResult tells that the model declares the output, without members.
+func (UpdateRoleOutput) EmptyResult() {}

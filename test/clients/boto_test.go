@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"moat/ec2"
+	"moat/iamapi"
 	"moat/sts"
 	"moat/test/moattest"
 	"moat/vpc"
@@ -28,9 +29,24 @@ func TestBoto3(t *testing.T) {
 			args[1] = i.ID
 		}
 	}
-	for _, a := range slices.Concat(ec2.Actions, sts.Actions) {
+	for _, a := range ec2.Actions {
 		args = append(args, a.Info().Name)
 	}
+	boto3Calls(t, args)
+}
+
+// TestBoto3IAM is TestBoto3 for IAM and STS.
+func TestBoto3IAM(t *testing.T) {
+	args := []string{"testdata/iam.py"}
+	for _, a := range slices.Concat(iamapi.Actions, sts.Actions) {
+		args = append(args, a.Info().Name)
+	}
+	boto3Calls(t, args)
+}
+
+// boto3Calls runs a script with each boto3, which is to call every action that
+// it is given and that the boto3 knows.
+func boto3Calls(t *testing.T, args []string) {
 	ran := false
 	for _, python := range interpreters("/usr/bin/python3", "python3") {
 		if exec.Command(python, "-c", "import boto3").Run() != nil {

@@ -227,6 +227,18 @@ type term struct {
 
 var needs = parseNeeds(needTable)
 
+// unnamed has the needs of the actions that name no resource, which are most
+// calls: made once.
+var unnamed = func() map[string][]iam.Need {
+	out := map[string][]iam.Need{}
+	for name, terms := range needs {
+		if len(terms) == 1 && terms[0].word == "none" {
+			out[name] = []iam.Need{{Action: "ec2:" + name, Resource: "*"}}
+		}
+	}
+	return out
+}()
+
 func parseNeeds(table string) map[string][]term {
 	out := map[string][]term{}
 	for line := range strings.Lines(table) {
@@ -261,14 +273,15 @@ type Place func(state.Scope) state.Reader
 
 // Needs gives the permissions that a call of an action needs; ok is false for
 // an action of which the table says nothing. What the call names and does not
-// exist is needed all the same, by the name that was given.
+// exist is needed all the same, by the name that was given. The list is not for
+// changing.
 func Needs(name string, at Place, scope state.Scope, in any) (list []iam.Need, ok bool) {
+	if list, ok := unnamed[name]; ok {
+		return list, true
+	}
 	terms, ok := needs[name]
 	if !ok {
 		return nil, false
-	}
-	if len(terms) == 1 && terms[0].word == "none" {
-		return []iam.Need{{Action: "ec2:" + name, Resource: "*"}}, true
 	}
 	n := &needing{at: at, scope: scope, r: at(scope), name: name, action: "ec2:" + name, in: reflect.ValueOf(in).Elem()}
 	n.specs = n.tagSpecifications()

@@ -35,9 +35,38 @@ func Diff(old, want *Ruleset) *Change {
 	c.PutPolicies, c.RemovePolicies = merge(old.Policies, want.Policies,
 		func(a, b Policy) int { return compareStrings(a.Name, b.Name) },
 		func(a, b Policy) bool { return slices.Equal(a.Rules, b.Rules) })
-	c.PutMembers, c.RemoveMembers = merge(old.Members, want.Members, compareMembers,
+	o, w := alike(old.Members, want.Members)
+	c.PutMembers, c.RemoveMembers = merge(o, w, compareMembers,
 		func(a, b Member) bool { return slices.Equal(a.Groups, b.Groups) })
 	return c
+}
+
+// alike takes off what two lists have in common at their beginnings and ends: of
+// many members mostly one changes, and each look at one counts.
+func alike(a, b []Member) (x, y []Member) {
+	n := min(len(a), len(b))
+	i := 0
+	for i < n && sameMember(&a[i], &b[i]) {
+		i++
+	}
+	a, b, n = a[i:], b[i:], n-i
+	j := 0
+	for j < n && sameMember(&a[len(a)-1-j], &b[len(b)-1-j]) {
+		j++
+	}
+	return a[:len(a)-j], b[:len(b)-j]
+}
+
+func sameMember(a, b *Member) bool {
+	if a.Addr != b.Addr || a.VPC != b.VPC || len(a.Groups) != len(b.Groups) {
+		return false
+	}
+	for i := range a.Groups {
+		if a.Groups[i] != b.Groups[i] {
+			return false
+		}
+	}
+	return true
 }
 
 func compareStrings[S ~string](a, b S) int {

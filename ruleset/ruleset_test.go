@@ -383,3 +383,44 @@ func BenchmarkCompile1000Rules(b *testing.B) {
 		ruleset.Compile(w.view, locals, options)
 	}
 }
+
+// Diff of members gives what was put and removed at the beginning, in the
+// middle and at the end, alone and together.
+func TestDiffOfMembers(t *testing.T) {
+	member := func(i int, groups ...vpc.GroupID) ruleset.Member {
+		return ruleset.Member{VPC: "vpc-1", Addr: netip.AddrFrom4([4]byte{10, 0, 0, byte(i)}), Groups: groups}
+	}
+	lists := map[string][]ruleset.Member{
+		"none": nil, "one": {member(1, "a")}, "another": {member(2, "a")}, "of two groups": {member(1, "a", "b")}, "of another": {member(1, "b")},
+		"three": {member(1, "a"), member(2, "a"), member(3, "a")}, "middle": {member(2, "a")}, "without": {member(1, "a"), member(3, "a")},
+		"changed": {member(1, "a"), member(2, "b"), member(3, "a")}, "twice": {member(1, "a"), member(2, "b"), member(3, "a"), member(4, "a")},
+	}
+	for from, a := range lists {
+		for to, b := range lists {
+			c := ruleset.Diff(&ruleset.Ruleset{Members: a}, &ruleset.Ruleset{Members: b})
+			got := map[netip.Addr][]vpc.GroupID{}
+			for _, m := range a {
+				got[m.Addr] = m.Groups
+			}
+			for _, m := range c.RemoveMembers {
+				if got[m.Addr] == nil {
+					t.Errorf("%s to %s: removes %v, which is not there", from, to, m)
+				}
+				delete(got, m.Addr)
+			}
+			for _, m := range c.PutMembers {
+				if slices.Equal(got[m.Addr], m.Groups) {
+					t.Errorf("%s to %s: puts %v, which is there", from, to, m)
+				}
+				got[m.Addr] = m.Groups
+			}
+			want := map[netip.Addr][]vpc.GroupID{}
+			for _, m := range b {
+				want[m.Addr] = m.Groups
+			}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("%s to %s: %v, want %v", from, to, got, want)
+			}
+		}
+	}
+}

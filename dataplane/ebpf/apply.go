@@ -121,8 +121,9 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 	next := &state{rules: want, policies: map[string]placedPolicy{}, blocks: map[vpc.InterfaceID]extent{}, sets: have.sets, members: have.members}
 	root := slices.Clone(p.arena.words[have.root.at:][:have.root.n])
 
+	change := ruleset.Diff(&ruleset.Ruleset{Members: have.members0()}, &ruleset.Ruleset{Members: want.Members})
+
 	// Names first: they are in blocks and keys.
-	known := len(p.names.vpcs) + len(p.names.groups)
 	for i := range want.Interfaces {
 		p.names.vpc(want.Interfaces[i].VPC)
 	}
@@ -133,14 +134,15 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 			}
 		}
 	}
-	for i := range want.Members {
-		p.names.vpc(want.Members[i].VPC)
-		for _, g := range want.Members[i].Groups {
+	for i := range change.PutMembers {
+		p.names.vpc(change.PutMembers[i].VPC)
+		for _, g := range change.PutMembers[i].Groups {
 			p.names.group(g)
 		}
 	}
-	next.names = have.names
-	if known != len(p.names.vpcs)+len(p.names.groups) || have.names.n == 0 {
+	next.names, next.named = have.names, have.named
+	if named := len(p.names.vpcs) + len(p.names.groups); named != have.named || have.names.n == 0 {
+		next.named = named
 		e, err := p.place(u, appendSource(nil, p.names.encode()))
 		if err != nil {
 			return nil, nil, err
@@ -152,7 +154,6 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 	}
 
 	// Groups that lost a member, for whoever refers to them.
-	change := ruleset.Diff(&ruleset.Ruleset{Members: have.members0()}, &ruleset.Ruleset{Members: want.Members})
 	left := map[vpc.VPCID]map[vpc.GroupID]bool{}
 	lost := func(v vpc.VPCID, before, after []vpc.GroupID) {
 		for _, g := range before {
@@ -758,7 +759,7 @@ func (p *Plane) read() (*state, error) {
 		if err != nil {
 			return nil, err
 		}
-		s.names = extent{uint32(at), 1 + uint32(len(b)+7)/8}
+		s.names, s.named = extent{uint32(at), 1 + uint32(len(b)+7)/8}, len(n.vpcs)+len(n.groups)
 		if first {
 			p.names = n
 		}

@@ -101,6 +101,7 @@ type state struct {
 	sets     map[string]*placedSet // by their words
 	members  map[memberKey]*member
 	names    extent
+	named    int // how many names are in names
 	root     extent
 }
 

@@ -35,7 +35,7 @@ func Check(tx *state.Txn) error {
 	changes := tx.Changes()
 	var after, before *state.View
 	rails := map[vpc.AccountID][]*Rail{}
-	for _, scope := range scopes(changes) {
+	for _, scope := range scopes(tx, changes) {
 		list, known := rails[scope.Account]
 		if !known {
 			list = Of(tx.In(state.Scope{Account: scope.Account}))
@@ -85,12 +85,24 @@ func Standing(v *state.View, scope state.Scope, r *Rail) []*Violation {
 	return out
 }
 
-// scopes gives the scopes in which a change can open a way.
-func scopes(changes []state.Change) []state.Scope {
+// scopes gives the scopes in which changes can open a way: their own, and those
+// of VPCs that are peered with one there, whose rules may name its groups.
+func scopes(tx *state.Txn, changes []state.Change) []state.Scope {
 	var out []state.Scope
-	for i := range changes {
-		if s := changes[i].Scope; s.Region != "" && s.Account != "" && !slices.Contains(out, s) {
+	add := func(s state.Scope) {
+		if s.Region != "" && s.Account != "" && !slices.Contains(out, s) {
 			out = append(out, s)
+		}
+	}
+	for i := range changes {
+		add(changes[i].Scope)
+	}
+	for _, s := range slices.Clone(out) {
+		for p := range state.Peerings.All(tx.In(s)) {
+			if p.SameRegion() {
+				add(state.Scope{Region: s.Region, Account: p.Requester.Owner})
+				add(state.Scope{Region: s.Region, Account: p.Accepter.Owner})
+			}
 		}
 	}
 	return out
@@ -150,7 +162,11 @@ func (c *checker) touched(changes []state.Change) touched {
 		}
 	}
 	for i := range changes {
-		if changes[i].Scope != c.scope || changes[i].New == nil {
+		if changes[i].Scope != c.scope {
+			t.any = t.any || changes[i].Scope.Region == c.scope.Region // across a peering
+			continue
+		}
+		if changes[i].New == nil {
 			continue
 		}
 		switch row := changes[i].New.(type) {

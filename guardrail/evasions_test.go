@@ -30,7 +30,7 @@ type place struct {
 	names map[string]string
 }
 
-var idPattern = regexp.MustCompile(`<(groupId|vpcId|subnetId|networkInterfaceId|prefixListId|securityGroupRuleId)>([^<]+)<`)
+var idPattern = regexp.MustCompile(`<(groupId|vpcId|subnetId|networkInterfaceId|prefixListId|securityGroupRuleId|vpcPeeringConnectionId)>([^<]+)<`)
 
 func newPlace(t *testing.T) *place {
 	p := &place{World: ec2test.New(t), t: t, names: map[string]string{}}
@@ -177,6 +177,9 @@ func (p *place) run(line string) (reply, refusal string) {
 		}
 		if action == "CreateSubnet" {
 			want = "subnetId"
+		}
+		if action == "CreateVpcPeeringConnection" {
+			want = "vpcPeeringConnectionId"
 		}
 		for _, x := range m {
 			if x[1] == want {

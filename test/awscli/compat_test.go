@@ -279,7 +279,7 @@ func same(t *testing.T, number int, line, reason string, equal bool, a, b result
 }
 
 // changing is what differs between two accounts, and between two moments.
-var changing = regexp.MustCompile(`\b[a-z]+(?:-[a-z]+)*-[0-9a-f]{17}\b|\b[12]{12}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b0[26](?::[0-9a-f]{2}){5}\b|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?|\b[A-Za-z0-9+/_-]{24,}={0,2}|fd[0-9a-f:]+|2600[0-9a-f:]+`)
+var changing = regexp.MustCompile(`\b[a-z]+(?:-[a-z]+)*-[0-9a-f]{17}\b|\b[12]{12}\b|\b[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b|\b0[26](?::[0-9a-f]{2}){5}\b|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?|\b[A-Za-z0-9+/_-]{24,}={0,2}|fd[0-9a-f:]+|2600[0-9a-f:]+|\bA[A-Z]{3}[A-Z0-9]{17}\b`)
 
 // renamed reports whether one result is the other under other names: each id
 // of the one stands for the same id of the other wherever it appears, also on

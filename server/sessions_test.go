@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -13,6 +14,7 @@ import (
 	"github.com/google/uuid"
 
 	"moat/server"
+	"moat/sigv4"
 	"moat/state"
 	"moat/store"
 )
@@ -22,6 +24,7 @@ type clocked struct {
 	now  time.Time
 	root caller
 	st   *store.Store
+	api  *server.Server
 	url  string
 }
 
@@ -40,7 +43,7 @@ func newClocked(t *testing.T) *clocked {
 	}
 	ts := httptest.NewServer(api)
 	t.Cleanup(ts.Close)
-	c.st, c.url = st, ts.URL
+	c.st, c.api, c.url = st, api, ts.URL
 	c.root = caller{t, ts.URL, signed()}.as(id, secret)
 	return c
 }
@@ -385,7 +388,7 @@ func TestAttackedSignatures(t *testing.T) {
 		iam  string
 	}{
 		{"no signature", with(func(s *signer) { s.unsigned = true }), "MissingParameter", "MissingAuthenticationToken"},
-		{"a secret that is one character off", with(func(s *signer) { s.secret = "x" + s.secret[1:] }), "AuthFailure", "SignatureDoesNotMatch"},
+		{"a secret that is one character off", with(func(s *signer) { s.secret = string(s.secret[0]^1) + s.secret[1:] }), "AuthFailure", "SignatureDoesNotMatch"},
 		{"another user's key id", with(func(s *signer) { s.key = c.root.sign.key }), "AuthFailure", "SignatureDoesNotMatch"},
 		{"a stale request", with(func(s *signer) { s.at = time.Now().Add(-16 * time.Minute) }), "AuthFailure", "SignatureDoesNotMatch"},
 		{"one of tomorrow", with(func(s *signer) { s.at = time.Now().Add(16 * time.Minute) }), "AuthFailure", "SignatureDoesNotMatch"},
@@ -421,4 +424,48 @@ func TestAttackedSignatures(t *testing.T) {
 	for range 2 {
 		with(func(s *signer) { s.at = at }).must("ec2:DescribeVpcs")
 	}
+}
+
+// How long a refusal takes does not tell whether there is such a key: the same
+// work is done for one that there is not. Medians of calls in turns, so that a
+// busy machine slows both.
+func TestARefusalTakesAsLongForEveryKey(t *testing.T) {
+	c := newClocked(t)
+	alice, key := c.root.newUser("alice")
+	alice.must("sts:GetCallerIdentity")
+	body := "Action=DescribeVpcs&Version=2016-11-15"
+	took := map[string][]time.Duration{}
+	kinds := map[string]caller{
+		"a known key, a wrong secret": alice.as(key, strings.Repeat("x", 40)),
+		"an unknown key":              alice.as("AKIAIOSFODNN7EXAMPLE", strings.Repeat("x", 40)),
+		"an inactive key":             alice,
+	}
+	_, inactive := c.root.newKey("alice")
+	c.root.must("iam:UpdateAccessKey", "UserName", "alice", "AccessKeyId", inactive, "Status", "Inactive")
+	kinds["an inactive key"] = alice.as(inactive, strings.Repeat("x", 40))
+	for range 400 {
+		for kind, who := range kinds {
+			r := httptest.NewRequest("POST", c.url+"/", strings.NewReader(body))
+			r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+			sigv4.Sign(r, []byte(body), sigv4.Credential{AccessKeyID: who.sign.key, Date: c.now.Format("20060102"), Region: "us-east-1", Service: "ec2"}, who.sign.secret, "", c.now)
+			w := httptest.NewRecorder()
+			began := time.Now()
+			c.api.ServeHTTP(w, r)
+			took[kind] = append(took[kind], time.Since(began))
+			if w.Code != 401 {
+				t.Fatalf("%s: %d", kind, w.Code)
+			}
+		}
+	}
+	median := func(kind string) time.Duration {
+		slices.Sort(took[kind])
+		return took[kind][len(took[kind])/2]
+	}
+	known := median("a known key, a wrong secret")
+	for kind := range kinds {
+		if m := median(kind); m < known*3/4 || m > known*4/3 {
+			t.Errorf("%s takes %v, one that is known %v", kind, m, known)
+		}
+	}
+	t.Logf("a refusal takes %v", known)
 }

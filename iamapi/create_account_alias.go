@@ -23,7 +23,7 @@ var CreateAccountAlias = action.Write[CreateAccountAliasInput, CreateAccountAlia
 
 // CreateAccountAliasInput is what CreateAccountAlias takes.
 type CreateAccountAliasInput struct {
-	AccountAlias string `valid:"required,min=3,max=63" pattern:"^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$"`
+	AccountAlias string `valid:"required,min=3,max=63" pattern:"[a-z0-9]+(-[a-z0-9]+)*"`
 }
 
 // CreateAccountAliasOutput is what CreateAccountAlias gives.

@@ -24,7 +24,7 @@ var DeleteAccountAlias = action.Write[DeleteAccountAliasInput, DeleteAccountAlia
 
 // DeleteAccountAliasInput is what DeleteAccountAlias takes.
 type DeleteAccountAliasInput struct {
-	AccountAlias string `valid:"required,min=3,max=63" pattern:"^[a-z0-9]([a-z0-9]|-(?!-)){1,61}[a-z0-9]$"`
+	AccountAlias string `valid:"required,min=3,max=63" pattern:"[a-z0-9]+(-[a-z0-9]+)*"`
 }
 
 // DeleteAccountAliasOutput is what DeleteAccountAlias gives.

@@ -1,0 +1,91 @@
+package server_test
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"moat/server"
+	"moat/sigv4"
+)
+
+// admin makes a call of the operator and gives its status and answer.
+func admin(t *testing.T, url, method, call, body string) (int, string) {
+	t.Helper()
+	r, err := http.NewRequest(method, url+server.AdminPath+call, strings.NewReader(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	sigv4.Sign(r, []byte(body), sigv4.Credential{AccessKeyID: testKey, Region: "us-east-1", Service: server.ServiceMoat}, testSecret, "", time.Now())
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { resp.Body.Close() })
+	return resp.StatusCode, read(t, resp)
+}
+
+// A guardrail binds the root too, in the words that the client shows, also as a
+// dry run; what stands is listed; taken away, it binds nobody.
+func TestGuardrailsBindTheRoot(t *testing.T) {
+	ts, _ := newAPI(t, nil)
+	do := func(form string) (int, string) {
+		resp := signed().post(t, ts.URL, "Version=2016-11-15&"+form)
+		return resp.StatusCode, read(t, resp)
+	}
+	id := func(form, element string) string {
+		status, text := do(form)
+		_, rest, ok := strings.Cut(text, "<"+element+">")
+		if status != 200 || !ok {
+			t.Fatalf("%s: %d %s", form, status, text)
+		}
+		v, _, _ := strings.Cut(rest, "<")
+		return v
+	}
+	vpc := id("Action=CreateVpc&CidrBlock=10.0.0.0/16", "vpcId")
+	subnet := id("Action=CreateSubnet&VpcId="+vpc+"&CidrBlock=10.0.0.0/24", "subnetId")
+	group := id("Action=CreateSecurityGroup&GroupName=db&GroupDescription=d&VpcId="+vpc, "groupId")
+	eni := id("Action=CreateNetworkInterface&SubnetId="+subnet+"&SecurityGroupId.1="+group+
+		"&TagSpecification.1.ResourceType=network-interface&TagSpecification.1.Tag.1.Key=tier&TagSpecification.1.Tag.1.Value=db", "networkInterfaceId")
+	open := func(port, cidr string) (int, string) {
+		return do("Action=AuthorizeSecurityGroupIngress&GroupId=" + group + "&IpProtocol=tcp&FromPort=" + port + "&ToPort=" + port + "&CidrIp=" + cidr)
+	}
+	if status, text := open("22", "203.0.113.0/24"); status != 200 {
+		t.Fatal(text)
+	}
+	const sentence = "no interface tagged tier=db may be reachable from outside the VPC on any port"
+	if status, text := admin(t, ts.URL, "POST", "guardrail-set", `{"name":"db","sentence":"no interfaces tagged"}`); status != 400 || !strings.Contains(text, "cannot be read") {
+		t.Errorf("a sentence that is none: %d %s", status, text)
+	}
+	status, text := admin(t, ts.URL, "POST", "guardrail-set", `{"name":"db","sentence":"`+sentence+`"}`)
+	if status != 200 || !strings.Contains(text, `"203.0.113.0/24"`) || !strings.Contains(text, eni) {
+		t.Errorf("set: %d %s; want what stands against it", status, text)
+	}
+	for _, dry := range []string{"", "&DryRun=true"} {
+		status, text = open("5432", "0.0.0.0/1"+dry)
+		for _, want := range []string{"UnauthorizedOperation", "The guardrail &#34;db&#34; says: " + sentence, "0.0.0.0-9.255.255.255 -&gt; tcp/5432 by sgr-", group, eni} {
+			if want = strings.NewReplacer("&#34;", `"`, "&gt;", ">").Replace(want); status != 403 || !strings.Contains(strings.NewReplacer("&#34;", `"`, "&quot;", `"`, "&gt;", ">").Replace(text), want) {
+				t.Errorf("the root opens it%s: %d %s\nwant 403 and %q", dry, status, text, want)
+			}
+		}
+	}
+	if status, text := open("5432", "10.0.0.0/16"); status != 200 {
+		t.Errorf("from inside: %d %s", status, text)
+	}
+	if status, text := open("22", "203.0.113.7/32"); status != 200 {
+		t.Errorf("what stands open already: %d %s", status, text)
+	}
+	if status, text := admin(t, ts.URL, "GET", "guardrails", ""); status != 200 || !strings.Contains(text, sentence) {
+		t.Errorf("list: %d %s", status, text)
+	}
+	if status, text := admin(t, ts.URL, "POST", "guardrail-remove", `{"name":"db"}`); status != 200 {
+		t.Errorf("remove: %d %s", status, text)
+	}
+	if status, text := admin(t, ts.URL, "POST", "guardrail-remove", `{"name":"db"}`); status != 404 {
+		t.Errorf("remove twice: %d %s", status, text)
+	}
+	if status, text := open("5432", "0.0.0.0/1"); status != 200 {
+		t.Errorf("without the guardrail: %d %s", status, text)
+	}
+}

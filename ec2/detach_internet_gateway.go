@@ -42,7 +42,14 @@ var DetachInternetGateway = action.Write[DetachInternetGatewayInput, DetachInter
 }
 
 // publicAddresses names the public addresses that interfaces of a VPC have.
-func publicAddresses(state.Reader, vpc.VPCID) []string { return nil }
+func publicAddresses(r state.Reader, id vpc.VPCID) (by []string) {
+	for i := range state.Interfaces.By(r, state.InterfacesByVPC, string(id)) {
+		for _, p := range i.Public {
+			by = append(by, p.Address.String()+" of network interface "+string(i.ID))
+		}
+	}
+	return by
+}
 
 // DetachInternetGatewayInput is what DetachInternetGateway takes.
 type DetachInternetGatewayInput struct {

@@ -231,6 +231,8 @@ func targetShape(r state.Reader, t *vpc.RouteTable, route vpc.Route) Route {
 			shape.InstanceId, active = i.Attachment.Instance, true
 			if shape.InstanceId != "" {
 				shape.InstanceOwnerId = string(i.Attachment.InstanceOwner)
+				on := state.Instances.Get(r, vpc.InstanceID(shape.InstanceId))
+				active = on == nil || on.State == vpc.Running
 			}
 		}
 	}

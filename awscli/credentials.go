@@ -3,6 +3,7 @@ package awscli
 import (
 	"context"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -81,6 +82,13 @@ func (s *session) libraryKeys(ctx context.Context, region string) (*keys, error)
 	}
 	if name, named := s.config.profileName(); named {
 		options = append(options, config.WithSharedConfigProfile(name))
+	}
+	// The library looks for the endpoint of STS in its own places alone, which
+	// are fewer than those where the AWS CLI looks.
+	if at, err := s.config.endpoint("STS"); err == nil && at != "" && !s.compat {
+		if err := os.Setenv("AWS_ENDPOINT_URL_STS", at); err != nil {
+			return nil, general("%v", err)
+		}
 	}
 	c, err := config.LoadDefaultConfig(ctx, options...)
 	if err != nil {

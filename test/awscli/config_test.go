@@ -139,6 +139,35 @@ aws_secret_access_key = x
 	}
 }
 
+// A profile that assumes a role asks the server that it is configured for.
+func TestAssumedRole(t *testing.T) {
+	s := moattest.Start(t, "--wait-enforced", "none")
+	bin := moattest.Binary(t)
+	root := newHome(t, nil)
+	for k, v := range s.Env {
+		root.env = append(root.env, k+"="+v)
+	}
+	do := func(line string) string {
+		r := root.run(bin, "", line)
+		if r.status != 0 {
+			t.Fatalf("%s: %s", line, r.err)
+		}
+		return strings.TrimSpace(r.out)
+	}
+	do("iam create-user --user-name u")
+	do(`iam put-user-policy --user-name u --policy-name all --policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"*","Resource":"*"}]}'`)
+	keys := strings.Fields(do("iam create-access-key --user-name u --query AccessKey.[AccessKeyId,SecretAccessKey] --output text"))
+	role := do(`iam create-role --role-name guard --assume-role-policy-document '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"*"},"Action":"sts:AssumeRole"}]}' --query Role.Arn --output text`)
+	h := newHome(t, map[string]string{".aws/config": "[profile base]\naws_access_key_id = " + keys[0] + "\naws_secret_access_key = " + keys[1] +
+		"\n[profile guard]\nrole_arn = " + role + "\nsource_profile = base\nrole_session_name = night\nregion = us-east-1\nendpoint_url = " + s.URL + "\n"})
+	if r := h.run(bin, "", "--profile guard sts get-caller-identity --query Arn --output text"); !strings.HasSuffix(r.out, ":assumed-role/guard/night\n") {
+		t.Errorf("the role says it is %q%s", r.out, r.err)
+	}
+	if r := h.run(bin, "", "--profile base --region us-east-1 --endpoint-url "+s.URL+" sts get-caller-identity --query Arn --output text"); !strings.HasSuffix(r.out, ":user/u\n") {
+		t.Errorf("the user says it is %q%s", r.out, r.err)
+	}
+}
+
 // The form of errors of the newest AWS CLI, in moat's own name.
 func TestErrorForms(t *testing.T) {
 	s := moattest.Start(t, "--auth", "any", "--wait-enforced", "none")

@@ -149,6 +149,39 @@ type Write[In, Out any] struct {
 	// before.
 	Created func(out *Out) string
 	Replay  func(tx *state.Txn, in *In, id string) (*Out, error)
+
+	// Secret fills in what the plan needs and cannot make itself, before it is
+	// called: a plan draws no secrets, and has no time for it. Nil for none.
+	Secret func(in *In, s Secrets) error
+}
+
+// A Maker is a Planner whose input may have to be completed with a secret.
+type Maker interface {
+	Planner
+	Make(in any, s Secrets) error
+}
+
+// Secrets makes what nobody may guess.
+type Secrets interface {
+	// KeyPair makes a key pair for SSH; kind is rsa or ed25519.
+	KeyPair(kind string) (*KeyPair, error)
+}
+
+// A KeyPair is a new key pair.
+type KeyPair struct {
+	// Public is as SSH sends it: RFC 4253, "Public Key Algorithms".
+	Public []byte
+	// PKCS8 is the private key as DER, Private as it is given to its owner.
+	PKCS8   []byte
+	Private string
+}
+
+// Make completes the input.
+func (a Write[In, Out]) Make(in any, s Secrets) error {
+	if a.Secret == nil {
+		return nil
+	}
+	return a.Secret(in.(*In), s)
 }
 
 // Info describes the action.

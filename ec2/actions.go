@@ -11,7 +11,7 @@ import (
 
 // Actions lists every action.
 var Actions = slices.Concat(groupActions, prefixListActions, tagActions, vpcActions, subnetActions, placeActions, interfaceActions,
-	gatewayActions, routeActions, networkACLActions, dhcpActions, peeringActions, endpointActions, instanceActions)
+	gatewayActions, routeActions, networkACLActions, dhcpActions, peeringActions, endpointActions, instanceActions, keyPairActions, addressActions)
 
 var groupActions = []action.Action{
 	CreateSecurityGroup,

@@ -170,7 +170,7 @@ var instanceFilters = slices.Concat([]action.Match[*vpc.Instance]{
 	placed("vpc-id", func(i *vpc.Instance) string { return string(i.VPC) }).Indexed(foundInstances(findBy(state.Instances, state.InstancesByVPC))),
 	placed("subnet-id", func(i *vpc.Instance) string { return string(i.Subnet) }).Indexed(foundInstances(findBy(state.Instances, state.InstancesBySubnet))),
 	action.On("instance-state-name", func(i *vpc.Instance) string { return string(i.State) }),
-	action.On("instance-state-code", func(i *vpc.Instance) string { return strconv.Itoa(int(codes[string(i.State)])) }),
+	action.On("instance-state-code", stateCode),
 	action.On("instance-type", func(i *vpc.Instance) string { return i.Type }),
 	action.On("image-id", func(i *vpc.Instance) string { return i.Image }),
 	action.On("key-name", func(i *vpc.Instance) string { return i.Key }),
@@ -321,3 +321,5 @@ func neverInstances() (out []action.Match[*vpc.Instance]) {
 	}
 	return append(out, action.On("capacity-reservation-specification.capacity-reservation-preference", func(i *vpc.Instance) string { return i.CapacityReservation }))
 }
+
+func stateCode(i *vpc.Instance) string { return strconv.Itoa(int(codes[string(i.State)])) }

@@ -15,6 +15,10 @@ import (
 var instanceActions = []action.Action{
 	RunInstances, DescribeInstances, TerminateInstances, StartInstances, StopInstances, RebootInstances,
 	AttachNetworkInterface, DetachNetworkInterface,
+	DescribeInstanceStatus, DescribeInstanceAttribute, ModifyInstanceAttribute, ResetInstanceAttribute,
+	ModifyInstanceMetadataOptions, ModifyInstanceMaintenanceOptions, ModifyInstanceCreditSpecification, DescribeInstanceCreditSpecifications,
+	MonitorInstances, UnmonitorInstances, DescribeInstanceTypes, DescribeInstanceTypeOfferings, DescribeImages,
+	DescribeVolumes, DeleteVolume,
 }
 
 var checkInstanceID = wellFormed(vpc.InstancePrefix, fault.InvalidInstanceIDMalformed)

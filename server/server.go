@@ -237,6 +237,11 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 	}
 	switch a := a.(type) {
 	case action.Planner:
+		if m, ok := a.(action.Maker); ok && !action.IsDryRun(in) {
+			if err := m.Make(in, secrets{}); err != nil {
+				return err
+			}
+		}
 		guard := s.lockoutGuard(r)
 		out, rev, err := s.store.Write(r.Context(), &store.Write{
 			Call: s.call(r),

@@ -17,6 +17,7 @@ type Quotas struct {
 	InterfacesPerRegion   int `yaml:"network-interfaces-per-region"`
 	AddressesPerInterface int `yaml:"addresses-per-network-interface"`
 	TagsPerResource       int `yaml:"tags-per-resource"`
+	AddressesPerRegion    int `yaml:"elastic-ips-per-region"`
 
 	InternetGatewaysPerRegion  int `yaml:"internet-gateways-per-region"`
 	RouteTablesPerVPC          int `yaml:"route-tables-per-vpc"`
@@ -43,7 +44,7 @@ func DefaultQuotas() *Quotas {
 		GroupsPerRegion: 2500, RulesPerGroup: 60, GroupsPerInterface: 5, RulesTimesGroups: 1000,
 		PrefixListsPerRegion: 100, PrefixListEntries: 1000, PrefixListVersions: 1000,
 		VPCsPerRegion: 5, CIDRsPerVPC: 5, IPv6CIDRsPerVPC: 5, SubnetsPerVPC: 200,
-		InterfacesPerRegion: 5000, AddressesPerInterface: 50, TagsPerResource: 50,
+		InterfacesPerRegion: 5000, AddressesPerInterface: 50, TagsPerResource: 50, AddressesPerRegion: 5,
 		InternetGatewaysPerRegion: 5, RouteTablesPerVPC: 200, RoutesPerTable: 500, ACLsPerVPC: 200, ACLEntries: 20,
 		EndpointsPerRegion: 20, PeeringsPerVPC: 50, PeeringsOutstanding: 25,
 		UsersPerAccount: 5000, UserGroupsPerAccount: 300, UserGroupsPerUser: 10, RolesPerAccount: 1000, PoliciesPerAccount: 1500,
@@ -60,7 +61,7 @@ func NoQuotas() *Quotas {
 		GroupsPerRegion: no, RulesPerGroup: no, GroupsPerInterface: no, RulesTimesGroups: no,
 		PrefixListsPerRegion: no, PrefixListEntries: 1000, PrefixListVersions: 1000,
 		VPCsPerRegion: no, CIDRsPerVPC: no, IPv6CIDRsPerVPC: no, SubnetsPerVPC: no,
-		InterfacesPerRegion: no, AddressesPerInterface: no, TagsPerResource: 50,
+		InterfacesPerRegion: no, AddressesPerInterface: no, TagsPerResource: 50, AddressesPerRegion: no,
 		InternetGatewaysPerRegion: no, RouteTablesPerVPC: no, RoutesPerTable: no, ACLsPerVPC: no, ACLEntries: no,
 		EndpointsPerRegion: no, PeeringsPerVPC: no, PeeringsOutstanding: no,
 		UsersPerAccount: no, UserGroupsPerAccount: no, UserGroupsPerUser: no, RolesPerAccount: no, PoliciesPerAccount: no,

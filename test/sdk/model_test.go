@@ -84,6 +84,11 @@ var onlyOurs = map[string]string{
 	"AssociateDhcpOptionsOutput.Return":            returned,
 	"RebootInstancesOutput.Return":                 returned,
 	"DetachNetworkInterfaceOutput.Return":          returned,
+	"ModifyInstanceAttributeOutput.Return":         returned,
+	"ResetInstanceAttributeOutput.Return":          returned,
+	"DeleteVolumeOutput.Return":                    returned,
+	"DisassociateAddressOutput.Return":             returned,
+	"ReleaseAddressOutput.Return":                  returned,
 }
 
 const returned = "the sample response of the API reference has <return>true</return>, which the model leaves out"

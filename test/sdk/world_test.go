@@ -63,6 +63,7 @@ var scenarios = []struct {
 	{"Subnets", testSubnets},
 	{"Interfaces", testInterfaces},
 	{"Instances", testInstances},
+	{"InstanceExtras", testInstanceExtras},
 	{"Paging", testPaging},
 	{"Refusals", testRefusals},
 	{"WireVariants", testWireVariants},

@@ -217,6 +217,42 @@ def associations(group):
     other.delete()
 
 
+def extras(made):
+    """Keys, addresses, attributes and the catalogue."""
+    ids = [made.id]
+    assert ec2.describe_images(Owners=["amazon"])["Images"]
+    assert ec2.describe_instance_types(InstanceTypes=["t3.micro"])["InstanceTypes"]
+    assert ec2.describe_instance_type_offerings()["InstanceTypeOfferings"]
+    key = ec2.create_key_pair(KeyName="new")
+    assert key["KeyMaterial"].startswith("-----BEGIN RSA PRIVATE KEY-----"), key
+    line = only(ec2.describe_key_pairs(KeyNames=["new"], IncludePublicKey=True)["KeyPairs"])["PublicKey"]
+    ec2.import_key_pair(KeyName="again", PublicKeyMaterial=line.encode())
+    ec2.delete_key_pair(KeyName="new")
+    ec2.modify_instance_attribute(InstanceId=made.id, DisableApiStop={"Value": True})
+    equal("protection", ec2.describe_instance_attribute(InstanceId=made.id, Attribute="disableApiStop")["DisableApiStop"]["Value"], True)
+    ec2.reset_instance_attribute(InstanceId=made.id, Attribute="sourceDestCheck")
+    ec2.modify_instance_metadata_options(InstanceId=made.id, HttpTokens="required")
+    ec2.modify_instance_maintenance_options(InstanceId=made.id, AutoRecovery="disabled")
+    ec2.modify_instance_credit_specification(InstanceCreditSpecifications=[{"InstanceId": made.id, "CpuCredits": "standard"}])
+    equal("credits", only(ec2.describe_instance_credit_specifications(InstanceIds=ids)["InstanceCreditSpecifications"])["CpuCredits"], "standard")
+    ec2.monitor_instances(InstanceIds=ids)
+    ec2.unmonitor_instances(InstanceIds=ids)
+    equal("status", only(ec2.describe_instance_status(InstanceIds=ids)["InstanceStatuses"])["InstanceStatus"]["Status"], "ok")
+    volume = only(ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": ids}])["Volumes"])
+    refused("VolumeInUse", ec2.delete_volume, VolumeId=volume["VolumeId"])
+    spare = ec2.run_instances(ImageId=made.image_id, InstanceType="t3.micro", MinCount=1, MaxCount=1, BlockDeviceMappings=[
+        {"DeviceName": made.root_device_name, "Ebs": {"DeleteOnTermination": False}}])["Instances"][0]["InstanceId"]
+    eip = ec2.allocate_address(Domain="vpc")
+    at = ec2.associate_address(AllocationId=eip["AllocationId"], InstanceId=spare)["AssociationId"]
+    equal("address", only(ec2.describe_addresses(AllocationIds=[eip["AllocationId"]])["Addresses"])["InstanceId"], spare)
+    equal("reverse names", ec2.describe_addresses_attribute()["Addresses"], [])
+    ec2.disassociate_address(AssociationId=at)
+    ec2.release_address(AllocationId=eip["AllocationId"])
+    disk = only(ec2.describe_volumes(Filters=[{"Name": "attachment.instance-id", "Values": [spare]}])["Volumes"])["VolumeId"]
+    ec2.terminate_instances(InstanceIds=[spare])
+    ec2.delete_volume(VolumeId=disk)
+
+
 def instances(subnet, group, image):
     """A machine by the resource interface, with the waiters that it has."""
     made = only(subnet.create_instances(ImageId=image, InstanceType="t3.micro", MinCount=1, MaxCount=1, SecurityGroupIds=[group.id],
@@ -237,6 +273,7 @@ def instances(subnet, group, image):
     made.wait_until_stopped()
     made.start()
     equal("found", [i.id for i in resource.instances.filter(Filters=filters(instance_state_name="running"))], [made.id])
+    extras(made)
     made.terminate()
     made.wait_until_terminated()
     equal("interfaces left", [e.id for e in subnet.network_interfaces.filter(Filters=filters(group_id=group.id)) if e.attachment], [])
@@ -248,7 +285,7 @@ def refusals(group):
             IpProtocol="tcp", FromPort=1, ToPort=1, CidrIp="192.0.2.1/32", DryRun=True)
     equal("rules after a dry run", [p for p in resource.SecurityGroup(group.id).ip_permissions if p.get("FromPort") == 1], [])
     refused("InvalidParameterValue", ec2.describe_security_groups, "Value ( 1001 ) for parameter maxResults is invalid. Expecting a value smaller than 1000.", MaxResults=1001)
-    refused("InvalidAction", ec2.describe_volumes, "The action DescribeVolumes is not valid for this web service.")
+    refused("InvalidAction", ec2.describe_snapshots, "The action DescribeSnapshots is not valid for this web service.")
     stranger = boto3.Session("AKIAIOSFODNN7EXAMPLE", "x", region_name=session.region_name)
     refused("AuthFailure", stranger.client("ec2", endpoint_url=endpoint).describe_vpcs, "AWS was not able to validate the provided access credentials", status=401)
     refused("InvalidClientTokenId", stranger.client("sts", endpoint_url=endpoint).get_caller_identity, "The security token included in the request is invalid.", status=403)
@@ -288,6 +325,9 @@ def cleanup(vpc, subnet, joined, group, eni, prefixes):
         s.delete()
     ec2.create_default_subnet(AvailabilityZone=zone)
     only(default.subnets.all()).delete()
+    for gateway in default.internet_gateways.all():
+        gateway.detach_from_vpc(VpcId=default.id)
+        gateway.delete()
     default.delete()
     equal("a new default VPC", no_meta(ec2.create_default_vpc())["Vpc"]["IsDefault"], True)
 

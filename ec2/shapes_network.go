@@ -287,6 +287,7 @@ type VpcEndpoint struct {
 	ServiceNetworkArn        string
 	ResourceConfigurationArn string
 	ServiceRegion            string
+	PayerResponsibilities    []PayerResponsibilityEntry `out:"payerResponsibilitySet"`
 }
 
 // VpcPeeringConnection: in a reply.
@@ -321,4 +322,10 @@ type VpcPeeringConnectionVpcInfo struct {
 	PeeringOptions   *VpcPeeringConnectionOptionsDescription
 	VpcId            string
 	Region           string
+}
+
+// PayerResponsibilityEntry: in a reply.
+type PayerResponsibilityEntry struct {
+	PayerResponsibilityType string
+	Scope                   string
 }

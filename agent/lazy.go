@@ -171,6 +171,20 @@ func (l *Lazy) Stats(ctx context.Context) (*dataplane.Stats, error) {
 	return p.Stats(ctx)
 }
 
+// Probe proves that an interface is enforced.
+func (l *Lazy) Probe(ctx context.Context, id vpc.InterfaceID) (*dataplane.Proof, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p, err := l.use()
+	if err != nil {
+		return nil, err
+	}
+	if d, ok := p.(dataplane.Prober); ok {
+		return d.Probe(ctx, id)
+	}
+	return nil, dataplane.ErrNoProber
+}
+
 // Close lets go of the data plane. Enforcement goes on.
 func (l *Lazy) Close() error {
 	l.mu.Lock()

@@ -38,11 +38,15 @@ by a path.`,
 		if out.Observe {
 			what = "observed: judged and counted, nothing is dropped"
 		}
+		if out.Probe != nil {
+			what += ", proved by " + probeText(out.Probe)
+		}
 		return said(c, out, fmt.Sprintf("%s is bound to %s, %s", out.Interface, place(out.Device, out.Netns), what))
 	})
 	c.Flags().StringVar(&in.Device, "dev", "", "`DEVICE` to enforce on")
 	c.Flags().StringVar(&in.Netns, "netns", "", "its network namespace, `NAME|PID|PATH` (default: the server's own)")
 	c.Flags().StringVar(&in.Side, "side", "host", "`host|workload`: whose end of the link the device is")
+	c.Flags().BoolVar(&in.Probe, "probe", false, "prove that the device is enforced, as moat status --probe does, and fail if it is not")
 	if err := c.MarkFlagRequired("dev"); err != nil {
 		panic(err)
 	}

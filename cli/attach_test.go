@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf/link"
 	"github.com/vishvananda/netns"
 
 	"moat/ec2query"
@@ -230,12 +231,15 @@ func TestAttachOnThisKernel(t *testing.T) {
 	eni, group := l.workload(e, "10.213.7.32/28")
 	l.want(true, 81, "nobody has bound the device")
 
-	out := mustMoat(t, append([]string{"attach", eni, "--dev", l.dev}, at...)...)
-	if !strings.HasPrefix(out, eni+" is bound to "+l.dev+", enforced (revision ") {
+	out := mustMoat(t, append([]string{"attach", eni, "--dev", l.dev, "--probe"}, at...)...)
+	if !regexp.MustCompile(`^` + eni + ` is bound to ` + l.dev + `, enforced, proved by a probe: the rules of revision \d+ let 1 packets pass and dropped 1, as they have to \(revision `).MatchString(out) {
 		t.Errorf("attach says %q", out)
 	}
 	l.want(false, 80, "bound, without a rule")
 	allow(t, e, group, 80)
+	if out := mustMoat(t, append([]string{"status", "--probe"}, at...)...); !regexp.MustCompile(eni + `: proved by a probe: the rules of revision \d+ let 2 packets pass and dropped \d`).MatchString(out) {
+		t.Errorf("status --probe says:\n%s", out)
+	}
 	l.want(true, 80, "a rule allows it")
 	l.want(false, 81, "no rule allows it")
 	if _, err := moat(t, append([]string{"attach", eni, "--dev", l.dev}, at...)...); err == nil || !strings.Contains(err.Error(), "InvalidNetworkInterface.InUse") {
@@ -287,10 +291,27 @@ func TestAttachOnThisKernel(t *testing.T) {
 		t.Errorf("wait says %q", out)
 	}
 
+	// Somebody takes the filter off, behind the server's back.
+	id, _ := identityOf(dir)
+	pins, err := filepath.Glob(filepath.Join(pinDir, id, "*", "link-*"))
+	if err != nil || len(pins) != 2 {
+		t.Fatalf("pinned links %q: %v", pins, err)
+	}
+	for _, pin := range pins {
+		if k, err := link.LoadPinnedLink(pin, nil); err != nil {
+			t.Fatal(err)
+		} else if d, ok := k.(interface{ Detach() error }); !ok || d.Detach() != nil {
+			t.Fatalf("%T cannot be detached", k)
+		}
+	}
+	l.want(true, 81, "the filter is off")
+	if out, err := moat(t, append([]string{"status", "--probe"}, at...)...); err == nil || !strings.Contains(out, eni+": NOT proved: ") {
+		t.Errorf("status --probe of a device without its filter: %v\n%s", err, out)
+	}
+
 	mustMoat(t, append([]string{"detach", "--dev", l.dev}, at...)...)
 	l.listen(82)
 	l.want(true, 82, "detached")
-	id, _ := identityOf(dir)
 	if _, err := os.Stat(filepath.Join(pinDir, id)); err == nil {
 		t.Errorf("pins are left in %s", filepath.Join(pinDir, id))
 	}

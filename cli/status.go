@@ -91,17 +91,26 @@ func dropped(i *server.BoundStatus) (n uint64) {
 }
 
 func statusCommand() *cobra.Command {
-	asJSON := false
+	asJSON, probe := false, false
 	c := adminCommand(&cobra.Command{
 		Use:   "status",
 		Short: "Tell how the server and what it enforces stand",
 		Long: `Tells which revision of the state is in force on the server's host, and for each
 bound interface how its device stands. The exit status is 1 if something that
-should be in force is not.`,
+should be in force is not.
+
+With --probe it proves it: the kernel is asked which program stands first at each
+device, and that is run on packets of which the rules in force say what becomes,
+where there are such: one that passes and one that is dropped, in each direction.
+Nothing is sent and no flow begins, but the packets are counted.`,
 		Args: cobra.NoArgs,
 	}, func(c *cobra.Command, _ []string, e endpoint) error {
 		out := &server.Status{}
-		if err := e.admin(c.Context(), "status", nil, out); err != nil {
+		call := "status"
+		if probe {
+			call += "?probe"
+		}
+		if err := e.admin(c.Context(), call, nil, out); err != nil {
 			return err
 		}
 		write := writeStatus
@@ -111,14 +120,22 @@ should be in force is not.`,
 		if err := write(c.OutOrStdout(), e, out); err != nil {
 			return err
 		}
-		bad := func(i server.BoundStatus) bool { return i.Mode == "failed" || i.Mode == "deny" }
+		bad := func(i server.BoundStatus) bool {
+			return i.Mode == "failed" || i.Mode == "deny" || i.Probe != nil && i.Probe.Error != ""
+		}
 		if out.State == "failed" || slices.ContainsFunc(out.Interfaces, bad) {
 			return exitCode(1)
 		}
 		return nil
 	})
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
+	c.Flags().BoolVar(&probe, "probe", false, "prove that each device is enforced")
 	return c
+}
+
+// probeText tells how a probe went.
+func probeText(p *server.Probe) string {
+	return fmt.Sprintf("a probe: the rules of revision %d let %d packets pass and dropped %d, as they have to", p.Revision, p.Passed, p.Dropped)
 }
 
 func writeStatus(out io.Writer, e endpoint, s *server.Status) error {
@@ -170,6 +187,13 @@ func writeStatus(out io.Writer, e endpoint, s *server.Status) error {
 		return err
 	}
 	for _, i := range s.Interfaces {
+		switch {
+		case i.Probe == nil:
+		case i.Probe.Error != "":
+			fmt.Fprintf(out, "%s: NOT proved: %s\n", i.Interface, i.Probe.Error)
+		default:
+			fmt.Fprintf(out, "%s: proved by %s\n", i.Interface, probeText(i.Probe))
+		}
 		if i.OnRevoke != "" && i.OnRevoke != s.OnRevoke {
 			fmt.Fprintf(out, "%s: on revoke: %s\n", i.Interface, onRevokeText(i.OnRevoke))
 		}

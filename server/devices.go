@@ -25,6 +25,8 @@ type AttachDevice struct {
 	Side string `json:"side,omitempty"`
 	// Account is the interface's; empty for the default one.
 	Account vpc.AccountID `json:"account,omitempty"`
+	// Probe fails the call unless a probe proves that the device is enforced.
+	Probe bool `json:"probe,omitempty"`
 }
 
 // A DetachDevice request takes an interface off its device. It names one of
@@ -53,6 +55,7 @@ type Bound struct {
 	// Enforced is yes, pending or failed, with Error.
 	Enforced string `json:"enforced"`
 	Error    string `json:"error,omitempty"`
+	Probe    *Probe `json:"probe,omitempty"`
 }
 
 // attachDevice binds: the device passes nothing from the beginning, then the
@@ -133,6 +136,11 @@ func (s *Server) attach(r *request, in *AttachDevice) (*Bound, error) {
 		return nil, attachFault(in, err)
 	}
 	s.finish(r, out, rev)
+	if in.Probe && out.Enforced == enforcedYes {
+		if out.Probe = s.probe(r.Context(), in.Interface); out.Probe.Error != "" {
+			return nil, fault.IncorrectState.Say("Interface %s is bound to %s, and that it is enforced is not proved: %s", in.Interface, in.Device, out.Probe.Error)
+		}
+	}
 	return out, nil
 }
 

@@ -94,6 +94,29 @@ type BoundStatus struct {
 	// Failsafe are ports that are open whatever the rules say: it is on a device
 	// of the host itself.
 	Failsafe []string `json:"failsafe,omitempty"`
+	// Probe is there if it was asked for and the interface is bound here.
+	Probe *Probe `json:"probe,omitempty"`
+}
+
+// A Probe tells whether it is proved that the program at a device judges by the
+// rules in force: it was run on packets of which it is known what becomes.
+type Probe struct {
+	// Revision made the ruleset; later ones have changed nothing here.
+	Revision uint64 `json:"revision,omitempty"`
+	// Passed and Dropped count the packets, as they had to.
+	Passed  int `json:"passed"`
+	Dropped int `json:"dropped"`
+	// Error says why it is not proved.
+	Error string `json:"error,omitempty"`
+}
+
+// probe probes an interface of this host.
+func (s *Server) probe(ctx context.Context, id vpc.InterfaceID) *Probe {
+	p, err := s.cfg.Enforcement.Agent.Probe(ctx, id)
+	if err != nil {
+		return &Probe{Error: err.Error()}
+	}
+	return &Probe{Revision: p.Revision, Passed: p.Passed, Dropped: p.Dropped}
 }
 
 // Interfaces is a reply with what is bound.
@@ -228,7 +251,8 @@ func (s *Server) standing(b *BoundStatus, st *agent.Status) {
 	}
 }
 
-// describeStatus tells how server and host stand.
+// describeStatus tells how server and host stand; with ?probe, what a probe of
+// each device finds.
 func (s *Server) describeStatus(r *request) (any, error) {
 	view, err := s.store.View(r.Context())
 	if err != nil {
@@ -247,6 +271,14 @@ func (s *Server) describeStatus(r *request) (any, error) {
 	if e.Agent == nil {
 		out.State = s.awaitEnforced(r.Context(), view.Rev)
 		return out, nil
+	}
+	if r.URL.Query().Has("probe") {
+		for i := range out.Interfaces {
+			switch b := &out.Interfaces[i]; b.Mode {
+			case "enforce", "trial", "observe":
+				b.Probe = s.probe(r.Context(), b.Interface)
+			}
+		}
 	}
 	o := e.Agent.Options()
 	out.Exempt, out.ExemptResolver, out.OnRevoke = append(out.Exempt, o.Exempt...), o.ExemptResolver, o.OnRevoke.String()

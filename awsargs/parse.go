@@ -308,7 +308,7 @@ func (r *run) take(o *Option, words []string) error {
 	switch {
 	case o.Arity == Any || o.Arity == Many:
 		r.values[o.Key()] = slices.Clone(words)
-		if words == nil || len(words) == 0 {
+		if len(words) == 0 {
 			r.values[o.Key()] = []string{}
 		}
 	case len(words) == 0:

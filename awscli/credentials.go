@@ -15,7 +15,7 @@ import (
 // keys are what requests are signed with.
 type keys struct {
 	id, secret, token string
-	source, location  string // where they were found, for `configure list`
+	source            string // where they were found, for `configure list`
 }
 
 // dynamic are the keys of a profile by which it gets its credentials from

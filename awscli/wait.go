@@ -2,7 +2,6 @@ package awscli
 
 import (
 	"fmt"
-	"strings"
 	"time"
 
 	"moat/awsargs"
@@ -146,9 +145,4 @@ func explain(a *awsmodel.Acceptor) string {
 		return "Matched expected HTTP status code: " + expected
 	}
 	return "Matched expected service error code: " + expected
-}
-
-// readableState gives what a waiter waits for, in words.
-func readableState(w *awsmodel.Waiter) string {
-	return strings.ReplaceAll(awsmodel.CommandName(w.Name), "-", " ")
 }

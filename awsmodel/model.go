@@ -135,8 +135,6 @@ type Service struct {
 	Wait   func(name string) *Waiter
 	// PagesOf says how an operation is paged, nil if it is not; of tables only.
 	PagesOf func(name string) *Pages
-
-	byCommand map[string]string
 }
 
 // Commands gives the names of the operations on the command line, in order.

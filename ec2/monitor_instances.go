@@ -18,7 +18,7 @@ var MonitorInstances = action.Write[MonitorInstancesInput, MonitorInstancesOutpu
 		out := &MonitorInstancesOutput{}
 		for _, i := range all {
 			now := "enabled"
-			if i.Monitoring != true {
+			if !i.Monitoring {
 				c := *i
 				c.Monitoring = true
 				state.Instances.Put(tx, &c)

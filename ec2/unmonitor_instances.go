@@ -18,7 +18,7 @@ var UnmonitorInstances = action.Write[UnmonitorInstancesInput, UnmonitorInstance
 		out := &UnmonitorInstancesOutput{}
 		for _, i := range all {
 			now := "disabled"
-			if i.Monitoring != false {
+			if i.Monitoring {
 				c := *i
 				c.Monitoring = false
 				state.Instances.Put(tx, &c)

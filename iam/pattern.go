@@ -148,11 +148,6 @@ func (p *pattern) resolve(e *evaluation) (pattern, bool) {
 	return out, true
 }
 
-// all reports whether a pattern is a lone star.
-func (p *pattern) all() bool {
-	return p.parts == nil && len(p.pieces) == 2 && p.pieces[0] == "" && p.pieces[1] == ""
-}
-
 // match reports whether a resolved pattern matches the whole of s. Every piece
 // is looked for once, from where the one before ended, and never again: the
 // leftmost place is as good as any.

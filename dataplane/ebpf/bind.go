@@ -373,17 +373,22 @@ func (p *Plane) attach(b *bound) error {
 	}
 	for dir, hook := range b.hooks() {
 		prog := [2]*ebpf.Program{dirIn: g.to, dirOut: g.from}[dir]
-		if p.options.ForceClsact || b.Clsact != 0 {
-			err = b.filter(prog, hook)
-		} else if err = p.tcx(b, dir, prog, hook); errors.Is(err, ebpf.ErrNotSupported) {
-			err = b.filter(prog, hook)
-		}
-		if err != nil {
+		if err := p.hook(b, dir, prog, hook); err != nil {
 			return fmt.Errorf("attach the filter: %w", err)
 		}
 	}
 	b.ready = true
 	return p.record(b)
+}
+
+// hook attaches a program in the way that the kernel has.
+func (p *Plane) hook(b *bound, dir int, prog *ebpf.Program, hook ebpf.AttachType) error {
+	if !p.options.ForceClsact && b.Clsact == 0 {
+		if err := p.tcx(b, dir, prog, hook); !errors.Is(err, ebpf.ErrNotSupported) {
+			return err
+		}
+	}
+	return b.filter(prog, hook)
 }
 
 func (p *Plane) tcx(b *bound, dir int, prog *ebpf.Program, hook ebpf.AttachType) error {
@@ -564,13 +569,10 @@ func (p *Plane) replace(b *bound) error {
 	}
 	for dir, hook := range b.hooks() {
 		prog := [2]*ebpf.Program{dirIn: g.to, dirOut: g.from}[dir]
-		switch {
-		case b.links[dir] != nil:
+		if b.links[dir] != nil {
 			err = b.links[dir].Update(prog)
-		case b.Clsact != 0:
-			err = within(b.Binding.Netns, func(uint32) error { return b.filter(prog, hook) })
-		default: // a process before this one got no further
-			err = within(b.Binding.Netns, func(uint32) error { return p.tcx(b, dir, prog, hook) })
+		} else { // filters, or a process before this one got no further
+			err = within(b.Binding.Netns, func(uint32) error { return p.hook(b, dir, prog, hook) })
 		}
 		if err != nil {
 			return err

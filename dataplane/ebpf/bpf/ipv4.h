@@ -108,7 +108,7 @@ __noinline int ipv4(struct __sk_buff *skb, struct context *c, __u32 l3)
 	who->rlo = bpf_ntohl(k->remote_be);
 
 	if (p->frag_at || p->frag_more) {
-		why = fragment(c, p, who, 0);
+		why = fragment(c, p, who);
 		if (why != NOT_LATER)
 			return why;
 	}
@@ -134,9 +134,7 @@ __noinline int ipv4(struct __sk_buff *skb, struct context *c, __u32 l3)
 	} else {
 		k->lport_be = bpf_htons(dir == DIR_OUT ? p->sport : p->dport);
 		k->rport_be = bpf_htons(dir == DIR_OUT ? p->dport : p->sport);
-		why = decide4(skb, c, p, k, who);
+		why = DECIDE;
 	}
-	if (why == PASS && p->frag_more)
-		return fragment(c, p, who, 1);
 	return why;
 }

@@ -212,7 +212,7 @@ __noinline int ipv6(struct __sk_buff *skb, struct context *c, __u32 l3)
 	if (why != PASS)
 		return why;
 	if (p->frag_at || p->frag_more) {
-		why = fragment(c, p, who, 0);
+		why = fragment(c, p, who);
 		if (why != NOT_LATER)
 			return why;
 	}
@@ -242,9 +242,7 @@ __noinline int ipv6(struct __sk_buff *skb, struct context *c, __u32 l3)
 		k->proto = p->proto;
 		k->lport_be = bpf_htons(dir == DIR_OUT ? p->sport : p->dport);
 		k->rport_be = bpf_htons(dir == DIR_OUT ? p->dport : p->sport);
-		why = decide6(skb, c, p, k, who);
+		why = DECIDE;
 	}
-	if (why == PASS && p->frag_more)
-		return fragment(c, p, who, 1);
 	return why;
 }

@@ -50,7 +50,7 @@ struct parties {
 
 /* What becomes of a packet; else one of DROP_*. The next program decides what
  * passes, of TCX and of clsact alike. */
-enum { PASS = -1, NOT_LATER = -2, NOT_DISCOVERY = -3, RESET = -4 };
+enum { PASS = -1, NOT_LATER = -2, NOT_DISCOVERY = -3, RESET = -4, DECIDE = -5 };
 
 /* What every step needs. */
 struct context {
@@ -61,10 +61,14 @@ struct context {
 };
 
 /* Functions that are not static are verified once, not wherever they are
- * called from; so that they take no pointers into maps. */
+ * called from; so that they take no pointers into maps. Memory that they are
+ * given can be no key of a map before Linux 6.9, so that keys of numbers are
+ * copied and those of flows are in scratches. */
 static __always_inline struct rules *rules_of(struct context *c)
 {
-	return bpf_map_lookup_elem(&slots, &c->slot);
+	__u32 slot = c->slot;
+
+	return bpf_map_lookup_elem(&slots, &slot);
 }
 
 /* The place of an interface's rules in slots, by what is in force. */
@@ -277,7 +281,7 @@ static __always_inline int lives(struct rules *r, struct flow_value *f, struct c
 }
 
 /* Notes a packet of a flow that passes. */
-static __always_inline void note(struct __sk_buff *skb, struct context *c, struct flow_value *f, __u8 proto, __u32 seen)
+static __always_inline void note(struct __sk_buff *skb, struct context *c, __u32 *eni, struct flow_value *f, __u8 proto, __u32 seen)
 {
 	__u32 bits = f->bits, mine = c->dir == DIR_OUT ? bits >> 8 : bits, more;
 
@@ -289,7 +293,7 @@ static __always_inline void note(struct __sk_buff *skb, struct context *c, struc
 		bits |= more;
 		if (bits & FLOW_HALF && (bits & bits >> 8 & SEEN_ACK || (bits | bits >> 8) & (SEEN_RST | SEEN_FIN)) &&
 		    __sync_fetch_and_and(&f->bits, ~FLOW_HALF) & FLOW_HALF) {
-			struct eni_state *state = bpf_map_lookup_elem(&eni_states, &c->eni);
+			struct eni_state *state = bpf_map_lookup_elem(&eni_states, eni);
 
 			if (state) {
 				__sync_fetch_and_add(&state->half, -1);
@@ -308,8 +312,8 @@ static __always_inline int decide(struct __sk_buff *skb, struct context *c, stru
 				  void *flows, void *key, struct parties *who, const int six)
 {
 	struct rules *r = rules_of(c);
-	struct eni_state *state = bpf_map_lookup_elem(&eni_states, &c->eni);
-	__u32 dir = c->dir;
+	__u32 dir = c->dir, eni = c->eni;
+	struct eni_state *state = bpf_map_lookup_elem(&eni_states, &eni);
 	__u16 lport = dir == DIR_OUT ? p->sport : p->dport;
 	__u16 rport = dir == DIR_OUT ? p->dport : p->sport;
 	struct flow_value *f = 0;
@@ -350,7 +354,7 @@ static __always_inline int decide(struct __sk_buff *skb, struct context *c, stru
 			c->end = p->end;
 			return RESET;
 		}
-		note(skb, c, f, p->proto, seen);
+		note(skb, c, &eni, f, p->proto, seen);
 		return PASS;
 gone:
 		forget(flows, key, state, bits, six);
@@ -360,7 +364,7 @@ gone:
 	if (by & SPOOFED)
 		return DROP_SPOOFED;
 	if (by & EXEMPTED) {
-		struct eni_count *n = bpf_map_lookup_elem(&eni_counts, &c->eni);
+		struct eni_count *n = bpf_map_lookup_elem(&eni_counts, &eni);
 
 		if (n)
 			n->exempt++;
@@ -420,18 +424,25 @@ pass:
 	return PASS;
 }
 
-__noinline int decide4(struct __sk_buff *skb, struct context *c, struct packet *p, struct flow4_key *k, struct parties *who)
+/* Of the packet in scratches. */
+__noinline int decide4(struct __sk_buff *skb, struct context *c)
 {
-	if (!c || !p || !k || !who)
+	__u32 zero = 0;
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
+
+	if (!c || !s)
 		return DROP_INTERNAL;
-	return decide(skb, c, p, &flows4, k, who, 0);
+	return decide(skb, c, &s->p, &flows4, &s->k4, &s->who, 0);
 }
 
-__noinline int decide6(struct __sk_buff *skb, struct context *c, struct packet *p, struct flow6_key *k, struct parties *who)
+__noinline int decide6(struct __sk_buff *skb, struct context *c)
 {
-	if (!c || !p || !k || !who)
+	__u32 zero = 0;
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
+
+	if (!c || !s)
 		return DROP_INTERNAL;
-	return decide(skb, c, p, &flows6, k, who, 1);
+	return decide(skb, c, &s->p, &flows6, &s->k6, &s->who, 1);
 }
 
 /* Reads what the transport's header says, of a packet or of its first
@@ -503,36 +514,54 @@ __noinline int transport(struct __sk_buff *skb, struct packet *p, __u32 six)
 	return PASS;
 }
 
-/* Of a fragment that is not the first: PASS if the first one passed, and this
- * one does not reach into it; of a first one: nothing but a look at lengths.
- * With record, a first one that passed is remembered. */
-__noinline int fragment(struct context *c, struct packet *p, struct parties *who, __u32 record)
+static __always_inline void frag_key(struct frag_key *k, struct context *c, struct packet *p, struct parties *who)
 {
-	if (!c || !p || !who)
-		return DROP_INTERNAL;
-
-	struct frag_key k = {
+	*k = (struct frag_key) {
 		.lhi = who->lhi, .llo = who->llo, .rhi = who->rhi, .rlo = who->rlo,
 		.eni = c->eni, .id = p->frag_id, .dir = c->dir, .six = who->six,
 		/* IPv6: what a later fragment says of its protocol means nothing. */
 		.proto = who->six ? 0 : p->proto,
 	};
+}
+
+/* Of a fragment that is not the first: PASS if the first one passed, and this
+ * one does not reach into it; of a first one: nothing but a look at lengths. */
+__noinline int fragment(struct context *c, struct packet *p, struct parties *who)
+{
+	if (!c || !p || !who)
+		return DROP_INTERNAL;
+
+	struct frag_key k;
 	__u32 size = p->end - p->l4;
 	struct frag_value *f;
 
-	if (record) {
-		struct frag_value v = { .end = size, .seen = c->now };
-
-		bpf_map_update_elem(&frags, &k, &v, BPF_ANY);
-		return PASS;
-	}
 	if (!size || p->frag_at + size > 65535 || (p->frag_more && size & 7))
 		return DROP_FRAGMENT;
 	if (!p->frag_at)
 		return NOT_LATER;
+	frag_key(&k, c, p, who);
 	f = bpf_map_lookup_elem(&frags, &k);
 	if (!f || c->now - f->seen > 30 || p->frag_at < f->end)
 		return DROP_FRAGMENT;
+	return PASS;
+}
+
+/* Remembers a first fragment that passes, for the later ones. */
+__noinline int remember(struct context *c)
+{
+	__u32 zero = 0;
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
+	struct frag_key k;
+	struct frag_value v;
+
+	if (!c || !s)
+		return DROP_INTERNAL;
+	if (!s->p.frag_more || s->p.frag_at)
+		return PASS;
+	frag_key(&k, c, &s->p, &s->who);
+	v.end = s->p.end - s->p.l4;
+	v.seen = c->now;
+	bpf_map_update_elem(&frags, &k, &v, BPF_ANY);
 	return PASS;
 }
 
@@ -641,7 +670,7 @@ static __always_inline int quick(struct __sk_buff *skb, struct context *c, struc
 		goto judge;
 	if (!lives(r, f, c, proto, type == ETHERTYPE_IPV6, seen))
 		return LOOK;
-	note(skb, c, f, proto, seen);
+	note(skb, c, &c->eni, f, proto, seen);
 	return PASS;
 
 judge:
@@ -675,7 +704,7 @@ judge:
 		s->who.lhi = s->who.rhi = 0;
 		s->who.llo = bpf_ntohl(s->k4.local_be);
 		s->who.rlo = bpf_ntohl(s->k4.remote_be);
-		return decide4(skb, c, p, &s->k4, &s->who);
+		return decide4(skb, c);
 	} else {
 		struct ipv6 *h = ip;
 
@@ -692,7 +721,7 @@ judge:
 		s->who.rlo = half(s->k6.remote + 8);
 		if (mapped(s->who.lhi, s->who.llo) || mapped(s->who.rhi, s->who.rlo))
 			return DROP_MALFORMED;
-		return decide6(skb, c, p, &s->k6, &s->who);
+		return decide6(skb, c);
 	}
 }
 
@@ -730,7 +759,7 @@ static __always_inline int filter(struct __sk_buff *skb, const int dir)
 			c.device |= DEVICE_OBSERVE;
 	}
 	c.slot = slot_of(root, c.eni);
-	r = rules_of(&c);
+	r = bpf_map_lookup_elem(&slots, &c.slot);
 	if (!r)
 		return stray();
 	if (!r->block)
@@ -777,9 +806,17 @@ pull:
 	switch (type) {
 	case ETHERTYPE_IPV4:
 		why = ipv4(skb, &c, l3);
+		if (why == DECIDE)
+			why = decide4(skb, &c);
+		if (why == PASS)
+			why = remember(&c);
 		break;
 	case ETHERTYPE_IPV6:
 		why = ipv6(skb, &c, l3);
+		if (why == DECIDE)
+			why = decide6(skb, &c);
+		if (why == PASS)
+			why = remember(&c);
 		break;
 	case ETHERTYPE_ARP:
 		why = arp(skb, &c, r);

@@ -1,6 +1,7 @@
 // Package clients tests moat with the clients that its users have: the AWS
-// CLI in every version found, boto3, curl and the shell, against a real
-// `moat serve` on a data directory of its own.
+// CLI in every version found, boto3, Ansible, the SDK for JavaScript, fog, curl
+// and the shell, against a real `moat serve` on a data directory of its own.
+// The SDK for Go is in test/sdk.
 package clients_test
 
 import (

@@ -88,3 +88,11 @@ func TestJavaScriptSDK(t *testing.T) {
 	}
 	t.Logf("@aws-sdk/client-ec2 %s", script(t, "node", "testdata/sdk.mjs", dir))
 }
+
+// TestFog runs a script with fog-aws, the Ruby client that Debian has.
+func TestFog(t *testing.T) {
+	if exec.Command("ruby", "-e", `require "fog/aws"`).Run() != nil {
+		t.Skip("no ruby with fog-aws: apt-get install ruby-fog-aws")
+	}
+	t.Logf("fog-aws %s", script(t, "ruby", "-W0", "testdata/fog.rb"))
+}

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/cilium/ebpf/features"
@@ -116,6 +117,29 @@ func enforce(ctx context.Context, st *store.Store, s *settings, logger *slog.Log
 			logger.Error("the data plane did not close cleanly", "err", err)
 		}
 	}, nil
+}
+
+// tellHosts tells the other hosts of a cluster what this one enforces, and has
+// calls wait for them if they are to. stop ends it.
+func tellHosts(ctx context.Context, log store.Log, e *server.Enforcement, all bool, logger *slog.Logger) (stop func()) {
+	etcd, ok := log.(*store.Etcd)
+	if !ok || !etcd.Shared() {
+		return func() {}
+	}
+	hosts := etcd.Hosts(e.Host, logger)
+	if all {
+		e.Hosts = hosts
+	}
+	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	var done sync.WaitGroup
+	done.Go(func() { hosts.Run(run) })
+	if a := e.Agent; a != nil {
+		done.Go(func() { server.ReportEnforced(run, a, hosts) })
+	}
+	return func() {
+		cancel()
+		done.Wait()
+	}
 }
 
 // kernelPlane is the kernel's data plane, which can be taken out whole.

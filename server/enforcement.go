@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"moat/agent"
+	"moat/store"
 )
 
 // Enforcement is what a server knows of the data plane of its own host.
@@ -24,6 +25,9 @@ type Enforcement struct {
 	// Wait makes writes wait until they are in force, at most for Timeout.
 	Wait    bool
 	Timeout time.Duration
+	// Hosts makes them wait for other hosts too that have interfaces bound; nil
+	// for this host alone.
+	Hosts *store.Hosts
 	// Sessions gives the open connections and the ports that the server listens
 	// on; nil for those of the process's network namespace.
 	Sessions func() ([]agent.Session, []netip.AddrPort, error)
@@ -36,17 +40,14 @@ const (
 	enforcedFailed  = "failed"  // it cannot be put into force; it is tried again
 )
 
-// awaitEnforced waits until a revision is in force on this host and tells how
-// far it is. Where nothing is bound there is nothing to wait for.
+// awaitEnforced waits until a revision is in force on this host, and on others
+// where that is wanted, and tells how far it is. Where nothing is bound there is nothing to wait for.
 func (s *Server) awaitEnforced(ctx context.Context, rev uint64) string {
 	e := &s.cfg.Enforcement
 	switch {
-	case e.Agent == nil:
-		if e.Host == "" || len(agent.Bound(s.store.Latest(), e.Host)) == 0 {
-			return enforcedYes
-		}
+	case e.Agent == nil && s.cannotEnforce():
 		return enforcedFailed
-	case e.Agent.Idle():
+	case (e.Agent == nil || e.Agent.Idle()) && e.Hosts == nil:
 		return enforcedYes
 	}
 	timeout := time.Duration(0)
@@ -57,11 +58,44 @@ func (s *Server) awaitEnforced(ctx context.Context, rev uint64) string {
 	return word
 }
 
-// waitEnforced is awaitEnforced where there is an agent, with its error.
+// cannotEnforce reports whether something is bound on this host, where nothing
+// can be enforced.
+func (s *Server) cannotEnforce() bool {
+	e := &s.cfg.Enforcement
+	return e.Agent == nil && e.Host != "" && len(agent.Bound(s.store.Latest(), e.Host)) > 0
+}
+
+// ReportEnforced tells the other hosts which revision is in force on this one,
+// until ctx ends. A host on which nothing is bound does so once.
+func ReportEnforced(ctx context.Context, a *agent.Agent, hosts *store.Hosts) {
+	for first, rev := true, uint64(0); ctx.Err() == nil; {
+		if err := a.Wait(ctx, rev+1); err != nil {
+			select { // it cannot be put into force, which is tried again
+			case <-time.After(500 * time.Millisecond):
+			case <-ctx.Done():
+			}
+			continue
+		}
+		rev = a.Status().Rev
+		if first || !a.Idle() {
+			hosts.Report(rev)
+		}
+		first = false
+	}
+}
+
+// waitEnforced is awaitEnforced with a timeout and the agent's error.
 func (s *Server) waitEnforced(ctx context.Context, rev uint64, timeout time.Duration) (string, error) {
 	ctx, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
-	err := s.cfg.Enforcement.Agent.Wait(ctx, rev)
+	e := &s.cfg.Enforcement
+	var err error
+	if e.Agent != nil {
+		err = e.Agent.Wait(ctx, rev)
+	}
+	if err == nil && e.Hosts != nil {
+		err = e.Hosts.Wait(ctx, rev, func(host string) bool { return len(agent.Bound(s.store.Latest(), host)) > 0 })
+	}
 	switch {
 	case err == nil:
 		return enforcedYes, nil

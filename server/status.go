@@ -269,7 +269,9 @@ func (s *Server) describeStatus(r *request) (any, error) {
 		out.ExemptHits += out.Interfaces[i].Exempt
 	}
 	if e.Agent == nil {
-		out.State = s.awaitEnforced(r.Context(), view.Rev)
+		if out.State = enforcedYes; s.cannotEnforce() {
+			out.State = enforcedFailed
+		}
 		return out, nil
 	}
 	if r.URL.Query().Has("probe") {

@@ -421,7 +421,7 @@ func (e *Etcd) Dump(ctx context.Context, visit func(key string, value []byte) er
 	err = e.pages(ctx, e.prefix, clientv3.GetPrefixRangeEnd(e.prefix), at, func(resp *clientv3.GetResponse) error {
 		for _, kv := range resp.Kvs {
 			key := string(kv.Key[len(e.prefix):])
-			if key == headKey {
+			if key == headKey || strings.HasPrefix(key, hostKey) {
 				continue
 			}
 			if err := visit(key, kv.Value); err != nil {

@@ -301,9 +301,18 @@ func (c *compiler) members() []Member {
 		}
 	}
 	out := make([]Member, 0, len(groups))
+	shared := map[vpc.GroupID][]vpc.GroupID{} // lists of one
 	for k, ids := range groups {
 		slices.Sort(ids)
-		out = append(out, Member{k.vpc, k.addr, slices.Compact(ids)})
+		if ids = slices.Compact(ids); len(ids) == 1 {
+			one, ok := shared[ids[0]]
+			if !ok {
+				one = ids[:1:1]
+				shared[ids[0]] = one
+			}
+			ids = one
+		}
+		out = append(out, Member{k.vpc, k.addr, ids})
 	}
 	slices.SortFunc(out, compareMembers)
 	return out

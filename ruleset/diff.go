@@ -3,6 +3,8 @@ package ruleset
 import (
 	"reflect"
 	"slices"
+
+	"moat/vpc"
 )
 
 // A Change is the way from one ruleset to another.
@@ -45,27 +47,38 @@ func Diff(old, want *Ruleset) *Change {
 // many members mostly one changes, and each look at one counts.
 func alike(a, b []Member) (x, y []Member) {
 	n := min(len(a), len(b))
+	var s sameGroups
 	i := 0
-	for i < n && sameMember(&a[i], &b[i]) {
+	for i < n && s.member(&a[i], &b[i]) {
 		i++
 	}
 	a, b, n = a[i:], b[i:], n-i
 	j := 0
-	for j < n && sameMember(&a[len(a)-1-j], &b[len(b)-1-j]) {
+	for j < n && s.member(&a[len(a)-1-j], &b[len(b)-1-j]) {
 		j++
 	}
 	return a[:len(a)-j], b[:len(b)-j]
 }
 
-func sameMember(a, b *Member) bool {
+// sameGroups are two lists that were found equal. Members of the same groups
+// share a list, so that the next two are mostly those.
+type sameGroups struct {
+	a, b *vpc.GroupID
+	n    int
+}
+
+func (s *sameGroups) member(a, b *Member) bool {
 	if a.Addr != b.Addr || a.VPC != b.VPC || len(a.Groups) != len(b.Groups) {
 		return false
 	}
-	for i := range a.Groups {
-		if a.Groups[i] != b.Groups[i] {
-			return false
-		}
+	n := len(a.Groups)
+	if n == 0 || n == s.n && &a.Groups[0] == s.a && &b.Groups[0] == s.b {
+		return true
 	}
+	if !slices.Equal(a.Groups, b.Groups) {
+		return false
+	}
+	s.a, s.b, s.n = &a.Groups[0], &b.Groups[0], n
 	return true
 }
 

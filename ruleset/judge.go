@@ -86,11 +86,17 @@ func (rs *Ruleset) GroupsOf(v vpc.VPCID, a netip.Addr) []vpc.GroupID {
 
 // Compare is the canonical order of rules: by protocol, ports, remote and id.
 func Compare(a, b Rule) int {
+	switch {
+	case a.Protocol != b.Protocol:
+		return cmp.Compare(a.Protocol, b.Protocol)
+	case a.Ports.From != b.Ports.From:
+		return cmp.Compare(a.Ports.From, b.Ports.From)
+	case a.Ports.To != b.Ports.To:
+		return cmp.Compare(a.Ports.To, b.Ports.To)
+	case a.Remote.Group != b.Remote.Group:
+		return cmp.Compare(a.Remote.Group, b.Remote.Group)
+	}
 	return cmp.Or(
-		cmp.Compare(a.Protocol, b.Protocol),
-		cmp.Compare(a.Ports.From, b.Ports.From),
-		cmp.Compare(a.Ports.To, b.Ports.To),
-		cmp.Compare(a.Remote.Group, b.Remote.Group),
 		a.Remote.Prefix.Addr().Compare(b.Remote.Prefix.Addr()),
 		cmp.Compare(a.Remote.Prefix.Bits(), b.Remote.Prefix.Bits()),
 		strings.Compare(string(a.ID), string(b.ID)),

@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"net/netip"
 	"reflect"
+	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/cilium/ebpf"
@@ -41,9 +44,18 @@ type memberKey struct {
 // counters number the rules that are counted, each direction apart.
 type counters struct {
 	places map[ruleKey]uint32
-	uses   map[uint32]int
+	rules  []counter // by place; those that were never used are not in it
 	free   []uint32
-	next   uint32
+	turn   uint32 // of a policy that is counted
+}
+
+type counter struct {
+	key  ruleKey
+	uses uint32
+	// turn is that of the policy that was the last to count it, and number its
+	// number there.
+	turn   uint32
+	number uint16
 }
 
 type ruleKey struct {
@@ -176,31 +188,34 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 
 	// Policies.
 	shrunk := map[string]bool{}
+	var fresh []placedPolicy
 	for i := range want.Policies {
 		pol := &want.Policies[i]
 		old, ok := have.policies[pol.Name]
-		if ok && slices.Equal(old.policy.Rules, pol.Rules) {
+		if ok && sameRules(old.policy.Rules, pol.Rules) {
 			next.policies[pol.Name] = old
 			continue
 		}
-		w, err := policyIn(pol, p.names.group, func(id vpc.RuleID) (uint32, error) { return p.counter(u, ruleKey{id, pol.Direction}) })
+		c, err := p.count(u, pol, &old)
 		if err != nil {
 			return nil, nil, err
 		}
-		e, err := p.place(u, w)
-		if err != nil {
-			return nil, nil, err
-		}
-		next.policies[pol.Name] = placedPolicy{e, pol}
+		fresh = append(fresh, placedPolicy{policy: pol, counted: c})
 		if ok {
 			shrunk[pol.Name] = !subset(old.policy.Rules, pol.Rules)
 		}
+	}
+	if err := p.lay(u, fresh); err != nil {
+		return nil, nil, err
+	}
+	for _, f := range fresh {
+		next.policies[f.policy.Name] = f
 	}
 	for name, old := range have.policies {
 		if n, ok := next.policies[name]; !ok || n.extent != old.extent {
 			u.after = append(u.after, func() {
 				p.arena.release(old.extent)
-				p.uncount(old.policy)
+				p.uncount(old.places)
 			})
 		}
 	}
@@ -289,7 +304,7 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 					narrowed[n] = &kept{}
 				}
 				if !lesser {
-					narrowed[n][d] = p.kept(was, pol, left[w.VPC])
+					narrowed[n][d] = &survivors{have.policies[was.Name], pol, left[w.VPC]}
 				}
 				if w.OnRevoke.Mode == ruleset.Drain {
 					side.DrainUntil = p.now() + uint32(w.OnRevoke.Drain)
@@ -564,52 +579,159 @@ func (p *Plane) forgetNumber(id vpc.InterfaceID) {
 	}
 }
 
+// count gives the places of a policy's counters. old is what it was before, of
+// which most rules come, mostly in the same order.
+func (p *Plane) count(u *update, pol *ruleset.Policy, old *placedPolicy) (counted, error) {
+	c, out := &p.counters, &counted{}
+	u.undo = append(u.undo, func() { p.uncount(out.places) })
+	if old.policy != nil && sameIDs(old.policy.Rules, pol.Rules) {
+		*out = old.counted
+		for _, n := range out.places {
+			c.rules[n].uses++
+		}
+		return *out, nil
+	}
+	c.turn++
+	out.places = make([]uint32, 0, len(pol.Rules))
+	at := 0 // in old's rules
+	for i := range pol.Rules {
+		id := pol.Rules[i].ID
+		var n uint32
+		var err error
+		for k := range 2 { // one may be gone
+			if old.policy != nil && at+k < len(old.policy.Rules) && old.policy.Rules[at+k].ID == id {
+				n = old.places[old.number(at+k)-1]
+				at += k + 1
+				break
+			}
+			if k == 1 {
+				n, err = p.counter(ruleKey{id, pol.Direction})
+			}
+		}
+		if err != nil {
+			return counted{}, err
+		}
+		r := &c.rules[n]
+		if r.turn != c.turn {
+			r.uses++
+			if out.places = append(out.places, n); len(out.places) > math.MaxUint16 {
+				return counted{}, tooMany(pol)
+			}
+			r.turn, r.number = c.turn, uint16(len(out.places))
+		} else if out.numbers == nil {
+			out.numbers = make([]uint16, i, len(pol.Rules))
+			for j := range out.numbers {
+				out.numbers[j] = uint16(j + 1)
+			}
+		}
+		if out.numbers != nil {
+			out.numbers = append(out.numbers, r.number)
+		}
+	}
+	return *out, nil
+}
+
 // counter gives the place of a rule's counters.
-func (p *Plane) counter(u *update, k ruleKey) (uint32, error) {
+func (p *Plane) counter(k ruleKey) (uint32, error) {
 	c := &p.counters
 	n, ok := c.places[k]
-	if !ok {
-		switch {
-		case c.next < p.maps.RuleStats.MaxEntries():
-			n = c.next
-			c.next++
-		case len(c.free) > 0:
-			n, c.free = c.free[0], c.free[1:]
-			zero := make([]bpfRuleStat, ebpf.MustPossibleCPU())
-			if err := p.maps.RuleStats.Put(n, zero); err != nil {
-				return 0, fmt.Errorf("count rule %s: %w", k.id, err)
-			}
-		default:
-			return 0, fmt.Errorf("no room to count more than %d rules", c.next)
-		}
-		c.places[k] = n
+	if ok {
+		return n, nil
 	}
-	c.uses[n]++
-	u.undo = append(u.undo, func() { p.lessCounted(k) })
+	switch {
+	case len(c.rules) < int(p.maps.RuleStats.MaxEntries()):
+		n = uint32(len(c.rules))
+		c.rules = append(c.rules, counter{})
+	case len(c.free) > 0:
+		n, c.free = c.free[0], c.free[1:]
+		zero := make([]bpfRuleStat, ebpf.MustPossibleCPU())
+		if err := p.maps.RuleStats.Put(n, zero); err != nil {
+			c.free = append(c.free, n)
+			return 0, fmt.Errorf("count rule %s: %w", k.id, err)
+		}
+	default:
+		return 0, fmt.Errorf("no room to count more than %d rules", len(c.rules))
+	}
+	c.rules[n] = counter{key: k}
+	c.places[k] = n
 	return n, nil
 }
 
-func (p *Plane) uncount(pol *ruleset.Policy) {
-	seen := map[vpc.RuleID]bool{}
-	for i := range pol.Rules {
-		if id := pol.Rules[i].ID; !seen[id] {
-			seen[id] = true
-			p.lessCounted(ruleKey{id, pol.Direction})
+func (p *Plane) uncount(places []uint32) {
+	c := &p.counters
+	for _, n := range places {
+		if r := &c.rules[n]; r.uses == 1 {
+			delete(c.places, r.key)
+			c.rules[n] = counter{}
+			c.free = append(c.free, n)
+		} else {
+			r.uses--
 		}
 	}
 }
 
-func (p *Plane) lessCounted(k ruleKey) {
-	c := &p.counters
-	n, ok := c.places[k]
-	if !ok {
-		return
+// lay writes policies, by as many hands as there are processors.
+func (p *Plane) lay(u *update, policies []placedPolicy) error {
+	const portion = 16
+	var next atomic.Int64
+	var taking sync.Mutex
+	var failed error
+	work := func() {
+		var l layout
+		for {
+			from := int(next.Add(portion)) - portion
+			if from >= len(policies) {
+				return
+			}
+			for i := from; i < min(from+portion, len(policies)); i++ {
+				f := &policies[i]
+				w := l.policy(f.policy, p.names.group, &f.counted) // whose names are all known
+				taking.Lock()
+				at, err := p.arena.take(uint32(len(w)))
+				if err != nil {
+					failed = err
+				} else {
+					f.extent = extent{at, uint32(len(w))}
+				}
+				taking.Unlock()
+				if err != nil {
+					return
+				}
+				copy(p.arena.words[at:], w)
+			}
+		}
 	}
-	if c.uses[n]--; c.uses[n] == 0 {
-		delete(c.places, k)
-		delete(c.uses, n)
-		c.free = append(c.free, n)
+	var hands sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), (len(policies)+portion-1)/portion) - 1 {
+		hands.Go(work)
 	}
+	work()
+	hands.Wait()
+	u.undo = append(u.undo, func() {
+		for _, f := range policies {
+			if f.n > 0 {
+				p.later(func() { p.arena.release(f.extent) })
+			}
+		}
+	})
+	return failed
+}
+
+// sameRules is slices.Equal, but of what is the same it does not look at each.
+func sameRules(a, b []ruleset.Rule) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
+}
+
+func sameIDs(a, b []ruleset.Rule) bool {
+	if len(a) != len(b) {
+		return false
+	}
+	for i := range a {
+		if a[i].ID != b[i].ID {
+			return false
+		}
+	}
+	return true
 }
 
 // subset reports whether every rule of a is one of b; both are in canonical
@@ -628,28 +750,33 @@ func subset(a, b []ruleset.Rule) bool {
 	return true
 }
 
-// kept are the counters of rules that allow all they allowed before, by
-// direction: flows that one of them admitted need no second look.
-type kept [2]map[uint32]bool
+// kept are the rules that allow all they allowed before, by direction: flows
+// that one of them admitted need no second look. nil: none.
+type kept [2]*survivors
 
-func (p *Plane) kept(before, after *ruleset.Policy, left map[vpc.GroupID]bool) map[uint32]bool {
-	out := map[uint32]bool{}
+type survivors struct {
+	before placedPolicy
+	after  *ruleset.Policy
+	left   map[vpc.GroupID]bool
+}
+
+// mark sets the counters of rules that are kept, and of those that are not,
+// each of several of the same id.
+func (s *survivors) mark(kept, lost bits) {
 	j := 0
-	for i := range before.Rules {
-		r := &before.Rules[i]
-		for j < len(after.Rules) && ruleset.Compare(after.Rules[j], *r) < 0 {
+	after := s.after.Rules
+	for i := range s.before.policy.Rules {
+		r := &s.before.policy.Rules[i]
+		for j < len(after) && ruleset.Compare(after[j], *r) < 0 {
 			j++
 		}
-		n, ok := p.counters.places[ruleKey{r.ID, before.Direction}]
-		if !ok {
-			continue
-		}
-		still := j < len(after.Rules) && after.Rules[j] == *r && !left[r.Remote.Group]
-		if was, ok := out[n]; !ok || was {
-			out[n] = still // each of several of the same id
+		n := s.before.places[s.before.number(i)-1]
+		if j < len(after) && after[j] == *r && !s.left[r.Remote.Group] {
+			kept.set(n)
+		} else {
+			lost.set(n)
 		}
 	}
-	return out
 }
 
 // refers reports whether a policy refers to one of some groups.
@@ -751,7 +878,7 @@ func (p *Plane) read() (*state, error) {
 		sets: map[string]*placedSet{}, members: map[memberKey]*member{}, root: extent{at, rootWords + maxInterfaces/2}}
 	first := p.counters.places == nil
 	if first {
-		p.counters = counters{places: map[ruleKey]uint32{}, uses: map[uint32]int{}}
+		p.counters = counters{places: map[ruleKey]uint32{}}
 	}
 	if at := root[1]; at != 0 {
 		b := sourceAt(words, at)
@@ -783,17 +910,26 @@ func (p *Plane) read() (*state, error) {
 		table := uint64(at) + words[at+3]&0xffffffff
 		e := extent{at, uint32(end-uint64(at)) + 1 + uint32(len(b)+7)/8}
 		i := uint64(0)
+		var placed counted
 		w, err := policyIn(&pol, p.names.group, func(id vpc.RuleID) (uint32, error) {
 			if table+i/2 >= uint64(len(words)) {
 				return 0, errSource
 			}
 			c := uint32(words[table+i/2] >> (32 * (i % 2)))
 			i++
-			if first {
-				p.counters.places[ruleKey{id, pol.Direction}] = c
-				p.counters.uses[c]++
-				p.counters.next = max(p.counters.next, c+1)
+			if c >= p.maps.RuleStats.MaxEntries() {
+				return 0, errSource
 			}
+			if first {
+				for uint32(len(p.counters.rules)) <= c {
+					p.counters.rules = append(p.counters.rules, counter{})
+				}
+				k := ruleKey{id, pol.Direction}
+				p.counters.places[k] = c
+				p.counters.rules[c].key = k
+				p.counters.rules[c].uses++
+			}
+			placed.places = append(placed.places, c)
 			return c, nil
 		})
 		if err != nil {
@@ -803,7 +939,15 @@ func (p *Plane) read() (*state, error) {
 			// What packets meet is not what its source says.
 			pol.Name += " damaged"
 		}
-		s.policies[pol.Name] = placedPolicy{e, &pol}
+		numbers := map[vpc.RuleID]uint16{}
+		for i := range pol.Rules {
+			id := pol.Rules[i].ID
+			if numbers[id] == 0 {
+				numbers[id] = uint16(len(numbers) + 1)
+			}
+			placed.numbers = append(placed.numbers, numbers[id])
+		}
+		s.policies[pol.Name] = placedPolicy{e, &pol, placed}
 		policyAt[at] = pol.Name
 		return pol.Name, nil
 	}
@@ -838,6 +982,13 @@ func (p *Plane) read() (*state, error) {
 		}
 		of[i.ID] = names
 		s.rules.Interfaces = append(s.rules.Interfaces, i)
+	}
+	if first {
+		for n := range p.counters.rules {
+			if p.counters.rules[n].uses == 0 {
+				p.counters.free = append(p.counters.free, uint32(n))
+			}
+		}
 	}
 	slices.SortFunc(s.rules.Interfaces, func(a, b ruleset.Interface) int { return cmp.Compare(a.ID, b.ID) })
 	places := map[string]int{}

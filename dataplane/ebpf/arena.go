@@ -33,7 +33,15 @@ func newArena(words []uint64, used []extent) *arena {
 
 // put writes a block where there is room.
 func (a *arena) put(w []uint64) (uint32, error) {
-	n := uint32(len(w))
+	at, err := a.take(uint32(len(w)))
+	if err == nil {
+		copy(a.words[at:], w)
+	}
+	return at, err
+}
+
+// take gives out room for n words.
+func (a *arena) take(n uint32) (uint32, error) {
 	for i := range a.free {
 		f := &a.free[i]
 		if f.n < n {
@@ -44,7 +52,6 @@ func (a *arena) put(w []uint64) (uint32, error) {
 		if f.n == 0 {
 			a.free = slices.Delete(a.free, i, i+1)
 		}
-		copy(a.words[at:], w)
 		return at, nil
 	}
 	return 0, errRoom

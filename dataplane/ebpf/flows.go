@@ -117,7 +117,7 @@ const (
 type search struct {
 	what         uint32
 	enis, wholly []uint32
-	kept         map[uint32]bool
+	kept         bits
 }
 
 type bits []uint64
@@ -159,11 +159,7 @@ func (p *Plane) find(s search) (keys [2][]bpfFlow6Key, err error) {
 	for _, n := range s.wholly {
 		wholly.set(n)
 	}
-	for n, still := range s.kept {
-		if still {
-			kept.set(n)
-		}
-	}
+	copy(kept, s.kept)
 	if p.walkers[0] != nil {
 		if keys[0], err = p.walked(p.walkers[0], p.maps.Flows4, unsafe.Sizeof(bpfFlow4Key{})); err == nil {
 			keys[1], err = p.walked(p.walkers[1], p.maps.Flows6, unsafe.Sizeof(bpfFlow6Key{}))
@@ -337,18 +333,21 @@ func (p *Plane) sweep(narrowed map[uint32]*kept) {
 	if len(narrowed) == 0 {
 		return
 	}
-	s := search{what: walkStale, kept: map[uint32]bool{}}
+	s := search{what: walkStale, kept: make(bits, len(p.walk.Kept))}
+	lost := make(bits, len(p.walk.Kept))
 	for n, k := range narrowed {
 		s.enis = append(s.enis, n)
 		if k[dirIn] == nil && k[dirOut] == nil {
 			s.wholly = append(s.wholly, n)
 		}
 		for _, rules := range k {
-			for rule, still := range rules {
-				was, ok := s.kept[rule]
-				s.kept[rule] = still && (was || !ok)
+			if rules != nil {
+				rules.mark(s.kept, lost)
 			}
 		}
+	}
+	for i := range lost {
+		s.kept[i] &^= lost[i]
 	}
 	var cut [2][]bpfFlow6Key
 	p.some(tendJudge, s, func(k bpfFlow6Key, six bool) {

@@ -1,6 +1,7 @@
 package ebpf
 
 import (
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -693,4 +694,8 @@ func mutate2(t testing.TB, clang string, p *Plane, file string, changes [][2]str
 		}
 	}
 	return spec
+}
+
+func comparePrefixes(a, b netip.Prefix) int {
+	return cmp.Or(cmp.Compare(a.Addr().BitLen(), b.Addr().BitLen()), a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
 }

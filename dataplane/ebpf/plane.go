@@ -114,6 +114,7 @@ type later struct {
 type placedPolicy struct {
 	extent
 	policy *ruleset.Policy
+	counted
 }
 
 type placedSet struct {

@@ -214,8 +214,9 @@ func BenchmarkApply(b *testing.B) {
 	b.Run("a member of 100000", func(b *testing.B) {
 		p := open(b, Options{})
 		sets := [2]*ruleset.Ruleset{rules(b, "in tcp 80 from sg-a"), rules(b, "in tcp 80 from sg-a")}
+		one := []vpc.GroupID{"sg-a"} // which Compile shares, too
 		for i := range 100_000 {
-			m := ruleset.Member{VPC: "vpc-1", Addr: netip.AddrFrom4([4]byte{10, 8 | byte(i>>16), byte(i >> 8), byte(i)}), Groups: []vpc.GroupID{"sg-a"}}
+			m := ruleset.Member{VPC: "vpc-1", Addr: netip.AddrFrom4([4]byte{10, 8 | byte(i>>16), byte(i >> 8), byte(i)}), Groups: one}
 			sets[0].Members = append(sets[0].Members, m)
 		}
 		sets[1].Members = append(slices.Clone(sets[0].Members), ruleset.Member{VPC: "vpc-1", Addr: netip.MustParseAddr("10.200.0.1"), Groups: []vpc.GroupID{"sg-a"}})

@@ -105,58 +105,64 @@ func disjoint(in []span) []span {
 	return out
 }
 
-// A table is a list of starts with their values.
-type table struct {
-	four []start
-	six  []start
+// A stretch is a prefix in numbers; of IPv4 hi is 0.
+type stretch struct {
+	hi, lo uint64
+	six    bool
+	bits   uint8
 }
 
-type start struct {
-	addr  netip.Addr
-	value uint32
+func stretchOf(p netip.Prefix) stretch {
+	s := stretch{six: !p.Addr().Is4(), bits: uint8(p.Bits())}
+	s.hi, s.lo = halves(p.Addr())
+	hi, lo := s.host()
+	s.hi, s.lo = s.hi&^hi, s.lo&^lo
+	return s
 }
 
-// tableOf cuts all addresses into ranges. prefixes are sorted by address and
-// length, each once; value gives that of a range within the given prefixes,
-// the outermost first.
-func tableOf(prefixes []netip.Prefix, value func(within []int) uint32) table {
-	var t table
-	var stack []int
-	emit := func(a netip.Addr, v uint32) {
-		l := &t.four
-		if a.Is6() {
-			l = &t.six
-		}
-		if n := len(*l); n > 0 && (*l)[n-1].addr == a {
-			*l = (*l)[:n-1]
-		}
-		if n := len(*l); n > 0 && (*l)[n-1].value == v || n == 0 && v == 0 {
-			return
-		}
-		*l = append(*l, start{a, v})
+// host gives the bits that are free in a stretch.
+func (s stretch) host() (hi, lo uint64) {
+	switch {
+	case !s.six:
+		return 0, 1<<(32-s.bits) - 1
+	case s.bits >= 64:
+		return 0, 1<<(128-s.bits) - 1 // of 64 bits all
 	}
-	pop := func() {
-		end := last(prefixes[stack[len(stack)-1]])
-		stack = stack[:len(stack)-1]
-		if next := end.Next(); next.IsValid() {
-			v := uint32(0)
-			if len(stack) > 0 {
-				v = value(stack)
-			}
-			emit(next, v)
+	return 1<<(64-s.bits) - 1, math.MaxUint64
+}
+
+func (s stretch) contains(o stretch) bool {
+	hi, lo := s.host()
+	return s.six == o.six && s.hi == o.hi&^hi && s.lo == o.lo&^lo
+}
+
+// next gives what begins after a stretch; false after the last address.
+func (s stretch) next() (hi, lo uint64, ok bool) {
+	h, l := s.host()
+	hi, lo = s.hi|h, (s.lo|l)+1
+	if !s.six {
+		return 0, lo, lo <= math.MaxUint32
+	}
+	if lo == 0 {
+		hi++
+		return hi, 0, hi != 0
+	}
+	return hi, lo, true
+}
+
+func compareStretches(a, b stretch) int {
+	switch {
+	case a.six != b.six:
+		if b.six {
+			return -1
 		}
+		return 1
+	case a.hi != b.hi:
+		return cmp.Compare(a.hi, b.hi)
+	case a.lo != b.lo:
+		return cmp.Compare(a.lo, b.lo)
 	}
-	for i, p := range prefixes {
-		for len(stack) > 0 && !prefixes[stack[len(stack)-1]].Contains(p.Addr()) {
-			pop()
-		}
-		stack = append(stack, i)
-		emit(p.Addr(), value(stack))
-	}
-	for len(stack) > 0 {
-		pop()
-	}
-	return t
+	return int(a.bits) - int(b.bits)
 }
 
 // last gives the last address of a prefix.
@@ -169,18 +175,73 @@ func last(p netip.Prefix) netip.Addr {
 	return a
 }
 
+// A table is a list of starts with their values.
+type table struct {
+	four []start
+	six  []start
+}
+
+type start struct {
+	hi, lo uint64
+	value  uint32
+}
+
+// cut fills a table: all addresses, cut into ranges. in is sorted, each once;
+// value gives that of a range within the given ones, the outermost first.
+func (t *table) cut(in []stretch, value func(within []int) uint32) {
+	t.four, t.six = t.four[:0], t.six[:0]
+	var deep [32]int
+	stack := deep[:0]
+	emit := func(six bool, hi, lo uint64, v uint32) {
+		l := &t.four
+		if six {
+			l = &t.six
+		}
+		if n := len(*l); n > 0 && (*l)[n-1].lo == lo && (*l)[n-1].hi == hi {
+			*l = (*l)[:n-1]
+		}
+		if n := len(*l); n > 0 && (*l)[n-1].value == v || n == 0 && v == 0 {
+			return
+		}
+		*l = append(*l, start{hi, lo, v})
+	}
+	pop := func() {
+		s := in[stack[len(stack)-1]]
+		stack = stack[:len(stack)-1]
+		if hi, lo, ok := s.next(); ok {
+			v := uint32(0)
+			if len(stack) > 0 {
+				v = value(stack)
+			}
+			emit(s.six, hi, lo, v)
+		}
+	}
+	for i, s := range in {
+		for len(stack) > 0 && !in[stack[len(stack)-1]].contains(s) {
+			pop()
+		}
+		stack = append(stack, i)
+		emit(s.six, s.hi, s.lo, value(stack))
+	}
+	for len(stack) > 0 {
+		pop()
+	}
+}
+
 func (t *table) sizes() uint64 { return uint64(len(t.four)) | uint64(len(t.six))<<32 }
 
 func (t *table) append(w []uint64) []uint64 {
 	for _, s := range t.four {
-		b := s.addr.As4()
-		w = append(w, uint64(binary.BigEndian.Uint32(b[:]))<<32|uint64(s.value))
+		w = append(w, s.lo<<32|uint64(s.value))
 	}
-	n, at := len(t.six), len(w)
-	w = append(w, make([]uint64, 3*n)...)
-	for i, s := range t.six {
-		w[at+i], w[at+n+i] = halves(s.addr)
-		w[at+2*n+i] = uint64(s.value)
+	for _, s := range t.six {
+		w = append(w, s.hi)
+	}
+	for _, s := range t.six {
+		w = append(w, s.lo)
+	}
+	for _, s := range t.six {
+		w = append(w, uint64(s.value))
 	}
 	return w
 }
@@ -193,92 +254,175 @@ func halves(a netip.Addr) (hi, lo uint64) {
 	return binary.BigEndian.Uint64(b[:]), binary.BigEndian.Uint64(b[8:])
 }
 
-func comparePrefixes(a, b netip.Prefix) int {
-	return cmp.Or(cmp.Compare(a.Addr().BitLen(), b.Addr().BitLen()), a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+// counted are the places of a policy's counters, by the numbers of its rules
+// less one, and those numbers; nil if each rule is a rule of its own.
+type counted struct {
+	places  []uint32
+	numbers []uint16
+}
+
+func (c *counted) number(i int) uint32 {
+	if c.numbers == nil {
+		return uint32(i) + 1
+	}
+	return uint32(c.numbers[i])
 }
 
 // policyIn lays a policy out. group numbers its groups, counter its rules by
 // id.
 func policyIn(p *ruleset.Policy, group func(vpc.GroupID) uint32, counter func(vpc.RuleID) (uint32, error)) ([]uint64, error) {
-	numbers := map[vpc.RuleID]uint32{}
-	var counters []uint32
-	byPrefix := map[netip.Prefix][]span{}
-	byGroup := map[vpc.GroupID][]span{}
+	c := counted{numbers: []uint16{}}
+	numbers := map[vpc.RuleID]uint16{}
 	for i := range p.Rules {
-		r := &p.Rules[i]
-		n, ok := numbers[r.ID]
+		id := p.Rules[i].ID
+		n, ok := numbers[id]
 		if !ok {
-			c, err := counter(r.ID)
+			if len(c.places) == math.MaxUint16 {
+				return nil, tooMany(p)
+			}
+			place, err := counter(id)
 			if err != nil {
 				return nil, err
 			}
-			counters = append(counters, c)
-			n = uint32(len(counters))
-			numbers[r.ID] = n
+			c.places = append(c.places, place)
+			n = uint16(len(c.places))
+			numbers[id] = n
 		}
-		if n > math.MaxUint16 {
-			return nil, fmt.Errorf("policy %q has more than %d rules", p.Name, math.MaxUint16)
-		}
-		if r.Remote.Group != "" {
-			byGroup[r.Remote.Group] = spans(byGroup[r.Remote.Group], r, n)
+		c.numbers = append(c.numbers, n)
+	}
+	return new(layout).policy(p, group, &c), nil
+}
+
+func tooMany(p *ruleset.Policy) error {
+	return fmt.Errorf("policy %q has more than %d rules", p.Name, math.MaxUint16)
+}
+
+// A layout lays policies out, one after the other: what it needs for one serves
+// the next.
+type layout struct {
+	rules     []ruled
+	referring []int
+	spans     []span
+	stretches []stretch
+	bounds    [][2]int // of the spans of each
+	nested    []span
+	table     table
+	sets      []uint64 // places relative to where they begin
+	made      map[uint64]uint32
+	words     []uint64
+	source    coder
+}
+
+type ruled struct {
+	stretch
+	rule int32
+}
+
+// set gives the place of a port set, less than 1 of none.
+func (l *layout) set(s []span) uint32 {
+	if len(s) == 0 {
+		return 0
+	}
+	if len(s) > 1 {
+		s = disjoint(s)
+	}
+	at := len(l.sets)
+	l.sets = append(l.sets, uint64(len(s)))
+	hash := uint64(len(s))
+	for _, r := range s {
+		w := uint64(r.lo)<<40 | uint64(r.hi)<<16 | uint64(r.rule)
+		l.sets = append(l.sets, w)
+		hash = (hash ^ w) * 0x9e3779b97f4a7c15
+		hash ^= hash >> 29
+	}
+	was, ok := l.made[hash]
+	if n := uint32(len(l.sets) - at); ok && was-1+n <= uint32(at) && slices.Equal(l.sets[was-1:was-1+n], l.sets[at:]) {
+		l.sets = l.sets[:at]
+		return was
+	}
+	if !ok {
+		l.made[hash] = uint32(at) + 1
+	}
+	return uint32(at) + 1
+}
+
+// policy lays one out. The words are good until the next.
+func (l *layout) policy(p *ruleset.Policy, group func(vpc.GroupID) uint32, c *counted) []uint64 {
+	if l.made == nil {
+		l.made = map[uint64]uint32{}
+	}
+	clear(l.made)
+	l.rules, l.referring, l.spans, l.stretches, l.bounds, l.sets = l.rules[:0], l.referring[:0], l.spans[:0], l.stretches[:0], l.bounds[:0], l.sets[:0]
+	for i := range p.Rules {
+		if r := &p.Rules[i]; r.Remote.Group != "" {
+			l.referring = append(l.referring, i)
 		} else if r.Remote.Prefix.IsValid() {
-			pre := r.Remote.Prefix.Masked()
-			byPrefix[pre] = spans(byPrefix[pre], r, n)
+			l.rules = append(l.rules, ruled{stretchOf(r.Remote.Prefix), int32(i)})
+		}
+	}
+	slices.SortFunc(l.rules, func(a, b ruled) int {
+		if a.stretch == b.stretch {
+			return int(a.rule - b.rule)
+		}
+		return compareStretches(a.stretch, b.stretch)
+	})
+	var all [2][2]int // bounds of those of 0.0.0.0/0 and ::/0
+	for i := 0; i < len(l.rules); {
+		s, from := l.rules[i].stretch, len(l.spans)
+		for ; i < len(l.rules) && l.rules[i].stretch == s; i++ {
+			n := int(l.rules[i].rule)
+			l.spans = spans(l.spans, &p.Rules[n], c.number(n))
+		}
+		b := [2]int{from, len(l.spans)}
+		switch {
+		case s.bits > 0:
+			l.stretches, l.bounds = append(l.stretches, s), append(l.bounds, b)
+		case s.six:
+			all[1] = b
+		default:
+			all[0] = b
 		}
 	}
 
-	// Port sets are places relative to where they begin, until that is known.
-	var sets []uint64
-	made := map[string]uint32{}
-	set := func(s []span) uint32 {
-		d := disjoint(s)
-		if len(d) == 0 {
-			return 0
-		}
-		words := []uint64{uint64(len(d))}
-		key := make([]byte, 0, 8*len(d))
-		for _, r := range d {
-			w := uint64(r.lo)<<40 | uint64(r.hi)<<16 | uint64(r.rule)
-			words = append(words, w)
-			key = binary.LittleEndian.AppendUint64(key, w)
-		}
-		at, ok := made[string(key)]
-		if !ok {
-			at = uint32(len(sets)) + 1
-			made[string(key)] = at
-			sets = append(sets, words...)
-		}
-		return at
-	}
-	var prefixes []netip.Prefix
 	var any [2]uint32 // places of the port sets of 0.0.0.0/0 and ::/0
 	var flags uint64
-	for i, pre := range []netip.Prefix{netip.PrefixFrom(netip.IPv4Unspecified(), 0), netip.PrefixFrom(netip.IPv6Unspecified(), 0)} {
-		any[i] = set(byPrefix[pre])
-		if opens(byPrefix[pre]) {
+	for i, b := range all {
+		s := l.spans[b[0]:b[1]]
+		any[i] = l.set(s)
+		if opens(s) {
 			flags |= 1 << i
 		}
-		delete(byPrefix, pre)
 	}
-	for pre := range byPrefix {
-		prefixes = append(prefixes, pre)
-	}
-	slices.SortFunc(prefixes, comparePrefixes)
-	t := tableOf(prefixes, func(within []int) uint32 {
-		var s []span
+	l.table.cut(l.stretches, func(within []int) uint32 {
+		if len(within) == 1 {
+			b := l.bounds[within[0]]
+			return l.set(l.spans[b[0]:b[1]])
+		}
+		l.nested = l.nested[:0]
 		for _, i := range within {
-			s = append(s, byPrefix[prefixes[i]]...)
+			l.nested = append(l.nested, l.spans[l.bounds[i][0]:l.bounds[i][1]]...)
 		}
-		return set(s)
+		return l.set(l.nested)
 	})
-	numbered := map[uint32]uint32{}
-	for _, id := range slices.Sorted(maps.Keys(byGroup)) {
-		if at := set(byGroup[id]); at != 0 {
-			numbered[group(id)] = at
+	var groups []uint64
+	if len(l.referring) > 0 {
+		slices.SortStableFunc(l.referring, func(a, b int) int { return cmp.Compare(p.Rules[a].Remote.Group, p.Rules[b].Remote.Group) })
+		numbered := map[uint32]uint32{}
+		for i := 0; i < len(l.referring); {
+			id := p.Rules[l.referring[i]].Remote.Group
+			l.nested = l.nested[:0]
+			for ; i < len(l.referring) && p.Rules[l.referring[i]].Remote.Group == id; i++ {
+				n := l.referring[i]
+				l.nested = spans(l.nested, &p.Rules[n], c.number(n))
+			}
+			if at := l.set(l.nested); at != 0 {
+				numbered[group(id)] = at
+			}
 		}
+		groups = groupTable(numbered)
 	}
-	groups := groupTable(numbered)
 
+	t := &l.table
 	base := uint32(policyWords + len(t.four) + 3*len(t.six) + len(groups))
 	place := func(at uint32) uint64 {
 		if at == 0 {
@@ -291,13 +435,13 @@ func policyIn(p *ruleset.Policy, group func(vpc.GroupID) uint32, counter func(vp
 			l[i].value = uint32(place(l[i].value))
 		}
 	}
-	table := base + uint32(len(sets))
-	w := []uint64{
+	table := base + uint32(len(l.sets))
+	w := append(l.words[:0],
 		t.sizes(),
-		uint64(len(groups)) | flags<<32,
-		place(any[0]) | place(any[1])<<32,
-		uint64(table) | (uint64(table)+uint64(len(counters)+1)/2)<<32,
-	}
+		uint64(len(groups))|flags<<32,
+		place(any[0])|place(any[1])<<32,
+		uint64(table)|(uint64(table)+uint64(len(c.places)+1)/2)<<32,
+	)
 	w = t.append(w)
 	for _, g := range groups {
 		if g != 0 {
@@ -305,15 +449,18 @@ func policyIn(p *ruleset.Policy, group func(vpc.GroupID) uint32, counter func(vp
 		}
 		w = append(w, g)
 	}
-	w = append(w, sets...)
-	for i := 0; i < len(counters); i += 2 {
-		c := uint64(counters[i])
-		if i+1 < len(counters) {
-			c |= uint64(counters[i+1]) << 32
+	w = append(w, l.sets...)
+	for i := 0; i < len(c.places); i += 2 {
+		v := uint64(c.places[i])
+		if i+1 < len(c.places) {
+			v |= uint64(c.places[i+1]) << 32
 		}
-		w = append(w, c)
+		w = append(w, v)
 	}
-	return appendSource(w, encodePolicy(p)), nil
+	l.source.b = l.source.b[:0]
+	l.source.policy(p)
+	l.words = appendSource(w, l.source.b)
+	return l.words
 }
 
 // groupTable lays out groups with their port sets so that few looks find one.
@@ -363,12 +510,12 @@ func blockIn(i *ruleset.Interface) []uint64 {
 		exempt[j] = netip.PrefixFrom(a, a.BitLen())
 	}
 	for j, list := range [][]netip.Prefix{i.Own, exempt} {
-		l := slices.Clone(list)
-		for k := range l {
-			l[k] = l[k].Masked()
+		var l []stretch
+		for _, p := range list {
+			l = append(l, stretchOf(p))
 		}
-		slices.SortFunc(l, comparePrefixes)
-		tables[j] = tableOf(slices.Compact(l), one)
+		slices.SortFunc(l, compareStretches)
+		tables[j].cut(slices.Compact(l), one)
 	}
 	w := tables[1].append(tables[0].append([]uint64{tables[0].sizes(), tables[1].sizes(), 0}))
 	w[2] = uint64(len(w))
@@ -377,9 +524,12 @@ func blockIn(i *ruleset.Interface) []uint64 {
 
 func appendSource(w []uint64, b []byte) []uint64 {
 	w = append(w, uint64(len(b)))
-	for len(b) > 0 {
+	for ; len(b) >= 8; b = b[8:] {
+		w = append(w, binary.LittleEndian.Uint64(b))
+	}
+	if len(b) > 0 {
 		var word [8]byte
-		b = b[copy(word[:], b):]
+		copy(word[:], b)
 		w = append(w, binary.LittleEndian.Uint64(word[:]))
 	}
 	return w
@@ -483,9 +633,13 @@ func (c *coder) prefix(p netip.Prefix) {
 		c.b = append(c.b, 255)
 		return
 	}
-	b := p.Addr().AsSlice()
-	c.b = append(c.b, byte(p.Bits()), byte(len(b)))
-	c.b = append(c.b, b...)
+	if a := p.Addr(); a.Is4() {
+		b := a.As4()
+		c.b = append(append(c.b, byte(p.Bits()), 4), b[:]...)
+	} else {
+		b := a.As16()
+		c.b = append(append(c.b, byte(p.Bits()), 16), b[:]...)
+	}
 }
 
 func (c *coder) readPrefix() netip.Prefix {
@@ -505,13 +659,17 @@ func (c *coder) readPrefix() netip.Prefix {
 
 func encodePolicy(p *ruleset.Policy) []byte {
 	c := &coder{}
+	c.policy(p)
+	return c.b
+}
+
+func (c *coder) policy(p *ruleset.Policy) {
 	c.text(p.Name)
-	c.uint(uint64(len(p.Rules)) << 1)
+	n := uint64(len(p.Rules)) << 1
 	if p.Direction == flow.Egress {
-		c.b = c.b[:0]
-		c.text(p.Name)
-		c.uint(uint64(len(p.Rules))<<1 | 1)
+		n |= 1
 	}
+	c.uint(n)
 	for i := range p.Rules {
 		r := &p.Rules[i]
 		c.int(int64(r.Protocol))
@@ -523,7 +681,6 @@ func encodePolicy(p *ruleset.Policy) []byte {
 		}
 		c.id(vpc.RulePrefix, string(r.ID))
 	}
-	return c.b
 }
 
 func decodePolicy(b []byte) (p ruleset.Policy, err error) {

@@ -87,6 +87,9 @@ func guardrailRemoveCommand() *cobra.Command {
 func printGuardrail(c *cobra.Command, g *server.Guardrail) {
 	w := c.OutOrStdout()
 	fmt.Fprintf(w, "%s: %s\n", g.Name, g.Sentence)
+	if g.Unreadable != "" {
+		fmt.Fprintf(w, "    cannot be read, so that every change of networks is refused: %s\n", g.Unreadable)
+	}
 	for _, v := range g.Standing {
 		fmt.Fprintf(w, "    stands against it in %s: %s\n", v.Region, strings.Join(v.Path, " -> "))
 	}

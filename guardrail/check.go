@@ -38,7 +38,10 @@ func Check(tx *state.Txn) error {
 	for _, scope := range scopes(tx, changes) {
 		list, known := rails[scope.Account]
 		if !known {
-			list = Of(tx.In(state.Scope{Account: scope.Account}))
+			var err error
+			if list, err = of(tx, scope.Account); err != nil {
+				return err
+			}
 			rails[scope.Account] = list
 		}
 		if len(list) == 0 {
@@ -58,18 +61,20 @@ func Check(tx *state.Txn) error {
 	return nil
 }
 
-// Of gives the guardrails of an account, whose space of no region is given.
-func Of(r state.Reader) []*Rail {
+// of reads the guardrails of an account. A sentence that cannot be read may forbid
+// any change, so that it refuses all: of it nobody can tell.
+func of(tx *state.Txn, account vpc.AccountID) ([]*Rail, error) {
 	var out []*Rail
-	for g := range state.Guardrails.All(r) {
+	for g := range state.Guardrails.All(tx.In(state.Scope{Account: account})) {
 		rail, err := Parse(g.Name, g.Sentence)
 		if err != nil {
-			// It was read when it was stored; a newer moat may say more.
-			continue
+			// It was read when it was stored: by a newer moat, or it is damaged.
+			return nil, fault.UnauthorizedOperation.Say("%s The guardrail %q cannot be read by this version of Moat: %q. No change is made that it may forbid: set it anew with `moat guardrail set`, take it away with `moat guardrail remove`, or run the version that set it.",
+				fault.UnauthorizedOperation.Format, g.Name, g.Sentence)
 		}
 		out = append(out, rail)
 	}
-	return out
+	return out, nil
 }
 
 // Standing gives the ways that are open in a view against a sentence, one for

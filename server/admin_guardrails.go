@@ -20,6 +20,9 @@ type Guardrail struct {
 	// Created and Author are given in replies.
 	Created time.Time `json:"created,omitzero"`
 	Author  string    `json:"author,omitempty"`
+	// Unreadable tells why the sentence cannot be read: every change that it may
+	// forbid is refused.
+	Unreadable string `json:"unreadable,omitempty"`
 	// Standing are the ways against the sentence that are open already: no
 	// change is refused for them.
 	Standing []*guardrail.Violation `json:"standing,omitempty"`
@@ -50,6 +53,7 @@ func describedGuardrail(v *state.View, account vpc.AccountID, g *vpc.Guardrail) 
 	out := Guardrail{Name: g.Name, Sentence: g.Sentence, Created: g.Created, Author: g.Author}
 	rail, err := guardrail.Parse(g.Name, g.Sentence)
 	if err != nil {
+		out.Unreadable = err.Error()
 		return out
 	}
 	for sp := range v.Spaces() {

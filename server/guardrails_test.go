@@ -8,6 +8,9 @@ import (
 
 	"moat/server"
 	"moat/sigv4"
+	"moat/state"
+	"moat/store"
+	"moat/vpc"
 )
 
 // admin makes a call of the operator and gives its status and answer.
@@ -87,5 +90,53 @@ func TestGuardrailsBindTheRoot(t *testing.T) {
 	}
 	if status, text := open("5432", "0.0.0.0/1"); status != 200 {
 		t.Errorf("without the guardrail: %d %s", status, text)
+	}
+}
+
+// A stored guardrail that cannot be read refuses every change, by its name, until
+// it is set anew; reading goes on.
+func TestGuardrailThatCannotBeReadRefuses(t *testing.T) {
+	ts, st := newAPI(t, nil)
+	do := func(form string) (int, string) {
+		resp := signed().post(t, ts.URL, "Version=2016-11-15&"+form)
+		return resp.StatusCode, read(t, resp)
+	}
+	const create = "Action=CreateVpc&CidrBlock=10.0.0.0/16"
+	if status, text := do(create); status != 200 {
+		t.Fatal(text)
+	}
+	put := func(account vpc.AccountID) {
+		if _, _, err := st.Write(t.Context(), &store.Write{
+			Call: state.Call{Scope: state.Scope{Account: account}, Now: time.Now()},
+			Plan: func(tx *state.Txn) (any, error) {
+				state.Guardrails.Put(tx, &vpc.Guardrail{Name: "newer", Sentence: "no interface may dream"})
+				return nil, nil
+			},
+		}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	put("222233334444")
+	if status, text := do(create); status != 200 {
+		t.Errorf("beside another account's: %d %s", status, text)
+	}
+	put(account)
+	for _, dry := range []string{"", "&DryRun=true"} {
+		status, text := do(create + dry)
+		if status != 403 || !strings.Contains(text, "UnauthorizedOperation") || !strings.Contains(text, "newer") || !strings.Contains(text, "cannot be read") {
+			t.Errorf("a change%s: %d %s; want a refusal that names the guardrail", dry, status, text)
+		}
+	}
+	if status, text := do("Action=DescribeVpcs"); status != 200 {
+		t.Errorf("a question: %d %s", status, text)
+	}
+	if status, text := admin(t, ts.URL, "GET", "guardrails", ""); status != 200 || !strings.Contains(text, `"unreadable":`) {
+		t.Errorf("list: %d %s", status, text)
+	}
+	if status, text := admin(t, ts.URL, "POST", "guardrail-set", `{"name":"newer","sentence":"no interface may be reachable from the internet on any port"}`); status != 200 {
+		t.Errorf("set anew: %d %s", status, text)
+	}
+	if status, text := do(create); status != 200 {
+		t.Errorf("with one that can be read: %d %s", status, text)
 	}
 }

@@ -103,7 +103,7 @@ func TestRefusalsInTheTerminal(t *testing.T) {
 		x.fails(cli, `AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE aws sts get-caller-identity`, "InvalidClientTokenId", "GetCallerIdentity", "The security token included in the request is invalid.")
 		x.fails(cli, `AWS_SECRET_ACCESS_KEY=wrong aws sts get-caller-identity`, "SignatureDoesNotMatch", "GetCallerIdentity", "~The request signature we calculated does not match the signature you provided\\..*")
 		x.fails(cli, `aws --no-sign-request ec2 describe-vpcs`, "MissingParameter", "DescribeVpcs", "The request must contain the parameter AWSAccessKeyId")
-		x.fails(cli, `aws ec2 describe-volumes`, "InvalidAction", "DescribeVolumes", "The action DescribeVolumes is not valid for this web service.")
+		x.fails(cli, `aws ec2 describe-snapshots`, "InvalidAction", "DescribeSnapshots", "The action DescribeSnapshots is not valid for this web service.")
 		x.fails(cli, `aws ec2 describe-vpcs --dry-run`, "DryRunOperation", "DescribeVpcs", "Request would have succeeded, but DryRun flag is set.")
 		x.fails(cli, `aws ec2 authorize-security-group-ingress --group-name default --protocol tcp --port 22 --cidr 2001:db8::/32`,
 			"InvalidParameterValue", "AuthorizeSecurityGroupIngress", "CIDR block 2001:db8::/32 is malformed")

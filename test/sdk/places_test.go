@@ -99,6 +99,11 @@ func testVPCs(w *world) {
 	for _, s := range must(w, w.ec2.DescribeSubnets, &ec2.DescribeSubnetsInput{Filters: filters("vpc-id", old)}).Subnets {
 		must(w, w.ec2.DeleteSubnet, &ec2.DeleteSubnetInput{SubnetId: s.SubnetId})
 	}
+	for _, g := range must(w, w.ec2.DescribeInternetGateways, &ec2.DescribeInternetGatewaysInput{Filters: filters("attachment.vpc-id", old)}).InternetGateways {
+		refused(w, w.ec2.DeleteVpc, &ec2.DeleteVpcInput{VpcId: &old}, "DependencyViolation", "~The vpc '"+old+"' has dependencies and cannot be deleted\\..*"+*g.InternetGatewayId+".*")
+		must(w, w.ec2.DetachInternetGateway, &ec2.DetachInternetGatewayInput{InternetGatewayId: g.InternetGatewayId, VpcId: &old})
+		must(w, w.ec2.DeleteInternetGateway, &ec2.DeleteInternetGatewayInput{InternetGatewayId: g.InternetGatewayId})
+	}
 	must(w, w.ec2.DeleteVpc, &ec2.DeleteVpcInput{VpcId: &old})
 	refused(w, w.ec2.CreateSecurityGroup, &ec2.CreateSecurityGroupInput{GroupName: new("x"), Description: new("x")}, "VPCIdNotSpecified", "No default VPC for this user")
 	refused(w, w.ec2.CreateDefaultSubnet, &ec2.CreateDefaultSubnetInput{AvailabilityZone: new(w.region + "a")}, "DefaultVpcDoesNotExist", "No default VPC exists for this account in this region.")

@@ -155,10 +155,10 @@ func testRefusals(w *world) {
 
 	// What EC2 has and Moat has not is a clean 400 that no client tries again.
 	attempts := 0
-	_, err = w.ec2.DescribeVolumes(w.ctx, &ec2.DescribeVolumesInput{}, func(o *ec2.Options) {
+	_, err = w.ec2.DescribeSnapshots(w.ctx, &ec2.DescribeSnapshotsInput{}, func(o *ec2.Options) {
 		o.HTTPClient = doer(func(r *http.Request) (*http.Response, error) { attempts++; return http.DefaultClient.Do(r) })
 	})
-	w.isRefusal("an action that is not served", err, "InvalidAction", "The action DescribeVolumes is not valid for this web service.")
+	w.isRefusal("an action that is not served", err, "InvalidAction", "The action DescribeSnapshots is not valid for this web service.")
 	equal(w, "attempts", attempts, 1)
 
 	// The SDK finds the request's id in an error too.
@@ -540,6 +540,11 @@ func testSurprise18(w *world) {
 	)
 	elsewhere := newWorld(w.T, w.server, "eu-central-2")
 	dry(elsewhere, elsewhere.dryInstances()...)
+	nets := newWorld(w.T, w.server, "ap-southeast-4")
+	dry(nets, nets.dryNetworks()...)
+	// EC2-Classic is gone: a dry run is refused as the call is.
+	refused(nets, nets.ec2.DescribeVpcClassicLink, &ec2.DescribeVpcClassicLinkInput{DryRun: new(true)}, "UnsupportedOperation", "~.+")
+	tried["DescribeVpcClassicLink"] = true
 	for _, name := range promised {
 		in, _, _ := services[0].operation(name)
 		if _, has := in.FieldByName("DryRun"); has && !tried[name] {

@@ -279,6 +279,77 @@ def instances(subnet, group, image):
     equal("interfaces left", [e.id for e in subnet.network_interfaces.filter(Filters=filters(group_id=group.id)) if e.attachment], [])
 
 
+def networks():
+    """What is around a VPC: gateways, routes, ACLs, DHCP options, endpoints, peerings."""
+    a, b = (ec2.create_vpc(CidrBlock=block)["Vpc"]["VpcId"] for block in ("10.61.0.0/16", "10.62.0.0/16"))
+    subnet = ec2.create_subnet(VpcId=a, CidrBlock="10.61.1.0/24")["Subnet"]["SubnetId"]
+
+    gateway = ec2.create_internet_gateway()["InternetGateway"]["InternetGatewayId"]
+    ec2.attach_internet_gateway(InternetGatewayId=gateway, VpcId=a)
+    refused("Resource.AlreadyAssociated", ec2.attach_internet_gateway, InternetGatewayId=gateway, VpcId=b)
+
+    tables = [ec2.create_route_table(VpcId=a)["RouteTable"]["RouteTableId"] for _ in range(2)]
+    ec2.create_route(RouteTableId=tables[0], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    ec2.replace_route(RouteTableId=tables[0], DestinationCidrBlock="0.0.0.0/0", GatewayId=gateway)
+    association = ec2.associate_route_table(RouteTableId=tables[0], SubnetId=subnet)["AssociationId"]
+    association = ec2.replace_route_table_association(AssociationId=association, RouteTableId=tables[1])["NewAssociationId"]
+    ec2.disassociate_route_table(AssociationId=association)
+    table = only(ec2.describe_route_tables(RouteTableIds=tables[:1])["RouteTables"])
+    equal("routes", sorted((r["DestinationCidrBlock"], r["GatewayId"], r["State"]) for r in table["Routes"]),
+          [("0.0.0.0/0", gateway, "active"), ("10.61.0.0/16", "local", "active")])
+    ec2.delete_route(RouteTableId=tables[0], DestinationCidrBlock="0.0.0.0/0")
+    for t in tables:
+        ec2.delete_route_table(RouteTableId=t)
+
+    acl = ec2.create_network_acl(VpcId=a)["NetworkAcl"]["NetworkAclId"]
+    entry = dict(NetworkAclId=acl, RuleNumber=10, Egress=False)
+    ec2.create_network_acl_entry(Protocol="-1", RuleAction="allow", CidrBlock="10.0.0.0/8", **entry)
+    ec2.replace_network_acl_entry(Protocol="-1", RuleAction="deny", CidrBlock="10.0.0.0/8", **entry)
+    before = only(ec2.describe_network_acls(Filters=[{"Name": "association.subnet-id", "Values": [subnet]}])["NetworkAcls"])
+    old = only([x for x in before["Associations"] if x["SubnetId"] == subnet])["NetworkAclAssociationId"]
+    new = ec2.replace_network_acl_association(AssociationId=old, NetworkAclId=acl)["NewAssociationId"]
+    refused("DependencyViolation", ec2.delete_network_acl, NetworkAclId=acl)
+    ec2.replace_network_acl_association(AssociationId=new, NetworkAclId=before["NetworkAclId"])
+    ec2.delete_network_acl_entry(**entry)
+    ec2.delete_network_acl(NetworkAclId=acl)
+
+    options = ec2.create_dhcp_options(DhcpConfigurations=[{"Key": "domain-name", "Values": ["example.com"]}])["DhcpOptions"]["DhcpOptionsId"]
+    ec2.associate_dhcp_options(DhcpOptionsId=options, VpcId=a)
+    equal("DHCP options", only(ec2.describe_vpcs(VpcIds=[a])["Vpcs"])["DhcpOptionsId"], options)
+    ec2.associate_dhcp_options(DhcpOptionsId="default", VpcId=a)
+    equal("found", [o["DhcpOptionsId"] for o in ec2.describe_dhcp_options(DhcpOptionsIds=[options])["DhcpOptions"]], [options])
+    ec2.delete_dhcp_options(DhcpOptionsId=options)
+
+    service = f"com.amazonaws.{session.region_name}.s3"
+    assert service in ec2.describe_vpc_endpoint_services()["ServiceNames"]
+    endpoint = ec2.create_vpc_endpoint(VpcId=a, ServiceName=service)["VpcEndpoint"]["VpcEndpointId"]
+    ec2.modify_vpc_endpoint(VpcEndpointId=endpoint, ResetPolicy=True)
+    equal("type", only(ec2.describe_vpc_endpoints(VpcEndpointIds=[endpoint])["VpcEndpoints"])["VpcEndpointType"], "Gateway")
+    ec2.delete_vpc_endpoints(VpcEndpointIds=[endpoint])
+
+    def peer():
+        return ec2.create_vpc_peering_connection(VpcId=a, PeerVpcId=b)["VpcPeeringConnection"]["VpcPeeringConnectionId"]
+
+    ec2.reject_vpc_peering_connection(VpcPeeringConnectionId=peer())
+    peering = peer()
+    ec2.accept_vpc_peering_connection(VpcPeeringConnectionId=peering)
+    ec2.modify_vpc_peering_connection_options(VpcPeeringConnectionId=peering, RequesterPeeringConnectionOptions={"AllowDnsResolutionFromRemoteVpc": True})
+    equal("peering", only(ec2.describe_vpc_peering_connections(VpcPeeringConnectionIds=[peering])["VpcPeeringConnections"])["Status"]["Code"], "active")
+    ec2.delete_vpc_peering_connection(VpcPeeringConnectionId=peering)
+
+    # EC2-Classic is gone: a refusal is the answer.
+    for ask, name in (("describe_vpc_classic_link", "DescribeVpcClassicLink"), ("describe_vpc_classic_link_dns_support", "DescribeVpcClassicLinkDnsSupport")):
+        if hasattr(ec2, ask):
+            refused("UnsupportedOperation", getattr(ec2, ask))
+            answered.add(name)
+
+    ec2.detach_internet_gateway(InternetGatewayId=gateway, VpcId=a)
+    ec2.delete_internet_gateway(InternetGatewayId=gateway)
+    ec2.delete_subnet(SubnetId=subnet)
+    for v in (a, b):
+        ec2.delete_vpc(VpcId=v)
+
+
 def refusals(group):
     refused("InvalidGroup.NotFound", ec2.describe_security_groups, "The security group 'sg-0123456789abcdef0' does not exist", GroupIds=["sg-0123456789abcdef0"])
     refused("DryRunOperation", group.authorize_ingress, "Request would have succeeded, but DryRun flag is set.", status=412,
@@ -339,6 +410,7 @@ eni = interfaces(subnet, group)
 tags(group, subnet)
 associations(group)
 instances(subnet, group, sys.argv[1])
+networks()
 refusals(group)
 presigned(group)
 cleanup(vpc, subnet, joined, group, eni, prefixes)

@@ -117,7 +117,7 @@ func typeShape(t *vpc.InstanceType) InstanceTypeInfo {
 		NetworkInfo: &NetworkInfo{
 			NetworkPerformance: t.Performance, MaximumNetworkInterfaces: ptr(t.Interfaces), MaximumNetworkCards: ptr(int32(1)), DefaultNetworkCardIndex: ptr(int32(0)),
 			NetworkCards: []NetworkCardInfo{{
-				NetworkCardIndex: ptr(int32(0)), NetworkPerformance: t.Performance, MaximumNetworkInterfaces: ptr(t.Interfaces),
+				NetworkCardIndex: ptr(int32(0)), NetworkPerformance: t.Performance, MaximumNetworkInterfaces: ptr(t.Interfaces), InterfaceTypes: []string{"interface"},
 			}},
 			Ipv4AddressesPerInterface: ptr(t.Addresses), Ipv6AddressesPerInterface: ptr(ipv6PerInterface(t)), Ipv6Supported: ptr(ipv6PerInterface(t) > 0),
 			EnaSupport: ena, EfaSupported: ptr(false), EncryptionInTransitSupported: ptr(false), EnaSrdSupported: ptr(false),

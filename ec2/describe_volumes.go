@@ -64,6 +64,7 @@ var DescribeVolumes = action.Describe[DescribeVolumesInput, DescribeVolumesOutpu
 		s := Volume{
 			VolumeId: string(v.ID), AvailabilityZone: v.AvailabilityZone, AvailabilityZoneId: zoneIDOf(c, v.AvailabilityZone), State: volumeStatus(v), Size: ptr(v.Size), VolumeType: v.Type,
 			Iops: nonZero(v.IOPS), Throughput: nonZero(v.Throughput), Encrypted: ptr(v.Encrypted), KmsKeyId: v.KMSKey, SnapshotId: v.Snapshot,
+			OwnerId: string(c.Account), VolumeArn: "arn:" + vpc.Partition(c.Region) + ":ec2:" + c.Region + ":" + string(c.Account) + ":volume/" + string(v.ID),
 			CreateTime: v.Created, MultiAttachEnabled: ptr(false), Tags: tagsIfAny(v.Tags), Operator: &OperatorResponse{},
 		}
 		if v.Instance != "" {

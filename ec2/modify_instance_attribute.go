@@ -88,7 +88,7 @@ func (in *ModifyInstanceAttributeInput) spellOut() error {
 	for _, is := range []bool{
 		in.SourceDestCheck != nil, in.DisableApiStop != nil, len(in.BlockDeviceMappings) > 0, in.DisableApiTermination != nil, in.InstanceType != nil,
 		in.Kernel != nil, in.Ramdisk != nil, in.UserData != nil, in.InstanceInitiatedShutdownBehavior != nil, len(in.Groups) > 0,
-		in.EbsOptimized != nil, in.SriovNetSupport != nil, in.EnaSupport != nil,
+		in.EbsOptimized != nil, in.SriovNetSupport != nil, in.EnaSupport != nil, in.EnclaveOptions != nil,
 	} {
 		if is {
 			n++
@@ -165,6 +165,13 @@ func (in *ModifyInstanceAttributeInput) apply(tx *state.Txn, i *vpc.Instance) er
 			return err
 		}
 		truth(in.EbsOptimized, &i.EBSOptimized)
+	case in.EnclaveOptions != nil:
+		if err := stopped(); err != nil {
+			return err
+		}
+		if in.EnclaveOptions.Enabled != nil {
+			i.Enclave = *in.EnclaveOptions.Enabled
+		}
 	case len(in.BlockDeviceMappings) > 0:
 		return in.remap(tx, i)
 	case in.EnaSupport != nil, in.SriovNetSupport != nil:
@@ -249,6 +256,7 @@ type ModifyInstanceAttributeInput struct {
 	EbsOptimized                      *AttributeBooleanValue
 	SriovNetSupport                   *AttributeValue
 	EnaSupport                        *AttributeBooleanValue
+	EnclaveOptions                    *EnclaveOptionsRequest
 }
 
 // ModifyInstanceAttributeOutput is what ModifyInstanceAttribute gives.

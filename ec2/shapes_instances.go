@@ -308,48 +308,83 @@ type IamInstanceProfileSpecification struct {
 
 // Image: in a reply.
 type Image struct {
-	PlatformDetails          string
-	UsageOperation           string
-	BlockDeviceMappings      []BlockDeviceMapping `out:"blockDeviceMapping"`
-	Description              string
-	EnaSupport               *bool
-	Hypervisor               string
-	ImageOwnerAlias          string
-	Name                     string
-	RootDeviceName           string
-	RootDeviceType           string
-	SriovNetSupport          string
-	StateReason              *StateReason
-	Tags                     []Tag `out:"tagSet"`
-	VirtualizationType       string
-	BootMode                 string
-	TpmSupport               string
-	DeprecationTime          string
-	ImdsSupport              string
-	SourceInstanceId         string
-	DeregistrationProtection string
-	LastLaunchedTime         string
-	ImageAllowed             *bool
-	SourceImageId            string
-	SourceImageRegion        string
-	FreeTierEligible         *bool
-	ImageId                  string
-	ImageLocation            string
-	State                    string `out:"imageState"`
-	OwnerId                  string `out:"imageOwnerId"`
-	CreationDate             string
-	Public                   *bool `out:"isPublic"`
-	ProductCodes             []ProductCode
-	Architecture             string
-	ImageType                string
-	KernelId                 string
-	RamdiskId                string
-	Platform                 string
+	PlatformDetails           string
+	UsageOperation            string
+	BlockDeviceMappings       []BlockDeviceMapping `out:"blockDeviceMapping"`
+	Description               string
+	EnaSupport                *bool
+	Hypervisor                string
+	ImageOwnerAlias           string
+	Name                      string
+	RootDeviceName            string
+	RootDeviceType            string
+	SriovNetSupport           string
+	StateReason               *StateReason
+	Tags                      []Tag `out:"tagSet"`
+	VirtualizationType        string
+	BootMode                  string
+	TpmSupport                string
+	DeprecationTime           string
+	ImdsSupport               string
+	SourceInstanceId          string
+	DeregistrationProtection  string
+	LastLaunchedTime          string
+	ImageAllowed              *bool
+	SourceImageId             string
+	SourceImageRegion         string
+	FreeTierEligible          *bool
+	ImageId                   string
+	ImageLocation             string
+	State                     string `out:"imageState"`
+	OwnerId                   string `out:"imageOwnerId"`
+	CreationDate              string
+	Public                    *bool `out:"isPublic"`
+	ProductCodes              []ProductCode
+	Architecture              string
+	ImageType                 string
+	KernelId                  string
+	RamdiskId                 string
+	Platform                  string
+	ImageWatermarks           []ImageWatermark `out:"imageWatermarkSet"`
+	InstanceTypeSpecification *InstanceTypeSpecification
+	PublicSsmParameterName    string
+	ScanResults               *ScanResults
+}
+
+// ImageWatermark: in a reply.
+type ImageWatermark struct {
+	SourceImageCreationTime time.Time
+	SourceImageId           string
+	SourceImageRegion       string
+	WatermarkCreationTime   time.Time
+	WatermarkKey            string
+}
+
+// InstanceTypeSpecification: in a reply.
+type InstanceTypeSpecification struct {
+	SupportedInstanceTypes   []InstanceTypeItem `out:"supportedInstanceTypeSet"`
+	UnsupportedInstanceTypes []InstanceTypeItem `out:"unsupportedInstanceTypeSet"`
+}
+
+// InstanceTypeItem: in a reply.
+type InstanceTypeItem struct {
+	InstanceType string
+}
+
+// ScanResults: in a reply.
+type ScanResults struct {
+	CriticalFixAvailableSince      time.Time
+	FindingScanDate                time.Time
+	HighFixAvailableSince          time.Time
+	HighestFindingSeverityLabel    string
+	InformationalFixAvailableSince time.Time
+	LowFixAvailableSince           time.Time
+	MediumFixAvailableSince        time.Time
 }
 
 // InferenceAcceleratorInfo: in a reply.
 type InferenceAcceleratorInfo struct {
-	Accelerators              []InferenceDeviceInfo
+	Accelerators              []InferenceDeviceInfo `out:"accelerators,member"`
 	TotalInferenceMemoryInMiB *int32
 }
 
@@ -680,6 +715,21 @@ type InstanceStatus struct {
 	InstanceStatus     *InstanceStatusSummary
 	SystemStatus       *InstanceStatusSummary
 	AttachedEbsStatus  *EbsStatusSummary
+	ApplicationStatus  *ApplicationStatusSummary
+	PerformanceStatus  *PerformanceStatusSummary
+}
+
+// ApplicationStatusSummary: in a reply.
+type ApplicationStatusSummary struct {
+	ImpairedSince time.Time
+	Status        string
+}
+
+// PerformanceStatusSummary: in a reply.
+type PerformanceStatusSummary struct {
+	ImpairedSince time.Time
+	Remediation   string
+	Status        string
 }
 
 // InstanceStatusDetails: in a reply.
@@ -824,6 +874,7 @@ type NetworkCardInfo struct {
 	DefaultEnaQueueCountPerInterface    *int32
 	MaximumEnaQueueCount                *int32
 	MaximumEnaQueueCountPerInterface    *int32
+	InterfaceTypes                      []string `out:"interfaceTypeSet"`
 }
 
 // NetworkInfo: in a reply.
@@ -1011,6 +1062,8 @@ type Volume struct {
 	Attachments              []VolumeAttachment `out:"attachmentSet,always"`
 	Encrypted                *bool
 	KmsKeyId                 string
+	OwnerId                  string
+	VolumeArn                string
 }
 
 // VolumeAttachment: in a reply.

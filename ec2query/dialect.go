@@ -251,6 +251,8 @@ func (d *Dialect) members(p *plan, t reflect.Type, index []int, seen map[reflect
 				m.omitZero = true
 			case options == "map" && m.Kind == List:
 				m.always, m.item = true, "entry"
+			case options == "member" && m.Kind == List:
+				m.item = "member"
 			default:
 				panic(fmt.Sprintf("ec2query: %v.%s: option %q does not apply", t, f.Name, options))
 			}

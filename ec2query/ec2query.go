@@ -4,11 +4,12 @@
 // A struct describes its own wire. A field's name in requests is its Go name,
 // which is the member's name of the service model, or its tag `in:"Filter"`.
 // Its element in responses is the Go name with a lower-case first letter, or
-// its tag `out:"tagSet"`; after the name two options may stand:
+// its tag `out:"tagSet"`; after the name an option may stand:
 //
 //	out:"tagSet,always"     an empty string or a nil list is written, as <tagSet/>
 //	out:"encrypted,omitzero" false, 0 or a zero struct is not written
 //	out:"summaryMap,map"    a list of structs is written as a map, its items as <entry>
+//	out:"accelerators,member" the items of a list are <member>
 //
 // `in:"-"` and `out:"-"` hide a field in that direction, and embedded structs
 // count as if their fields stood in their place. Fields are strings, bools,

@@ -104,6 +104,8 @@ type Session struct {
 	// Transitive are the keys of tags that the next session in a chain gets.
 	Transitive     []string `cbor:"13,keyasint,omitempty"`
 	SourceIdentity string   `cbor:"14,keyasint,omitempty"`
+	// Padding makes the token as long as its caller wants it.
+	Padding []byte `cbor:"15,keyasint,omitempty"`
 }
 
 // Credentials are what a request was signed with: the id of a key and, for

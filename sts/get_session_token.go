@@ -24,18 +24,23 @@ var GetSessionToken = action.Read[GetSessionTokenInput, GetSessionTokenOutput]{
 		} else {
 			s.User = c.Caller.ID
 		}
-		return &GetSessionTokenOutput{Credentials: credentialsOf(c, s)}, nil
+		out := &GetSessionTokenOutput{}
+		out.Credentials, out.SessionTokenSize, out.SessionTokenUtilization = credentialsOf(c, s, in.MinimumSessionTokenSize)
+		return out, nil
 	},
 }
 
 // GetSessionTokenInput is what GetSessionToken takes.
 type GetSessionTokenInput struct {
-	DurationSeconds *int32 `valid:"min=900,max=129600"`
-	SerialNumber    string `valid:"min=9,max=256" pattern:"[\\w+=/:,.@-]*"`
-	TokenCode       string `valid:"min=6,max=6" pattern:"[\\d]*"`
+	DurationSeconds         *int32 `valid:"min=900,max=129600"`
+	SerialNumber            string `valid:"min=9,max=256" pattern:"[\\w+=/:,.@-]*"`
+	TokenCode               string `valid:"min=6,max=6" pattern:"[\\d]*"`
+	MinimumSessionTokenSize *int32 `valid:"max=4096"`
 }
 
 // GetSessionTokenOutput is what GetSessionToken gives.
 type GetSessionTokenOutput struct {
-	Credentials *Credentials
+	Credentials             *Credentials
+	SessionTokenSize        *int32
+	SessionTokenUtilization *int32
 }

@@ -21,6 +21,10 @@ const (
 	// packed is how many bytes of policies and tags a session may carry. AWS
 	// does not tell how it packs; here they are counted as they come.
 	packed = 8192
+	// maxToken is the size that a caller may make a token have: API reference
+	// of STS, AssumeRole, MinimumSessionTokenSize. What a token uses of it is
+	// never told as more than 100 percent.
+	maxToken = 4096
 )
 
 // assume makes a session of a role. The role's trust policy decides, and the
@@ -97,12 +101,13 @@ func assume(c *action.Call, in *AssumeRoleInput) (*AssumeRoleOutput, error) {
 		return nil, err
 	}
 	out := &AssumeRoleOutput{
-		Credentials: credentialsOf(c, s), SourceIdentity: identity,
+		SourceIdentity: identity,
 		AssumedRoleUser: &AssumedRoleUser{
 			AssumedRoleId: role.ID + ":" + s.Name,
 			Arn:           "arn:" + c.Caller.Partition() + ":sts::" + string(account) + ":assumed-role/" + role.Name + "/" + s.Name,
 		},
 	}
+	out.Credentials, out.SessionTokenSize, out.SessionTokenUtilization = credentialsOf(c, s, in.MinimumSessionTokenSize)
 	if size > 0 {
 		percent := int32((size*100 + packed - 1) / packed)
 		out.PackedPolicySize = &percent
@@ -196,8 +201,16 @@ func newSession(c *action.Call, seconds *int32, usual time.Duration) *iam.Sessio
 	return s
 }
 
-func credentialsOf(c *action.Call, s *iam.Session) *Credentials {
-	return &Credentials{AccessKeyId: s.AccessKeyID, SecretAccessKey: s.Secret, SessionToken: c.Token(s), Expiration: s.Expires}
+func credentialsOf(c *action.Call, s *iam.Session, least *int32) (out *Credentials, size, percent *int32) {
+	token := c.Token(s)
+	if least != nil && int(*least) > len(token) {
+		// Base64: three bytes are four characters.
+		s.Padding = make([]byte, (int(*least)-len(token)+3)/4*3)
+		token = c.Token(s)
+	}
+	n := int32(len(token))
+	used := min(100, (n*100+maxToken-1)/maxToken)
+	return &Credentials{AccessKeyId: s.AccessKeyID, SecretAccessKey: s.Secret, SessionToken: token, Expiration: s.Expires}, &n, &used
 }
 
 func earlier(a, b time.Time) time.Time {

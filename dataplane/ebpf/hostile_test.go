@@ -24,14 +24,14 @@ var be = binary.BigEndian
 
 // may reports whether a packet may pass, and why.
 func (r *reader) may(p []byte, out bool) (bool, string) {
+	if len(p) >= 14 && be.Uint16(p[12:]) == 0x0806 && !out {
+		return true, "ARP, which a workload reads itself"
+	}
 	if len(p) < 34 {
 		return false, "no room for a header"
 	}
 	switch be.Uint16(p[12:]) {
 	case 0x0806:
-		if !out {
-			return true, "ARP"
-		}
 		if len(p) < 42 || be.Uint32(p[14:]) != 1<<16|0x0800 || be.Uint16(p[18:]) != 0x0604 {
 			return false, "odd ARP"
 		}

@@ -76,7 +76,6 @@ func TestProbe(t *testing.T) {
 				}
 			}
 			apply(t, p, rules(t, "in tcp 80 from 10.1.0.0/16"))
-			b := p.bound[eni]
 			have := p.have.rules
 			p.have.rules = rules(t, "in tcp 81 from 10.1.0.0/16")
 			fails("rules that were not put into force", "the program drops tcp to port 81")
@@ -100,7 +99,7 @@ func TestProbe(t *testing.T) {
 			}
 
 			// Somebody takes a program off.
-			b = p.bound[eni]
+			b := p.bound[eni]
 			if row.clsact {
 				ns := map[bool]string{true: l.workload, false: l.host}[row.side == dataplane.Workload]
 				run(t, "tc -n "+ns+" qdisc del dev "+l.binding.Device+" clsact")

@@ -75,6 +75,7 @@ var scenarios = []struct {
 	{"Surprise17_PagingIsPicky", testSurprise17},
 	{"Surprise18_DryRunIs412", testSurprise18},
 	{"Surprise20_TagsTellAbsentFromEmpty", testSurprise20},
+	{"Terraform", testTerraform},
 }
 
 // answered holds the names of the actions that answered with success.

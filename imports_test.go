@@ -25,6 +25,7 @@ var layers = []struct {
 	{name: "flow", pure: true},
 	{name: "fault", pure: true},
 	{name: "vpc", imports: "flow fault", pure: true},
+	{name: "words", imports: "vpc flow", pure: true},
 	{name: "iam", imports: "vpc fault", pure: true},
 	{name: "seal", pure: true},
 	{name: "sigv4", pure: true, std: "net/http"}, // the request is what is signed
@@ -56,7 +57,7 @@ var layers = []struct {
 	{name: "agent", imports: "flow vpc state ruleset dataplane"},
 	{name: "store", imports: "vpc iam state"},
 	{name: "server", imports: "flow fault vpc iam seal sigv4 ec2query awsquery state action ec2 iamapi sts store names explain ruleset guardrail dataplane agent"},
-	{name: "cli", imports: "flow fault vpc iam seal sigv4 ec2query awsquery state action ec2 iamapi sts store names explain ruleset dataplane dataplane/ebpf agent server awscli"},
+	{name: "cli", imports: "flow fault vpc iam seal sigv4 ec2query awsquery state action ec2 iamapi sts store words names explain ruleset dataplane dataplane/ebpf agent server awscli"},
 	{name: "cmd/moat", imports: "cli"},
 	{name: "bench", imports: "flow vpc iam sigv4 ec2query state store ruleset dataplane dataplane/ebpf server"},
 	{name: "test/moattest"}, // knows the command line only

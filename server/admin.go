@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -27,21 +28,25 @@ type adminCall struct {
 	method string
 	action string // in the audit trail and the metrics
 	answer func(s *Server, r *request) (any, error)
+	// anybody may call: what they may do is for their permissions to say.
+	anybody bool
 }
 
 var adminCalls = map[string]adminCall{
-	"attach":     {http.MethodPost, "AttachDevice", (*Server).attachDevice},
-	"detach":     {http.MethodPost, "DetachDevice", (*Server).detachDevice},
-	"enforce":    {http.MethodPost, "EnforceDevice", (*Server).enforceDevice},
-	"interfaces": {http.MethodGet, "DescribeDevices", (*Server).describeDevices},
-	"status":     {http.MethodGet, "DescribeStatus", (*Server).describeStatus},
-	"wait":       {http.MethodGet, "WaitEnforced", (*Server).waitFor},
-	"hits":       {http.MethodGet, "DescribeRuleHits", (*Server).describeHits},
-	"why":        {http.MethodGet, "DescribeWhy", (*Server).describeWhy},
+	"attach":     {http.MethodPost, "AttachDevice", (*Server).attachDevice, false},
+	"detach":     {http.MethodPost, "DetachDevice", (*Server).detachDevice, false},
+	"enforce":    {http.MethodPost, "EnforceDevice", (*Server).enforceDevice, false},
+	"interfaces": {http.MethodGet, "DescribeDevices", (*Server).describeDevices, false},
+	"status":     {http.MethodGet, "DescribeStatus", (*Server).describeStatus, false},
+	"wait":       {http.MethodGet, "WaitEnforced", (*Server).waitFor, false},
+	"hits":       {http.MethodGet, "DescribeRuleHits", (*Server).describeHits, false},
+	"why":        {http.MethodGet, "DescribeWhy", (*Server).describeWhy, false},
 
-	"guardrails":       {http.MethodGet, "DescribeGuardrails", (*Server).describeGuardrails},
-	"guardrail-set":    {http.MethodPost, "SetGuardrail", (*Server).setGuardrail},
-	"guardrail-remove": {http.MethodPost, "RemoveGuardrail", (*Server).removeGuardrail},
+	"batch": {http.MethodPost, "Batch", (*Server).batch, true},
+
+	"guardrails":       {http.MethodGet, "DescribeGuardrails", (*Server).describeGuardrails, false},
+	"guardrail-set":    {http.MethodPost, "SetGuardrail", (*Server).setGuardrail, false},
+	"guardrail-remove": {http.MethodPost, "RemoveGuardrail", (*Server).removeGuardrail, false},
 }
 
 func (s *Server) serveAdmin(w http.ResponseWriter, r *request) {
@@ -51,7 +56,11 @@ func (s *Server) serveAdmin(w http.ResponseWriter, r *request) {
 	if err != nil {
 		f := s.fault(r, err)
 		status, code = f.Status, f.Code
-		out = map[string]string{"code": f.Code, "message": f.Message, "request_id": r.id}
+		refusal := map[string]any{"code": f.Code, "message": f.Message, "request_id": r.id}
+		if call, ok := errors.AsType[*callError](err); ok {
+			refusal["call"], refusal["action"] = call.number, call.action
+		}
+		out = refusal
 	}
 	body, e := json.MarshalIndent(out, "", "  ")
 	if e != nil {
@@ -72,7 +81,12 @@ func (s *Server) answerAdmin(w http.ResponseWriter, r *request) (any, error) {
 	if ok {
 		r.action, r.known = call.action, true
 	}
-	if err := s.operator(r, "do this"); err != nil {
+	if ok && call.anybody {
+		err = s.person(r)
+	} else {
+		err = s.operator(r, "do this")
+	}
+	if err != nil {
 		return nil, err
 	}
 	switch {
@@ -107,6 +121,19 @@ func (s *Server) operator(r *request, do string) error {
 	}
 	r.scope = state.Scope{Region: r.region, Account: r.caller.Account}
 	return nil
+}
+
+// person finds out who makes a request that every principal may make: it is
+// signed for the service "moat", and otherwise as the API's are.
+func (s *Server) person(r *request) error {
+	sig, err := sigv4.Parse(r.Request)
+	if err != nil {
+		return r.service.authFault(err)
+	}
+	if sig.Service != ServiceMoat {
+		return r.service.authFault(&sigv4.Error{Kind: sigv4.WrongService, Detail: ServiceMoat})
+	}
+	return s.identify(r, sig)
 }
 
 // decodeAdmin reads the JSON of a request; what it does not know is an error.

@@ -30,6 +30,11 @@ func (s *Server) authenticate(r *request) error {
 	default:
 		return r.service.authFault(&sigv4.Error{Kind: sigv4.WrongService, Detail: string(r.service)})
 	}
+	return s.identify(r, sig)
+}
+
+// identify finds out whose a signature is, and in which scope they call.
+func (s *Server) identify(r *request, sig *sigv4.Signature) error {
 	region := sig.Region
 	if region == "" {
 		// The AWS CLI signs so when its region is the empty string.

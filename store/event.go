@@ -28,6 +28,19 @@ type Event struct {
 	Request string `cbor:"13,keyasint,omitempty"`
 	// Changed are the keys of the records that the call changed.
 	Changed []string `cbor:"14,keyasint,omitempty"`
+	// Calls are the calls that the revision consists of, where it is of several:
+	// Service, Action and Request then say what they were made for.
+	Calls []EventCall `cbor:"20,keyasint,omitempty"`
+}
+
+// An EventCall is one of several calls that were made in one revision.
+type EventCall struct {
+	ID        string   `cbor:"1,keyasint"` // a UUID
+	RequestID string   `cbor:"2,keyasint"`
+	Service   string   `cbor:"3,keyasint"`
+	Action    string   `cbor:"4,keyasint"`
+	Request   string   `cbor:"5,keyasint,omitempty"`
+	Changed   []string `cbor:"6,keyasint,omitempty"`
 }
 
 // A Before is what one revision replaced: going back from a later state

@@ -1,0 +1,326 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"time"
+
+	"moat/action"
+	"moat/ec2query"
+	"moat/fault"
+	"moat/iamapi"
+	"moat/state"
+	"moat/store"
+)
+
+// A Batch is several calls of EC2 that are made together: all of them in one
+// revision, or none.
+type Batch struct {
+	Calls []BatchCall `json:"calls"`
+	// DryRun plans and judges everything and changes nothing.
+	DryRun bool `json:"dry_run,omitempty"`
+	// IfRevision is the revision on which the batch was thought out: on any other
+	// nothing is done. 0 for whichever there is.
+	IfRevision uint64 `json:"if_revision,omitempty"`
+}
+
+// A BatchCall is a call as EC2's Query API has it: "Action=…&GroupId=…".
+type BatchCall struct {
+	Form string `json:"form"`
+}
+
+// A BatchReply answers a batch.
+type BatchReply struct {
+	Done
+	Calls []BatchAnswer `json:"calls"`
+}
+
+// A Done says what became of a change: its revision, and how far it is enforced.
+// Of a dry run the revision is the one that was judged.
+type Done struct {
+	Revision uint64 `json:"revision"`
+	Enforced string `json:"enforced,omitempty"`
+	// EnforcedAfter is how long it took from the call's arrival until it was in
+	// force; nil where no device is bound whose packets could obey.
+	EnforcedAfter *time.Duration `json:"enforced_after_ns,omitempty"`
+}
+
+// A BatchAnswer is the answer to one call, in EC2's XML.
+type BatchAnswer struct {
+	Action    string `json:"action"`
+	RequestID string `json:"request_id"`
+	Response  string `json:"response"`
+}
+
+// maxBatchCalls bounds what one transaction does.
+const maxBatchCalls = 1000
+
+// A callError is the refusal of one call of a batch.
+type callError struct {
+	number int // from 1
+	action string
+	fault  *fault.Error
+}
+
+func (e *callError) Error() string { return e.fault.Error() }
+func (e *callError) Unwrap() error { return e.fault }
+
+// A step is one call on its way through a batch.
+type step struct {
+	request
+	plan action.Planner
+	in   any
+	form string // for the audit trail
+
+	id      string // of its event
+	out     any
+	changed []string
+}
+
+// newStep gives a step of a request's caller.
+func (s *Server) newStep(r *request, svc service, a action.Planner, in any, form string) *step {
+	st := &step{request: *r, plan: a, in: in, form: form, id: newRequestID()}
+	st.request.id = newRequestID()
+	st.service, st.action, st.known = svc, a.Info().Name, true
+	return st
+}
+
+// batch answers a batch.
+func (s *Server) batch(r *request) (any, error) {
+	var in Batch
+	if err := decodeAdmin(r, &in); err != nil {
+		return nil, err
+	}
+	if len(in.Calls) == 0 || len(in.Calls) > maxBatchCalls {
+		return nil, fault.InvalidParameterValue.Say("A batch has from 1 to %d calls.", maxBatchCalls)
+	}
+	steps := make([]*step, len(in.Calls))
+	for i, c := range in.Calls {
+		st, err := s.readStep(r, c.Form, in.DryRun)
+		if err != nil {
+			f := s.fault(r, err)
+			return nil, numbered(len(in.Calls), i+1, f, actionOf(c.Form))
+		}
+		steps[i] = st
+	}
+	reply := &BatchReply{}
+	err := s.change(r, &reply.Done, in.DryRun, func(tx *state.Txn) (*changing, error) {
+		if in.IfRevision != 0 && tx.Before().Rev != in.IfRevision {
+			return nil, movedOn(in.IfRevision, tx.Before().Rev)
+		}
+		return &changing{title: "Batch", steps: steps}, nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	for _, st := range steps {
+		xml := ec2query.AppendHead(nil, st.action, st.request.id)
+		xml = ec2query.AppendTail(ec2query.AppendMembers(xml, st.out), st.action)
+		reply.Calls = append(reply.Calls, BatchAnswer{Action: st.action, RequestID: st.request.id, Response: string(xml)})
+	}
+	return reply, nil
+}
+
+// actionOf gives the action that a form names, which may be no good one.
+func actionOf(form string) string {
+	q, _ := url.ParseQuery(form)
+	return q.Get("Action")
+}
+
+// movedOn says that the state is not the one that a change was thought out on.
+func movedOn(want, is uint64) error {
+	return &fault.Error{Code: "RevisionChanged", Status: http.StatusPreconditionFailed, Message: fmt.Sprintf(
+		"The state is at revision %d, not at %d on which this was asked for: look again, and ask again. Nothing was changed.", is, want)}
+}
+
+// readStep reads a call of EC2.
+func (s *Server) readStep(r *request, text string, dryRun bool) (*step, error) {
+	form, err := ec2query.ParseForm("", []byte(text), ec2query.Limits{Bytes: maxBody})
+	if err != nil {
+		return nil, err
+	}
+	name := form.Get("Action")
+	if name == "" {
+		return nil, fault.MissingAction.With()
+	}
+	version := form.Get("Version")
+	if version != "" {
+		if err := serviceEC2.checkVersion(version, name); err != nil {
+			return nil, err
+		}
+	}
+	a, ok := s.actions[serviceEC2][name]
+	if !ok {
+		return nil, serviceEC2.unknownAction(name, version)
+	}
+	p, ok := a.(action.Planner)
+	if !ok {
+		return nil, fault.InvalidRequest.Say("%s changes nothing, and a batch is of calls that do: make it by itself.", name)
+	}
+	in := a.NewInput()
+	if err := form.Decode(in); err != nil {
+		return nil, err
+	}
+	if action.IsDryRun(in) {
+		return nil, fault.InvalidRequest.Say("A dry run is of the whole batch: use dry_run of the batch, not DryRun of a call.")
+	}
+	if m, ok := a.(action.Maker); ok && !dryRun {
+		if err := m.Make(in, secrets{}); err != nil {
+			return nil, err
+		}
+	}
+	return s.newStep(r, serviceEC2, p, in, paramsOf(form)), nil
+}
+
+// A changing is what one change does in a transaction: steps, or a function of
+// its own beside them.
+type changing struct {
+	// title is what the audit trail calls it where it is not one call of an API.
+	title  string
+	params url.Values
+	steps  []*step
+	also   func(tx *state.Txn) error
+}
+
+// change makes a change in one revision: all its steps, each authorised as if
+// it were made alone, judged together by guardrails, the protection against
+// lockout and whatever else every call is judged by. what is called on the view
+// that is planned on, possibly several times.
+func (s *Server) change(r *request, done *Done, dryRun bool, what func(tx *state.Txn) (*changing, error)) error {
+	api := *r // as a call of EC2: what every account begins with, the guard
+	api.service, api.form = serviceEC2, &ec2query.Form{}
+	if err := s.furnish(&api); err != nil {
+		return err
+	}
+	guard := s.lockoutGuard(r)
+	began := time.Now()
+	w := &store.Write{Call: s.call(r), DryRun: dryRun}
+	event := s.adminEvent(r, nil)
+	w.Plan = func(tx *state.Txn) (any, error) {
+		var err error
+		// On the view of the plan, also when it is planned again.
+		if r.caller, err = s.again(r, iamapi.TxnPlace(tx)); err != nil {
+			return nil, err
+		}
+		tx.Caller = r.caller
+		c, err := what(tx)
+		if err != nil {
+			return nil, err
+		}
+		for i, st := range c.steps {
+			if err := s.stage(r, tx, st); err != nil {
+				f := s.asFault(&st.request, err)
+				if f == nil {
+					return nil, fmt.Errorf("%s: %w", st.action, err)
+				}
+				return nil, numbered(len(c.steps), i+1, f, st.action)
+			}
+		}
+		if c.also != nil {
+			if err := c.also(tx); err != nil {
+				return nil, err
+			}
+		}
+		if guard != nil {
+			if err := guard.check(tx.View()); err != nil {
+				return nil, err
+			}
+		}
+		w.Event = eventOf(event, c)
+		return nil, nil
+	}
+	_, rev, err := s.store.Write(r.Context(), w)
+	if err != nil {
+		return err
+	}
+	r.rev, done.Revision = rev, rev
+	if dryRun {
+		return nil
+	}
+	s.done(r.Context(), r, done, began)
+	return nil
+}
+
+// done waits until a change is enforced, as far as calls do, and says so.
+func (s *Server) done(ctx context.Context, r *request, d *Done, began time.Time) {
+	r.enforced = s.awaitEnforced(ctx, d.Revision)
+	d.Enforced = r.enforced
+	e := &s.cfg.Enforcement
+	if d.Enforced == enforcedYes && (e.Agent != nil && !e.Agent.Idle() || e.Hosts != nil) {
+		took := time.Since(began)
+		d.EnforcedAfter = &took
+	}
+}
+
+// stage authorises and plans one step, in a transaction of its own so that it
+// is judged by what it does and not by what the steps before it did.
+func (s *Server) stage(r *request, tx *state.Txn, st *step) error {
+	st.caller = r.caller
+	changes, err := tx.Nested(func(inner *state.Txn) error {
+		p, err := s.authorise(&st.request, txnPlace(inner), st.in)
+		if err != nil {
+			return err
+		}
+		if st.out, err = st.plan.Stage(inner, st.in); err != nil {
+			return err
+		}
+		return p.rules(inner)
+	})
+	if err != nil {
+		return err
+	}
+	st.changed = st.changed[:0]
+	for i := range changes {
+		st.changed = append(st.changed, changes[i].Key())
+	}
+	return nil
+}
+
+// asFault gives the fault that an error tells a caller; nil for an error of
+// our own.
+func (s *Server) asFault(r *request, err error) *fault.Error {
+	switch err := err.(type) {
+	case *fault.Error:
+		return err
+	case *denied:
+		return s.denial(r, err)
+	}
+	return nil
+}
+
+// numbered says which of several calls was refused.
+func numbered(of, n int, f *fault.Error, action string) error {
+	if of > 1 {
+		f = &fault.Error{Code: f.Code, Status: f.Status, Message: "Call " + strconv.Itoa(n) + " of " + strconv.Itoa(of) + ", " + action + ": " + f.Message}
+	}
+	return &callError{number: n, action: action, fault: f}
+}
+
+// eventOf gives the event of a change: that of its call, if it is one, else one
+// that has an entry for each call.
+func eventOf(e store.Event, c *changing) store.Event {
+	if len(c.steps) == 1 && c.also == nil {
+		st := c.steps[0]
+		e.RequestID, e.Service, e.Action, e.Request = st.request.id, string(st.service), st.action, st.form
+		return e
+	}
+	e.Service, e.Action, e.Request = ServiceMoat, c.title, c.params.Encode()
+	for _, st := range c.steps {
+		e.Calls = append(e.Calls, store.EventCall{
+			ID: st.id, RequestID: st.request.id, Service: string(st.service), Action: st.action, Request: st.form, Changed: st.changed,
+		})
+	}
+	return e
+}
+
+// formOf gives the parameters of an input as the audit trail has them.
+func formOf(name string, in any) string {
+	form, err := ec2query.ParseForm("", []byte(ec2query.EncodeForm(name, "2016-11-15", in)), ec2query.Limits{Bytes: 16 * maxBody, Pairs: 1 << 20})
+	if err != nil {
+		panic(fmt.Sprintf("server: an input of %s that cannot be read back: %v", name, err)) // of our own making
+	}
+	return paramsOf(form)
+}

@@ -89,7 +89,7 @@ func enforce(ctx context.Context, st *store.Store, s *settings, logger *slog.Log
 		return e, stop, nil
 	}
 	plane := agent.NewLazy(func() (dataplane.Dataplane, error) {
-		p, err := ebpf.Open(ebpf.Options{Identity: e.Host, PinDir: pinDir})
+		p, err := ebpf.Open(ebpf.Options{Identity: e.Host, PinDir: pinDir, Adopt: s.adopt})
 		if err != nil {
 			return nil, err
 		}

@@ -59,6 +59,7 @@ type settings struct {
 	waitEnforced                       string
 	waitTimeout                        time.Duration
 	onRevoke                           string
+	adopt                              time.Duration
 	exempt                             []string
 	failsafe                           []string
 	bindFile                           string
@@ -102,6 +103,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.waitEnforced, "wait-enforced", "local", "`local|all|none`: a call that changes something returns when this host's data plane obeys, when that of every host of the cluster does that has bound interfaces and a server running, or at once")
 	f.DurationVar(&s.waitTimeout, "wait-timeout", 5*time.Second, "how long such a call waits at most")
 	f.StringVar(&s.onRevoke, "on-revoke", "cut", "`cut|aws|drain SECONDS`: end the tracked flows that no rule allows any more, let them live as EC2 does, or let them live for a while; the tag "+ruleset.OnRevokeTag+" of a group says otherwise for its interfaces")
+	f.DurationVar(&s.adopt, "adopt", 3*time.Hour, "how long after a device is enforced TCP connections that were open before are tracked from their next packet on, unless the interface loses a rule first; 0s for never")
 	f.StringSliceVar(&s.exempt, "exempt", []string{"aws"}, "remote `ADDRESSES` that rules never filter, and blocks of at most 256; aws stands for those of AWS (each VPC's resolver, metadata, time), none for none")
 	f.StringSliceVar(&s.failsafe, "failsafe", nil, "`PORT/CIDR,...`: TCP ports that stay open on the host's own devices whatever the rules say; out:PORT/CIDR for ports of others, as of an etcd cluster")
 	f.StringVar(&s.bindFile, "bind", "", "`FILE` (YAML) of devices that are bound to interfaces whenever they appear")

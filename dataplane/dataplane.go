@@ -15,6 +15,12 @@ import (
 )
 
 // A Dataplane is the firewall of one host.
+//
+// The first packet of a flow is judged by the ruleset, and later ones and
+// replies pass. A packet of TCP that opens no connection, and is of none that is
+// tracked, is judged as a first one, and begins no flow: it gives replies no way.
+// A data plane may be set to track connections that were open before the
+// interface was enforced.
 type Dataplane interface {
 	// Apply makes want the ruleset in force. Packets see the old ruleset or
 	// the new one, never a mixture. On error the old one is still in force.

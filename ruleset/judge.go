@@ -13,7 +13,9 @@ import (
 
 // Judge says what becomes of a flow's first packet at one interface. It is the
 // specification: plain loops, no index, nothing remembered. Later packets of
-// an allowed flow, and replies to it, pass without being judged again.
+// an allowed flow, and replies to it, pass without being judged again. A packet
+// of a TCP connection that nobody saw begin is judged like a first one, each for
+// itself: it begins no flow.
 func (rs *Ruleset) Judge(f Flow) Verdict {
 	i := rs.Interface(f.Interface)
 	if i == nil {

@@ -131,6 +131,7 @@ func Run(t *testing.T, newHost func(t *testing.T) *Host) {
 		{"BoundWithoutRulesetDenies", boundWithoutRuleset},
 		{"Judge", judge},
 		{"Replies", replies},
+		{"MidStream", midStream},
 		{"RevokeCuts", revokeCuts},
 		{"ModeAWSSpares", modeAWS},
 		{"Members", members},
@@ -297,6 +298,16 @@ func replies(b *bench) {
 	elsewhere.RemotePort++
 	b.want(false, "an answer to another port", elsewhere)
 	b.want(true, "its third packet", further(first))
+}
+
+func midStream(b *bench) {
+	b.bindWeb()
+	b.apply(rules(anyWeb))
+	first := syn(stranger4, 80, b.fresh())
+	b.want(true, "a packet of a connection that nobody saw begin, which a rule allows", further(first))
+	b.want(false, "an answer to it", answer(first))
+	b.want(true, "the connection, begun", first)
+	b.want(true, "its answer", answer(first))
 }
 
 func revokeCuts(b *bench) {

@@ -258,6 +258,7 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 			FlowLimit:      uint32(p.options.FlowLimit),
 			HalfLimit:      uint32(p.options.HalfLimit),
 			DrainUntil:     old.DrainUntil,
+			AdoptUntil:     old.AdoptUntil,
 		}
 		if w.Check {
 			side.Flags |= rulesCheck
@@ -284,6 +285,7 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 		if before == nil {
 			// Flows of a time before are of nobody.
 			side.Gen = [2]uint32{p.gen(), p.gen()}
+			side.AdoptUntil = p.adoptUntil()
 		}
 		for d, pol := range policies {
 			if before == nil {
@@ -300,6 +302,7 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 			less = less || refers(pol, left[w.VPC])
 			if less {
 				side.Gen[d] = p.gen()
+				side.AdoptUntil = 0 // it may be what has just lost its rule
 				if narrowed[n] == nil {
 					narrowed[n] = &kept{}
 				}

@@ -10,6 +10,7 @@ import (
 	"runtime"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/cilium/ebpf"
@@ -142,6 +143,7 @@ func (p *Plane) bind(b dataplane.Binding) error {
 				}
 				p.bound[b.Interface] = now
 				if old.Flags&^now.Flags&deviceObserve != 0 {
+					p.adopt(now.number)
 					// Its flows were not cut when they lost their rules.
 					p.work.Go(func() { p.sweep(map[uint32]*kept{now.number: {}}) })
 				}
@@ -180,8 +182,26 @@ func (p *Plane) bind(b dataplane.Binding) error {
 		if err := p.attach(now); err != nil {
 			return errors.Join(err, p.unbind(now))
 		}
+		p.adopt(now.number)
 		return nil
 	})
+}
+
+// adopt has the connections that are open at an interface tracked, which it has
+// rules for already. The caller holds mu.
+func (p *Plane) adopt(n uint32) {
+	if slot := slotIn(p.arena.words[p.have.root.at:], n); slot != 0 && p.options.Adopt > 0 {
+		atomic.StoreUint32(&p.slots[slot].AdoptUntil, p.adoptUntil())
+	}
+}
+
+// adoptUntil gives the end of the time in which connections are adopted, if it
+// begins now.
+func (p *Plane) adoptUntil() uint32 {
+	if p.options.Adopt <= 0 {
+		return 0
+	}
+	return p.now() + 1 + uint32(min(p.options.Adopt/time.Second, 1<<30))
 }
 
 // device finds a binding's device by name, or by index without one, and

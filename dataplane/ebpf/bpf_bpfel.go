@@ -143,7 +143,7 @@ type bpfRules struct {
 	HalfLimit      uint32
 	DrainUntil     uint32
 	Own4           uint32
-	Pad            uint32
+	AdoptUntil     uint32
 	Own6           [2]uint64
 	Exempt         uint64
 }

@@ -64,6 +64,15 @@ func (b *bench) on(id vpc.InterfaceID, flags uint32) {
 	}
 }
 
+// adopt has connections of an interface that were open before tracked, or not.
+func (b *bench) adopt(id vpc.InterfaceID, on bool) {
+	until := uint32(0)
+	if on {
+		until = b.p.now() + 3600
+	}
+	b.p.slots[slotIn(b.p.arena.words[b.p.have.root.at:], b.p.numbers[id])].AdoptUntil = until
+}
+
 // run gives whether a packet passes.
 func (b *bench) run(out bool, packet []byte) bool {
 	b.t.Helper()
@@ -448,8 +457,9 @@ func (w *world) packet(i *ruleset.Interface, out bool) (k pkt, f ruleset.Flow, o
 	return k, f, own
 }
 
-// key gives the flow that a packet begins; false for none.
-func (k *pkt) key(n uint32, out bool) (key bpfFlow6Key, six, ok bool) {
+// key gives the flow that a packet begins; false for none. TCP that was open
+// before begins one while it is adopted.
+func (k *pkt) key(n uint32, out, adopts bool) (key bpfFlow6Key, six, ok bool) {
 	local, remote := k.dst, k.src
 	lport, rport := k.dport, k.sport
 	if out {
@@ -458,7 +468,7 @@ func (k *pkt) key(n uint32, out bool) (key bpfFlow6Key, six, ok bool) {
 	six = local.Is6()
 	switch {
 	case k.proto == 6:
-		ok = k.flags&4 == 0
+		ok = k.flags&(2|16|4) == 2 || adopts && k.flags&4 == 0
 	case k.proto == 17:
 		ok = true
 	case k.proto == 1 && !six || k.proto == 58 && six:
@@ -515,6 +525,8 @@ func (b *bench) differ(seed uint64, n int) error {
 			x := &w.rs.Interfaces[i]
 			number := b.p.numbers[x.ID]
 			b.on(x.ID, 0)
+			adopts := w.IntN(2) == 0
+			b.adopt(x.ID, adopts)
 			for range per {
 				done++
 				out := w.IntN(2) == 0
@@ -525,7 +537,7 @@ func (b *bench) differ(seed uint64, n int) error {
 					return fmt.Errorf("seed %d: interface %+v\npacket %+v out %v own %v\nbytes %x\nflow %+v: judged %+v, the kernel says %v\npolicies %+v", seed, x, k, out, own, data, f, w.rs.Judge(f), !want, w.rs.Policies[x.In])
 				}
 				var v bpfFlowValue
-				key, six, tracks := k.key(number, out)
+				key, six, tracks := k.key(number, out, adopts)
 				verdict := w.rs.Judge(f)
 				tracks = tracks && want && verdict.Reason == ruleset.ByRule
 				if found := b.forget(&key, six, &v); found != tracks {

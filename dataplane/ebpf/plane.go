@@ -48,6 +48,10 @@ type Options struct {
 	// FlowLimit and HalfLimit are how many tracked and half-open flows one
 	// interface may have; 0 for 131,072 and 32,768.
 	FlowLimit, HalfLimit int
+	// Adopt is how long TCP connections that were open before an interface was
+	// enforced are taken for tracked ones, by a packet that a rule allows, unless
+	// the interface loses a rule first. Later only a SYN begins one.
+	Adopt time.Duration
 }
 
 // A Plane is the kernel's data plane. It is safe for concurrent use.

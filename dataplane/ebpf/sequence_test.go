@@ -24,6 +24,7 @@ import (
 //	out tcp 80 SA: pass     one out from port 80
 //	in udp 53: drop
 //	out ping 7: pass        an echo request out with identifier 7; pong is a reply
+//	adopt 60                connections open before are tracked for so long
 func (b *bench) play(script string) {
 	b.t.Helper()
 	for _, err := range b.played(script) {
@@ -36,6 +37,7 @@ func (b *bench) played(script string) (errs []error) {
 	t := b.t
 	t.Helper()
 	six := false
+	b.p.options.Adopt = 0
 	for n, line := range strings.Split(strings.TrimSpace(script), "\n") {
 		line, _, _ = strings.Cut(strings.TrimSpace(line), "  #")
 		word, rest, _ := strings.Cut(line, " ")
@@ -53,6 +55,11 @@ func (b *bench) played(script string) (errs []error) {
 			continue
 		case "six":
 			six = true
+			continue
+		case "adopt":
+			var s time.Duration
+			fmt.Sscan(rest, &s)
+			b.p.options.Adopt = s * time.Second
 			continue
 		case "collect":
 			if err := b.p.expire(); err != nil {
@@ -207,6 +214,58 @@ var sequences = []struct{ name, script string }{
 			in tcp 80 R: pass
 			wait 12
 			out tcp 80 A: drop`},
+	{"a connection that nobody saw begin is judged packet by packet", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 A: pass
+			in tcp 80 SA: pass
+			in tcp 80 FA: pass
+			flows 0
+			out tcp 80 A: drop
+			in tcp 81 A: drop
+			in tcp 80 S: pass
+			flows 1`},
+	{"so is one that was idle for too long", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			wait 432002
+			in tcp 80 A: pass
+			flows 0
+			out tcp 80 A: drop`},
+	{"one that was open before is adopted for a while", `
+			adopt 60
+			rules in tcp 80-82 from 10.1.0.0/16
+			in tcp 80 A: pass
+			out tcp 80 A: pass
+			wait 59
+			in tcp 81 A: pass
+			flows 2
+			wait 3
+			in tcp 82 A: pass
+			flows 2
+			out tcp 80 A: pass
+			out tcp 81 A: pass
+			out tcp 82 A: drop`},
+	{"but not once the interface has lost a rule", `
+			adopt 60
+			rules in tcp 80-81 from 10.1.0.0/16; out all to 10.0.0.0/8
+			rules in tcp 80 from 10.1.0.0/16; out all to 10.0.0.0/8
+			in tcp 81 A: drop
+			out tcp 81 A: pass
+			flows 0
+			in tcp 81 A: drop`},
+	{"a connection that was cut does not begin anew in its middle", `
+			rules in tcp 80-81 from 10.1.0.0/16; out all to 10.0.0.0/8
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			rules in tcp 81 from 10.1.0.0/16; out all to 10.0.0.0/8
+			in tcp 80 A: pass  # as a reset
+			wait 12
+			out tcp 80 A: pass
+			flows 0
+			in tcp 80 A: drop`},
 	{"UDP: 30 seconds, as a stream 180", `
 			rules in udp 53 from 10.1.0.0/16
 			out udp 53: drop
@@ -333,6 +392,24 @@ var sequences = []struct{ name, script string }{
 			flows 0
 			rules in tcp 81 from 0.0.0.0/0; out all to 0.0.0.0/0; mode aws
 			in tcp 80 A: drop`},
+	{"aws: an untracked one ends, whoever goes on sending", `
+			rules in tcp 80 from 0.0.0.0/0; out all to 0.0.0.0/0; mode aws
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			rules in tcp 81 from 0.0.0.0/0; out all to 0.0.0.0/0; mode aws
+			out tcp 80 A: pass
+			flows 0
+			in tcp 80 A: drop`},
+	{"aws: also while connections are adopted", `
+			adopt 60
+			rules in tcp 80 from 0.0.0.0/0; out all to 0.0.0.0/0; mode aws
+			in tcp 80 A: pass
+			flows 0
+			rules in tcp 81 from 0.0.0.0/0; out all to 0.0.0.0/0; mode aws
+			out tcp 80 A: pass
+			flows 0
+			in tcp 80 A: drop`},
 	{"aws: with a narrower way back it is tracked", `
 			rules in tcp 80 from 0.0.0.0/0; out all to 10.0.0.0/8; mode aws
 			in tcp 80 S: pass
@@ -382,6 +459,7 @@ func TestBrokenTrackingIsCaught(t *testing.T) {
 		{"replies of nothing begin flows", "p->tracked = TRACK_REPLY;", "p->tracked = TRACK;"},
 		{"ports of a closed connection are used by whoever comes", "		!anew(proto, seen, f->bits);", "		1;"},
 		{"a half-open connection is taken for an established one", "return in & out & SEEN_ACK ? r->tcp_established : 60;", "return r->tcp_established;"},
+		{"connections begin in their middle", "&& !adopts(r, c))", "&& 0)"},
 		{"later fragments need no first", "if (!f || c->now - f->seen > 30 || p->frag_at < f->end)", "if (f && p->frag_at < f->end)"},
 		{"fragments may overlap their first", "|| p->frag_at < f->end)", ")"},
 		{"UDP is a stream from the first packet", "if (proto == IP_UDP && mine & SEEN_ANY)", "if (proto == IP_UDP)"},

@@ -146,13 +146,17 @@ func (e *enacted) judge(id vpc.InterfaceID, p Packet, now time.Time) (ruleset.Ve
 	if !v.Allowed {
 		return v, "no_rule"
 	}
-	if v.Reason == ruleset.ByRule && !e.untracked(i, p) {
+	if v.Reason == ruleset.ByRule && begins(p) && !e.untracked(i, p) {
 		t := &tracked{gen: e.gen, rule: v.Rule, first: f}
 		t.see(p, now)
 		e.flows[k] = t
 	}
 	return v, ""
 }
+
+// begins reports whether a packet can be the first of a flow: of TCP it opens a
+// connection.
+func begins(p Packet) bool { return p.Protocol != flow.TCP || p.TCP&(SYN|ACK|RST) == SYN }
 
 // spare reports whether a flow that no rule allows any more may live on.
 func (e *enacted) spare(i *ruleset.Interface, t *tracked, now time.Time) bool {

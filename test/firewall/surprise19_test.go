@@ -124,7 +124,6 @@ func TestSurprise19_RuleStateIsNotConnectionState(t *testing.T) {
 
 // A server that goes on sending in an untracked connection whose rule went away.
 func TestUntrackedDownloadEnds(t *testing.T) {
-	t.Skip("known: in mode aws the workload's next packet is taken for the beginning of a flow of its own, and the connection goes on")
 	l := newLab(t, "--on-revoke", "aws")
 	server := l.group("server")
 	l.authorize(server, "Egress", "-1 0.0.0.0/0")

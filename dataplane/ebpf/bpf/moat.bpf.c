@@ -280,6 +280,15 @@ static __always_inline int lives(struct rules *r, struct flow_value *f, struct c
 		!anew(proto, seen, f->bits);
 }
 
+/* Whether TCP begins a flow in the middle of a connection: one that was open
+ * before its interface was enforced. Else what a rule allows of it passes and is
+ * not tracked, lest a connection that ended with its rule begins anew by the
+ * other side's next packet. */
+static __always_inline int adopts(struct rules *r, struct context *c)
+{
+	return c->device & DEVICE_OBSERVE || (__s32)(c->now - r->adopt_until) < 0;
+}
+
 /* Notes a packet of a flow that passes. */
 static __always_inline void note(struct __sk_buff *skb, struct context *c, __u32 *eni, struct flow_value *f, __u8 proto, __u32 seen)
 {
@@ -373,6 +382,8 @@ gone:
 	if (!by)
 		return DROP_NO_RULE;
 	if (p->tracked != TRACK || seen & SEEN_RST)
+		goto pass;
+	if (p->proto == IP_TCP && (seen & (SEEN_SYN | SEEN_ACK)) != SEEN_SYN && !adopts(r, c))
 		goto pass;
 	if (r->flags & RULES_AWS && (p->proto == IP_TCP || p->proto == IP_UDP)) {
 		if (by & BY_ANY && open(r, dir == DIR_OUT, six))

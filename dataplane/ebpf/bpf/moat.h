@@ -46,7 +46,7 @@ struct rules {
 	/* What spares most packets a search: one own address of each family, 0 for
 	 * none, and the exempt addresses' bits: see exemption. */
 	__u32 own4;
-	__u32 pad;
+	__u32 adopt_until;	/* seconds of now(), before which TCP that was open already is tracked */
 	__u64 own6[2];
 	__u64 exempt;
 };

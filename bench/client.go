@@ -182,6 +182,7 @@ type result struct {
 	rate    float64 // requests a second
 	byteps  float64 // bytes of bodies a second
 	timings []timing
+	cpu     time.Duration // that the server used
 }
 
 func (r *result) median(of func(timing) time.Duration) time.Duration {

@@ -4,6 +4,7 @@
 //	go run ./bench           everything, about a quarter of an hour
 //	go run ./bench -short    a minute, to see that it works
 //	go run ./bench -only reads,writes,list,big
+//	go run ./bench -only permissions
 //	go run ./bench -only cli
 //	go run ./bench -only firewall    as root: the firewall beside nftables and no filter
 //
@@ -85,7 +86,7 @@ func (b *bench) run(keep, only string) (err error) {
 	for _, s := range []struct {
 		name string
 		run  func() error
-	}{{"reads", b.reads}, {"writes", b.writes}, {"list", b.list}, {"big", b.big}, {"firewall", b.firewall}, {"cli", b.cli}} {
+	}{{"reads", b.reads}, {"writes", b.writes}, {"list", b.list}, {"big", b.big}, {"permissions", b.permissions}, {"firewall", b.firewall}, {"cli", b.cli}} {
 		if slices.Contains(strings.Split(only, ","), s.name) {
 			if err := s.run(); err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)

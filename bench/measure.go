@@ -48,7 +48,8 @@ func rounds(n int, cs []*candidate) error {
 			if i > 0 {
 				c.rounds = append(c.rounds, r)
 				if c.on != nil {
-					c.cpu += c.on.cpu() - before
+					r.cpu = c.on.cpu() - before
+					c.cpu += r.cpu
 				}
 			}
 		}
@@ -97,6 +98,7 @@ func (c *candidate) cpuEach() float64 {
 }
 
 func rate(r *result) float64       { return r.rate }
+func cpuOfOne(r *result) float64   { return float64(r.cpu) / float64(max(len(r.timings), 1)) }
 func byteRate(r *result) float64   { return r.byteps }
 func medianMs(r *result) float64   { return ms(r.median(whole)) }
 func firstMs(r *result) float64    { return ms(r.median(first)) }

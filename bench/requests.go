@@ -24,7 +24,12 @@ type params []string
 // request gives a signed request as it goes on the wire, with the headers that
 // the AWS CLI sends. A signature is good for a quarter of an hour.
 func (s *signer) request(action string, p params) []byte {
-	form := url.Values{"Action": {action}, "Version": {"2016-11-15"}}
+	return s.requestTo("ec2", "2016-11-15", action, p)
+}
+
+// requestTo is request for a service other than EC2 and its version.
+func (s *signer) requestTo(service, version, action string, p params) []byte {
+	form := url.Values{"Action": {action}, "Version": {version}}
 	for i := 0; i < len(p); i += 2 {
 		form.Set(p[i], p[i+1])
 	}
@@ -34,7 +39,7 @@ func (s *signer) request(action string, p params) []byte {
 		"Accept-Encoding": {"identity"},
 		"User-Agent":      {"aws-cli/2.9.19 Python/3.11.2 Linux/6.1.0-9-amd64 source/x86_64.debian.12 prompt/off"},
 	}}
-	cred := sigv4.Credential{AccessKeyID: s.key, Region: s.region, Service: "ec2"}
+	cred := sigv4.Credential{AccessKeyID: s.key, Region: s.region, Service: service}
 	sigv4.Sign(r, []byte(body), cred, s.secret, "", time.Now())
 	var b strings.Builder
 	b.WriteString("POST / HTTP/1.1\r\nHost: " + s.addr + "\r\n")

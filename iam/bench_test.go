@@ -46,6 +46,16 @@ func BenchmarkDecide(b *testing.B) {
 				}
 			}
 		})
+		b.Run(fmt.Sprintf("statements=%d,indexed", n), func(b *testing.B) {
+			p, r := statements(b, n)
+			x := iam.NewIndex(p)
+			b.ReportAllocs()
+			for b.Loop() {
+				if !x.Decide(r).Allowed {
+					b.Fatal("not allowed")
+				}
+			}
+		})
 	}
 }
 
@@ -55,7 +65,15 @@ func TestDecideAllocatesAlike(t *testing.T) {
 		p, r := statements(t, n)
 		return testing.AllocsPerRun(100, func() { iam.Decide(p, r) })
 	}
+	indexed := func(n int) float64 {
+		p, r := statements(t, n)
+		x := iam.NewIndex(p)
+		return testing.AllocsPerRun(100, func() { x.Decide(r) })
+	}
 	if few, many := allocs(10), allocs(1000); many > few {
 		t.Errorf("a decision with 10 statements makes %v allocations, with 1000 %v", few, many)
+	}
+	if few, many := indexed(10), indexed(1000); many > few {
+		t.Errorf("a decision by an index with 10 statements makes %v allocations, with 1000 %v", few, many)
 	}
 }

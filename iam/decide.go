@@ -94,8 +94,12 @@ func Decide(p *Policies, r *Request) Decision {
 	if p == nil {
 		return Decision{}
 	}
-	e := evaluate(r)
-	allowed := e.part(IdentityPart, p.Identity)
+	return combine(p, evaluate(r).part)
+}
+
+// combine asks the parts of policies in turn.
+func combine(p *Policies, ask func(Part, []*Policy) Decision) Decision {
+	allowed := ask(IdentityPart, p.Identity)
 	if allowed.Explicit {
 		return allowed
 	}
@@ -108,7 +112,7 @@ func Decide(p *Policies, r *Request) Decision {
 		if len(part.policies) == 0 {
 			continue
 		}
-		d := e.part(part.part, part.policies)
+		d := ask(part.part, part.policies)
 		if d.Explicit {
 			return d
 		}
@@ -201,6 +205,9 @@ type evaluation struct {
 	request  *Request
 	action   string // in lower case
 	resource arn
+	// looked are the keys that were looked up, in whose place more come.
+	looked [4]lookedUp
+	next   int
 	// missing collects the keys that were asked for and are not there; nil to
 	// collect none.
 	missing *[]string
@@ -210,8 +217,28 @@ func evaluate(r *Request) *evaluation {
 	return &evaluation{request: r, action: strings.ToLower(r.Action), resource: parseValueARN(r.Resource)}
 }
 
+// A lookedUp is a key of the request with its values. Statements ask for the
+// same few keys over and over.
+type lookedUp struct {
+	key    string
+	values []string
+	ok     bool
+}
+
 // values gives the values of a key: from the context, or of the principal.
 func (e *evaluation) values(key string) (values []string, ok bool) {
+	for i := range e.looked {
+		if l := &e.looked[i]; l.key == key {
+			return l.values, l.ok
+		}
+	}
+	values, ok = e.find(key)
+	e.looked[e.next] = lookedUp{key, values, ok}
+	e.next = (e.next + 1) % len(e.looked)
+	return values, ok
+}
+
+func (e *evaluation) find(key string) (values []string, ok bool) {
 	if e.request.Context != nil {
 		values, ok = e.request.Context.Values(key)
 	}
@@ -394,7 +421,10 @@ func (s *Statement) earlier(i int) bool {
 // one for which all its conditions hold; ForAllValues and ForAnyValue say it
 // otherwise. Between two neighbouring bounds that the conditions name all
 // points are alike, so that a few points decide for all.
-func (s *Statement) ranged(e *evaluation, i int, values []string) bool {
+func (s *Statement) ranged(of *evaluation, i int, values []string) bool {
+	// The loops below let what they use escape to the heap: a copy does, so that
+	// deciding without ranges leaves nothing there.
+	e := *of
 	first := &s.conditions[i]
 	together := []*condition{first}
 	if first.many == single {

@@ -260,7 +260,16 @@ func compare(t *testing.T, seed uint64) string {
 		call += " norule"
 	}
 	r, ref := w.parseCall(call)
-	got := short(iam.Decide(&w.policies, r))
+	decision := iam.Decide(&w.policies, r)
+	got := short(decision)
+	index := iam.NewIndex(&w.policies)
+	for _, action := range []string{r.Action, "ec2:other", r.Action} {
+		q := *r
+		q.Action = action
+		if d := index.Decide(&q); d != iam.Decide(&w.policies, &q) {
+			t.Errorf("seed %d: %s: by the index %+v, without it %+v", seed, action, d, decision)
+		}
+	}
 	if want := refDecide(w.identity, w.boundary, w.session, ref); got != want {
 		t.Errorf("seed %d: decided %s, and %s by the slow implementation\ncall %s\nidentity %s\nboundary %s\nsession %s", seed, got, want, call,
 			strings.Join(w.identity, "\n         "), w.boundary, w.session)

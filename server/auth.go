@@ -107,10 +107,10 @@ func (s *Server) verify(r *request, sig *sigv4.Signature) error {
 	if err := sig.Verify(r.Request, r.hash, signing, r.TLS != nil); err != nil {
 		return err
 	}
-	if r.caller, err = iamapi.PrincipalOf(iamapi.ViewPlace(r.seen), vpc.Partition(r.region), credentials); err != nil {
+	if r.who, err = s.callers.who(r.seen, vpc.Partition(r.region), credentials); err != nil {
 		return &sigv4.Error{Kind: sigv4.UnknownKey}
 	}
-	r.credentials = credentials
+	r.caller, r.credentials = r.who.principal, credentials
 	s.uses.saw(&r.caller, r.began, string(r.service), r.region)
 	return nil
 }
@@ -140,6 +140,18 @@ func (s *Server) again(r *request, at iamapi.Place) (iam.Principal, error) {
 		return p, r.service.authFault(&sigv4.Error{Kind: sigv4.UnknownKey})
 	}
 	return p, nil
+}
+
+// identifyAgain is again on a newer view that is to be read.
+func (s *Server) identifyAgain(r *request, v *state.View) (err error) {
+	if r.credentials.AccessKeyID == "" {
+		return nil // any credential is taken
+	}
+	if r.who, err = s.callers.who(v, vpc.Partition(r.region), r.credentials); err != nil {
+		return r.service.authFault(&sigv4.Error{Kind: sigv4.UnknownKey})
+	}
+	r.caller = r.who.principal
+	return nil
 }
 
 // serves reports whether a region is served.

@@ -19,16 +19,21 @@ func viewPlace(v *state.View) place { return func(s state.Scope) state.Reader { 
 func txnPlace(tx *state.Txn) place  { return func(s state.Scope) state.Reader { return tx.In(s) } }
 
 // A permit is what was found out about a caller's permissions for one call.
-// The root of an account needs none: its permit is nil.
+// The root of an account needs none: its permit is nil. It is part of its
+// request, so that to ask costs no memory of its own.
 type permit struct {
 	r        *request
-	policies *iam.Policies
+	policies *iam.Index
 	needs    []iam.Need
+	// question is what is being decided, and context what its Context is.
+	question iam.Request
+	context  callContext
 }
 
 // authorise refuses a call that its caller may not make. Statements about the
-// rules that it adds are judged when they are known: see (*permit).rules.
-func (s *Server) authorise(r *request, at place, in any) (*permit, error) {
+// rules that it adds are judged when they are known: see (*permit).rules. Who
+// is what is known of the caller in the same place, nil to look there.
+func (s *Server) authorise(r *request, at place, in any, who *known) (*permit, error) {
 	if r.caller.IsRoot() {
 		return nil, nil
 	}
@@ -40,13 +45,10 @@ func (s *Server) authorise(r *request, at place, in any) (*permit, error) {
 		// Nobody said what the action needs.
 		needs = []iam.Need{{Action: string(r.service) + ":" + r.action, Resource: "*"}}
 	}
-	p := &permit{r: r, needs: needs}
+	p := &r.permit
+	*p = permit{r: r, needs: needs}
 	if ok {
-		var err error
-		if p.policies, err = iamapi.PoliciesOf(at, &r.caller); err != nil {
-			s.cfg.Logger.Warn("the policies of a principal cannot be read; nothing is allowed", "request", r.id, "principal", r.caller.ARN, "err", err)
-			p.policies = nil
-		}
+		p.policies = s.policiesOf(r, at, who)
 	}
 	for i := range p.needs {
 		if err := p.decide(&p.needs[i], nil); err != nil {
@@ -54,6 +56,20 @@ func (s *Server) authorise(r *request, at place, in any) (*permit, error) {
 		}
 	}
 	return p, nil
+}
+
+// policiesOf gives the caller's policies. Those that cannot be read allow
+// nothing.
+func (s *Server) policiesOf(r *request, at place, who *known) *iam.Index {
+	if who == nil {
+		policies, err := iamapi.PoliciesOf(at, &r.caller)
+		who = &known{policies: iam.NewIndex(policies), err: err}
+	}
+	if who.err != nil {
+		s.cfg.Logger.Warn("the policies of a principal cannot be read; nothing is allowed", "request", r.id, "principal", r.caller.ARN, "err", who.err)
+		return nil
+	}
+	return who.policies
 }
 
 // needsOf gives the permissions that a call needs; ok is false when nobody
@@ -83,7 +99,7 @@ func (p *permit) rules(tx *state.Txn) error {
 	if p == nil {
 		return nil
 	}
-	about, addresses := p.policies.AboutRules()
+	about, addresses := p.policies.Policies().AboutRules()
 	if !about {
 		return nil
 	}
@@ -104,13 +120,13 @@ func (p *permit) rules(tx *state.Txn) error {
 // decide refuses one need. Rule is the one that is judged; without it a call
 // that may add rules is judged as if it added none.
 func (p *permit) decide(n *iam.Need, rule *iam.Rule) error {
-	q := callContext{r: p.r, need: n, rule: rule}
-	request := iam.Request{Principal: &p.r.caller, Action: n.Action, Resource: n.Resource, Context: &q, NoRule: n.Rules && rule == nil}
-	d := iam.Decide(p.policies, &request)
+	p.context = callContext{r: p.r, need: n, rule: rule}
+	p.question = iam.Request{Principal: &p.r.caller, Action: n.Action, Resource: n.Resource, Context: &p.context, NoRule: n.Rules && rule == nil}
+	d := p.policies.Decide(&p.question)
 	if d.Allowed {
 		return nil
 	}
-	return &denied{request, d}
+	return &denied{p.question, d}
 }
 
 // A denied is the refusal of a need.

@@ -260,7 +260,7 @@ func (s *Server) done(ctx context.Context, r *request, d *Done, began time.Time)
 func (s *Server) stage(r *request, tx *state.Txn, st *step) error {
 	st.caller = r.caller
 	changes, err := tx.Nested(func(inner *state.Txn) error {
-		p, err := s.authorise(&st.request, txnPlace(inner), st.in)
+		p, err := s.authorise(&st.request, txnPlace(inner), st.in, nil)
 		if err != nil {
 			return err
 		}

@@ -77,6 +77,7 @@ type Server struct {
 
 	keys     keyCache
 	sessions sessionCache
+	callers  callerCache
 	uses     keyUses
 	started  time.Time
 	trials   struct {
@@ -114,6 +115,7 @@ func New(st *store.Store, cfg Config) *Server {
 		},
 		keys:     keyCache{derived: map[derivation][32]byte{}},
 		sessions: sessionCache{opened: map[[32]byte]*iam.Session{}},
+		callers:  callerCache{known: map[callerKey]*known{}},
 		uses:     keyUses{seen: map[string]*iam.KeyUse{}},
 	}
 	if cfg.Enforcement.Agent != nil {
@@ -152,6 +154,8 @@ type request struct {
 	// credentials are what the caller signed with, found good on the view seen.
 	credentials iam.Credentials
 	seen        *state.View
+	who         *known // the caller, on the view that a read is answered from
+	permit      permit
 	rev         uint64
 	// enforced tells of a write how far it is in force.
 	enforced string
@@ -252,7 +256,7 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 					return nil, err
 				}
 				tx.Caller = r.caller
-				p, err := s.authorise(r, txnPlace(tx), in)
+				p, err := s.authorise(r, txnPlace(tx), in, nil)
 				if err != nil {
 					return nil, err
 				}
@@ -284,11 +288,11 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 		}
 		r.rev = view.Rev
 		if view != r.seen {
-			if r.caller, err = s.again(r, iamapi.ViewPlace(view)); err != nil {
+			if err := s.identifyAgain(r, view); err != nil {
 				return err
 			}
 		}
-		if _, err := s.authorise(r, viewPlace(view), in); err != nil {
+		if _, err := s.authorise(r, viewPlace(view), in, r.who); err != nil {
 			return err
 		}
 		reply, err := a.Answer(&action.Call{

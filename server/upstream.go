@@ -10,7 +10,6 @@ import (
 
 	"moat/fault"
 	"moat/iam"
-	"moat/iamapi"
 )
 
 // forwardedHeader marks a request that a Moat passed on. One that comes back
@@ -96,11 +95,10 @@ func (s *Server) mayForward(r *request) error {
 	if err != nil {
 		return err
 	}
-	at := viewPlace(view)
-	p := &permit{r: r, needs: []iam.Need{{Action: string(r.service) + ":" + r.action, Resource: "*"}}}
-	if p.policies, err = iamapi.PoliciesOf(at, &r.caller); err != nil {
-		s.cfg.Logger.Warn("the policies of a principal cannot be read; nothing is allowed", "request", r.id, "principal", r.caller.ARN, "err", err)
-		p.policies = nil
+	if err := s.identifyAgain(r, view); err != nil {
+		return err
 	}
+	p := &r.permit
+	*p = permit{r: r, policies: s.policiesOf(r, viewPlace(view), r.who), needs: []iam.Need{{Action: string(r.service) + ":" + r.action, Resource: "*"}}}
 	return p.decide(&p.needs[0], nil)
 }

@@ -420,7 +420,10 @@ func TestLazyPlaneLeavesNothing(t *testing.T) {
 	if err := l.Bind(ctx, dataplane.Binding{Interface: eni, Device: device}); err != nil || opened != 2 {
 		t.Errorf("binding: %v, opened %d times", err, opened)
 	}
-	if err := l.Unbind(ctx, eni); err != nil || removed != 2 {
+	if err := l.Replace(ctx, eni, dataplane.Binding{Interface: "port-x", Device: device}); err != nil || opened != 2 || removed != 1 {
+		t.Errorf("another binding in its place: %v, opened %d times, removed %d times", err, opened, removed)
+	}
+	if err := l.Unbind(ctx, "port-x"); err != nil || removed != 2 {
 		t.Errorf("unbinding: %v, removed %d times", err, removed)
 	}
 }

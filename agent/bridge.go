@@ -112,13 +112,11 @@ func (a *Agent) replaceGuard(ctx context.Context, b dataplane.Binding) error {
 		err = a.plane.Bind(ctx, b)
 	} else {
 		err = a.whileDisabled(b.Device, func() error {
-			if err := a.plane.Unbind(ctx, g.Interface); err != nil {
-				return err
+			err := a.swap(ctx, g.Interface, b)
+			if err != nil {
+				err = errors.Join(err, a.plane.Bind(ctx, g))
 			}
-			if err := a.plane.Bind(ctx, b); err != nil {
-				return errors.Join(err, a.plane.Bind(ctx, g))
-			}
-			return nil
+			return err
 		})
 	}
 	if err != nil {
@@ -137,11 +135,19 @@ func (a *Agent) release(ctx context.Context, b dataplane.Binding) error {
 		return err
 	}
 	return a.whileDisabled(b.Device, func() error {
-		if err := a.plane.Unbind(ctx, b.Interface); err != nil {
-			return err
-		}
-		return a.plane.Bind(ctx, guardOf(b.Device))
+		return a.swap(ctx, b.Interface, guardOf(b.Device))
 	})
+}
+
+// swap puts a binding in the place of another.
+func (a *Agent) swap(ctx context.Context, id vpc.InterfaceID, with dataplane.Binding) error {
+	if r, ok := a.plane.(replacer); ok {
+		return r.Replace(ctx, id, with)
+	}
+	if err := a.plane.Unbind(ctx, id); err != nil {
+		return err
+	}
+	return a.plane.Bind(ctx, with)
 }
 
 // States of a bridge's port.

@@ -101,6 +101,30 @@ func (l *Lazy) Unbind(ctx context.Context, id vpc.InterfaceID) error {
 	return nil
 }
 
+// A replacer is a data plane that knows when one binding follows another.
+type replacer interface {
+	Replace(ctx context.Context, id vpc.InterfaceID, with dataplane.Binding) error
+}
+
+// Replace unbinds and binds. The plane is not put away between the two: to load
+// it anew takes some tenths of a second, and seconds on a slow machine.
+func (l *Lazy) Replace(ctx context.Context, id vpc.InterfaceID, with dataplane.Binding) error {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.wanted = true
+	p, err := l.use()
+	if err != nil {
+		return err
+	}
+	if err = p.Unbind(ctx, id); err == nil {
+		err = p.Bind(ctx, with)
+	}
+	if err != nil {
+		l.putAway(ctx)
+	}
+	return err
+}
+
 // putAway closes and removes a plane on which nothing is bound.
 func (l *Lazy) putAway(ctx context.Context) {
 	have, err := l.plane.Bindings(ctx)

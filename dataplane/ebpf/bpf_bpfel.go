@@ -121,6 +121,13 @@ type bpfMember6Key struct {
 	Addr [16]uint8
 }
 
+type bpfReclaim struct {
+	_         structs.HostLayout
+	Collected uint32
+	Next      [2]uint32
+	Pad       uint32
+}
+
 type bpfRuleStat struct {
 	_           structs.HostLayout
 	Packets     uint64
@@ -223,6 +230,7 @@ const (
 	bpfMapMembers4      = "members4"
 	bpfMapMembers6      = "members6"
 	bpfMapNearby        = "nearby"
+	bpfMapReclaims      = "reclaims"
 	bpfMapRuleStats     = "rule_stats"
 	bpfMapScratches     = "scratches"
 	bpfMapShares        = "shares"
@@ -306,6 +314,7 @@ type bpfMapSpecs struct {
 	Members4  *ebpf.MapSpec `ebpf:"members4"`
 	Members6  *ebpf.MapSpec `ebpf:"members6"`
 	Nearby    *ebpf.MapSpec `ebpf:"nearby"`
+	Reclaims  *ebpf.MapSpec `ebpf:"reclaims"`
 	RuleStats *ebpf.MapSpec `ebpf:"rule_stats"`
 	Scratches *ebpf.MapSpec `ebpf:"scratches"`
 	Shares    *ebpf.MapSpec `ebpf:"shares"`
@@ -355,6 +364,7 @@ type bpfMaps struct {
 	Members4  *ebpf.Map `ebpf:"members4"`
 	Members6  *ebpf.Map `ebpf:"members6"`
 	Nearby    *ebpf.Map `ebpf:"nearby"`
+	Reclaims  *ebpf.Map `ebpf:"reclaims"`
 	RuleStats *ebpf.Map `ebpf:"rule_stats"`
 	Scratches *ebpf.Map `ebpf:"scratches"`
 	Shares    *ebpf.Map `ebpf:"shares"`
@@ -377,6 +387,7 @@ func (m *bpfMaps) Close() error {
 		m.Members4,
 		m.Members6,
 		m.Nearby,
+		m.Reclaims,
 		m.RuleStats,
 		m.Scratches,
 		m.Shares,

@@ -259,11 +259,13 @@ func (p *Plane) clearState(n uint32) error {
 }
 
 // collect removes expired flows, so that their room is free: that they are
-// expired, packets see for themselves. It ends what has drained.
+// expired, packets see for themselves. It ends what has drained. Where no process
+// does this, a packet that finds no room does.
 func (p *Plane) collect() {
 	t := time.NewTicker(time.Second)
 	defer t.Stop()
 	for n := 1; ; n++ {
+		atomic.StoreUint32(&p.reclaim.Collected, p.now())
 		select {
 		case <-p.stop:
 			return

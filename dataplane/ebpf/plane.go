@@ -68,6 +68,7 @@ type Plane struct {
 	walking sync.Mutex
 	control *bpfControl
 	share   *bpfShare
+	reclaim *bpfReclaim
 	slots   []bpfRules
 
 	mu       sync.Mutex
@@ -209,6 +210,9 @@ func (p *Plane) open() error {
 	}
 	for i, m := range []*ebpf.Map{p.maps.Flows4, p.maps.Flows6} {
 		p.share.Limit[i] = int64(m.MaxEntries()) - int64(m.MaxEntries())/4
+	}
+	if p.reclaim, err = mapped[bpfReclaim](p, p.maps.Reclaims); err != nil {
+		return err
 	}
 	if p.walk, err = mapped[bpfWalk](p, p.maps.Walks); err != nil {
 		return err

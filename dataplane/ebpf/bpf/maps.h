@@ -125,6 +125,14 @@ struct {
 	__type(value, struct walk);
 } walks SEC(".maps");
 
+struct {
+	__uint(type, BPF_MAP_TYPE_ARRAY);
+	__uint(max_entries, 1);
+	__uint(map_flags, BPF_F_MMAPABLE);
+	__type(key, __u32);
+	__type(value, struct reclaim);
+} reclaims SEC(".maps");
+
 /* Which interface is bound to which device: for user space only. */
 struct binding {
 	__u8 interface[32];

@@ -579,6 +579,8 @@ __noinline int remember(struct context *c)
 #include "ipv4.h"
 #include "ipv6.h"
 
+#include "reclaim.h"
+
 /* ARP passes, but nobody may claim the address of another. */
 static __always_inline int arp(struct __sk_buff *skb, struct context *c, struct rules *r)
 {
@@ -794,7 +796,7 @@ static __always_inline int filter(struct __sk_buff *skb, const int dir)
 	why = quick(skb, &c, r, l3, type, dir);
 	if (why == PASS)
 		return PASS;
-	if (why != LOOK)
+	if (why != LOOK && !room_for(why, type == ETHERTYPE_IPV6, c.now))
 		return refuse(c.eni, why, c.device);
 pull:
 	/* Headers of this length at most are looked at. */
@@ -850,6 +852,7 @@ pull:
 			return PASS;
 		return TC_ACT_SHOT;
 	}
+	room_for(why, type == ETHERTYPE_IPV6, c.now); /* for the next packet */
 	return refuse(c.eni, why, c.device);
 }
 

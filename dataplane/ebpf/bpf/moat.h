@@ -236,6 +236,13 @@ struct rule_stat {
 	__u64 last;		/* seconds of now() */
 };
 
+/* When expired flows were removed: programs do it where no process does. */
+struct reclaim {
+	__u32 collected;	/* seconds of now(), when a process last looked to it */
+	__u32 next[2];		/* and when a program may again; IPv4, IPv6 */
+	__u32 pad;
+};
+
 /* What user space asks of the program tend; its packet is this after an
  * Ethernet header, and comes back with the answers. */
 enum {

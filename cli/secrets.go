@@ -14,6 +14,7 @@ import (
 	"moat/seal"
 	"moat/server"
 	"moat/state"
+	"moat/store"
 )
 
 // secretFile is the name in the data directory of the key that encrypts
@@ -82,16 +83,25 @@ func newSecretFile(name string) error {
 	return d.Sync()
 }
 
-// readySecrets sees that every stored secret can be used, encrypts what is not
-// encrypted, and gives the root key.
-func (s *settings) readySecrets(ctx context.Context, api *server.Server) (keyID, secret string, err error) {
+// readySecrets sees that every stored secret can be used, that the audit trail
+// can be read and written, encrypts what is not encrypted, and gives the root
+// key.
+func (s *settings) readySecrets(ctx context.Context, st *store.Store, ring *seal.Ring, api *server.Server) (keyID, secret string, err error) {
 	if s.discardSecrets {
+		if err := st.Unlock(ctx, ring, true); err != nil {
+			return "", "", err
+		}
 		if err := api.DiscardSecrets(ctx); err != nil {
 			return "", "", fmt.Errorf("discard secrets: %w", err)
 		}
 	}
 	if err := api.CheckSecrets(); err != nil {
 		return "", "", err
+	}
+	if !s.discardSecrets {
+		if err := st.Unlock(ctx, ring, false); err != nil {
+			return "", "", err
+		}
 	}
 	if err := api.SealSecrets(ctx); err != nil {
 		return "", "", fmt.Errorf("encrypt secrets: %w", err)

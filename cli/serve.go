@@ -105,7 +105,7 @@ func serve(ctx context.Context, s *settings) error {
 		Quotas: s.quotaTable, TrustedProxies: s.proxies, Upstream: s.passOn, Logger: logger, Metrics: metrics, Version: Version(),
 		Enforcement: enforcement, Secrets: ring,
 	})
-	keyID, secret, err := s.readySecrets(ctx, api)
+	keyID, secret, err := s.readySecrets(ctx, st, ring, api)
 	if err != nil {
 		return err
 	}
@@ -157,6 +157,7 @@ func serve(ctx context.Context, s *settings) error {
 	}
 	go keepHouse(housekeeping, st, api, s, logger)
 	go keepKeyUses(housekeeping, api, logger)
+	go api.KeepTrail(housekeeping)
 
 	logger.Info("ready", "url", e.URL, "region", s.region, "account", s.account, "revision", st.Latest().Rev, "version", Version())
 	fmt.Printf("moat is ready on %s (region %s, account %s). Next, in another terminal:\n\n    eval \"$(%s)\"\n    aws ec2 describe-security-groups\n\n",
@@ -170,7 +171,19 @@ func serve(ctx context.Context, s *settings) error {
 	logger.Info("stopping")
 	grace, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	if err := hs.Shutdown(grace); err != nil && !errors.Is(err, context.DeadlineExceeded) {
+	err = hs.Shutdown(grace)
+	stopHousekeeping()
+	for what, store := range map[string]func(context.Context) error{
+		"refused calls":               func(ctx context.Context) error { return api.StoreRefusals(ctx, true) },
+		"the last use of access keys": func(ctx context.Context) error { return api.StoreKeyUses(ctx, true) },
+	} {
+		last, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+		if err := store(last); err != nil {
+			logger.Warn(what+" could not be stored", "err", err)
+		}
+		cancel()
+	}
+	if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 		return err
 	}
 	return nil
@@ -223,7 +236,7 @@ func keepKeyUses(ctx context.Context, api *server.Server, logger *slog.Logger) {
 			return
 		case <-tick.C:
 		}
-		if err := api.StoreKeyUses(ctx); err != nil && ctx.Err() == nil {
+		if err := api.StoreKeyUses(ctx, false); err != nil && ctx.Err() == nil {
 			logger.Warn("the last use of access keys could not be stored; it is tried again", "err", err)
 		}
 	}

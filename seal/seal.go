@@ -27,6 +27,10 @@ const (
 	SessionToken Purpose = "session token"
 	// Message is an encoded authorization failure message.
 	Message Purpose = "authorization message"
+	// Event is an event of the audit trail, and EventKeys are the keys that
+	// encrypt those.
+	Event     Purpose = "event"
+	EventKeys Purpose = "event keys"
 )
 
 const (
@@ -135,7 +139,10 @@ func (r *Ring) keyOf(sealed []byte) (*key, error) {
 	if len(sealed) < overhead || sealed[0] != version {
 		return nil, ErrOpen
 	}
-	id := [idSize]byte(sealed[1:])
+	return r.withID([idSize]byte(sealed[1:]))
+}
+
+func (r *Ring) withID(id [idSize]byte) (*key, error) {
 	for i := range r.keys {
 		if r.keys[i].id == id {
 			return &r.keys[i], nil

@@ -42,8 +42,7 @@ var adminCalls = map[string]adminCall{
 	"hits":       {http.MethodGet, "DescribeRuleHits", (*Server).describeHits, false},
 	"why":        {http.MethodGet, "DescribeWhy", (*Server).describeWhy, false},
 
-	"batch":  {http.MethodPost, "Batch", (*Server).batch, true},
-	"change": {http.MethodPost, "Change", (*Server).changeWished, true},
+	"batch": {http.MethodPost, "Batch", (*Server).batch, true},
 
 	"guardrails":       {http.MethodGet, "DescribeGuardrails", (*Server).describeGuardrails, false},
 	"guardrail-set":    {http.MethodPost, "SetGuardrail", (*Server).setGuardrail, false},
@@ -56,6 +55,7 @@ func (s *Server) serveAdmin(w http.ResponseWriter, r *request) {
 	status, code := http.StatusOK, ""
 	if err != nil {
 		f := s.fault(r, err)
+		s.noteRefusal(r, err, f)
 		status, code = f.Status, f.Code
 		refusal := map[string]any{"code": f.Code, "message": f.Message, "request_id": r.id}
 		if call, ok := errors.AsType[*callError](err); ok {
@@ -153,8 +153,7 @@ func (s *Server) adminEvent(r *request, params url.Values) store.Event {
 	if r.source.IsValid() {
 		source = r.source.String()
 	}
-	return store.Event{
-		Principal: r.caller.ARN, AccessKey: r.caller.AccessKeyID, Source: source,
-		UserAgent: userAgent(r.Request), RequestID: r.id, Service: ServiceMoat, Action: r.action, Request: params.Encode(),
-	}
+	e := s.event(r)
+	e.Source, e.Service, e.Request = source, ServiceMoat, params.Encode()
+	return e
 }

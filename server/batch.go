@@ -75,14 +75,13 @@ type step struct {
 	in   any
 	form string // for the audit trail
 
-	id      string // of its event
 	out     any
-	changed []string
+	changes []state.Change
 }
 
 // newStep gives a step of a request's caller.
 func (s *Server) newStep(r *request, svc service, a action.Planner, in any, form string) *step {
-	st := &step{request: *r, plan: a, in: in, form: form, id: newRequestID()}
+	st := &step{request: *r, plan: a, in: in, form: form}
 	st.request.id = newRequestID()
 	st.service, st.action, st.known = svc, a.Info().Name, true
 	return st
@@ -198,7 +197,15 @@ func (s *Server) change(r *request, done *Done, dryRun bool, what func(tx *state
 	guard := s.lockoutGuard(r)
 	began := time.Now()
 	w := &store.Write{Call: s.call(r), DryRun: dryRun}
-	event := s.adminEvent(r, nil)
+	var made *changing
+	w.Tell = func(tx *state.Txn, _ any, _ store.Event) []store.Event {
+		event := s.adminEvent(r, nil) // of who is found to call
+		events := eventsOf(event, made)
+		if made.also != nil {
+			events[0].Rules = ruleChanges(tx.Changes())
+		}
+		return events
+	}
 	w.Plan = func(tx *state.Txn) (any, error) {
 		var err error
 		// On the view of the plan, also when it is planned again.
@@ -229,7 +236,7 @@ func (s *Server) change(r *request, done *Done, dryRun bool, what func(tx *state
 				return nil, err
 			}
 		}
-		w.Event = eventOf(event, c)
+		made = c
 		return nil, nil
 	}
 	_, rev, err := s.store.Write(r.Context(), w)
@@ -272,10 +279,7 @@ func (s *Server) stage(r *request, tx *state.Txn, st *step) error {
 	if err != nil {
 		return err
 	}
-	st.changed = st.changed[:0]
-	for i := range changes {
-		st.changed = append(st.changed, changes[i].Key())
-	}
+	st.changes = changes
 	return nil
 }
 
@@ -299,21 +303,26 @@ func numbered(of, n int, f *fault.Error, action string) error {
 	return &callError{number: n, action: action, fault: f}
 }
 
-// eventOf gives the event of a change: that of its call, if it is one, else one
-// that has an entry for each call.
-func eventOf(e store.Event, c *changing) store.Event {
-	if len(c.steps) == 1 && c.also == nil {
-		st := c.steps[0]
-		e.RequestID, e.Service, e.Action, e.Request = st.request.id, string(st.service), st.action, st.form
-		return e
+// eventsOf gives the events of a change: that of its call, if it is one, else
+// one that says what for, and one for each call.
+func eventsOf(e store.Event, c *changing) []store.Event {
+	var events []store.Event
+	if len(c.steps) != 1 || c.also != nil {
+		what := e
+		what.Service, what.Action, what.Request = ServiceMoat, c.title, c.params.Encode()
+		events = append(events, what)
 	}
-	e.Service, e.Action, e.Request = ServiceMoat, c.title, c.params.Encode()
 	for _, st := range c.steps {
-		e.Calls = append(e.Calls, store.EventCall{
-			ID: st.id, RequestID: st.request.id, Service: string(st.service), Action: st.action, Request: st.form, Changed: st.changed,
-		})
+		call := e
+		call.RequestID, call.Service, call.Action, call.Request = st.request.id, string(st.service), st.action, st.form
+		for i := range st.changes {
+			call.Changed = append(call.Changed, st.changes[i].Key())
+		}
+		call.Rules = ruleChanges(st.changes)
+		tellAnswer(&call, st.out)
+		events = append(events, call)
 	}
-	return e
+	return events
 }
 
 // formOf gives the parameters of an input as the audit trail has them.

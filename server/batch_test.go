@@ -3,6 +3,7 @@ package server_test
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -14,6 +15,7 @@ import (
 	"moat/sigv4"
 	"moat/state"
 	"moat/store"
+	"moat/trail"
 	"moat/vpc"
 )
 
@@ -108,17 +110,26 @@ func TestABatchIsOneRevisionOrNothing(t *testing.T) {
 	if x := reply.Calls[1].Response; !strings.Contains(x, "<AuthorizeSecurityGroupIngressResponse") || element(x, "requestId") != reply.Calls[1].RequestID || element(x, "fromPort") != "23" {
 		t.Errorf("the second answer: %s", x)
 	}
-	e := lastEvent(t, st)
-	if e.Service != "moat" || e.Action != "Batch" || len(e.Calls) != 3 || e.Calls[2].Action != "RevokeSecurityGroupIngress" || e.Calls[2].Service != "ec2" ||
-		!strings.Contains(e.Calls[1].Request, "FromPort=23") || e.Calls[1].RequestID != reply.Calls[1].RequestID || len(e.Calls[1].Changed) != 1 || len(e.Changed) != 1 {
-		t.Errorf("the event: %+v", e)
+	es, _, err := st.Events(t.Context(), trail.Place{Rev: st.Latest().Rev}, 10)
+	if err != nil || len(es) != 4 {
+		t.Fatalf("%d events of the batch, want what it was and its three calls: %v", len(es), err)
+	}
+	if e := es[0]; e.Service != "moat" || e.Action != "Batch" || e.Changed != nil || e.Rules != nil {
+		t.Errorf("the event of the batch: %+v", e)
+	}
+	if e := es[2]; e.Service != "ec2" || e.Action != "AuthorizeSecurityGroupIngress" || !strings.Contains(e.Request, "FromPort=23") ||
+		e.RequestID != reply.Calls[1].RequestID || len(e.Changed) != 1 || len(e.Rules) != 1 || !strings.HasSuffix(e.Rules[0], " in tcp 23 192.0.2.1/32") || e.Place().String() != fmt.Sprintf("%d.2", before+1) {
+		t.Errorf("the event of the second call: %+v", e)
+	}
+	if e := es[3]; e.Action != "RevokeSecurityGroupIngress" || len(e.Rules) != 1 || e.Rules[0][0] != '-' {
+		t.Errorf("the event of the third call: %+v", e)
 	}
 
 	// One call alone is that call in the audit trail.
 	if f := moat(t, ts.URL, testKey, testSecret, "batch", calls(opens(group, "24", "192.0.2.1/32")), &reply); f != nil {
 		t.Fatal(f)
 	}
-	if e := lastEvent(t, st); e.Service != "ec2" || e.Action != "AuthorizeSecurityGroupIngress" || e.Calls != nil || e.RequestID != reply.Calls[0].RequestID || !strings.Contains(e.Request, "FromPort=24") {
+	if e := lastEvent(t, st); e.Service != "ec2" || e.Action != "AuthorizeSecurityGroupIngress" || e.RequestID != reply.Calls[0].RequestID || !strings.Contains(e.Request, "FromPort=24") {
 		t.Errorf("the event of one call: %+v", e)
 	}
 

@@ -25,6 +25,7 @@ type Metrics struct {
 	adding  sync.Mutex
 	commits prometheus.Histogram
 	batch   prometheus.Histogram
+	unsaid  prometheus.Counter
 }
 
 // NewMetrics gives metrics that have counted nothing.
@@ -47,8 +48,11 @@ func NewMetrics() *Metrics {
 			Buckets: prometheus.ExponentialBuckets(1, 2, 10),
 		}),
 	}
+	m.unsaid = prometheus.NewCounter(prometheus.CounterOpts{
+		Name: "moat_audit_left_out_total", Help: "Refused calls of known principals that had no room in the audit trail; their principal's next event tells their number.",
+	})
 	m.known.Store(&map[counted]*counters{})
-	m.registry.MustRegister(m.requests, m.seconds, m.commits, m.batch,
+	m.registry.MustRegister(m.requests, m.seconds, m.commits, m.batch, m.unsaid,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

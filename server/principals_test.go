@@ -355,7 +355,7 @@ func TestLastUse(t *testing.T) {
 	rev := st.Latest().Rev
 	for range 3 {
 		alice.must("sts:GetCallerIdentity")
-		if err := api.StoreKeyUses(t.Context()); err != nil {
+		if err := api.StoreKeyUses(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
 		now = now.Add(time.Minute)
@@ -369,7 +369,7 @@ func TestLastUse(t *testing.T) {
 	now = now.Add(20 * time.Minute)
 	alice.sign.at = now
 	alice.must("sts:GetCallerIdentity")
-	if err := api.StoreKeyUses(t.Context()); err != nil {
+	if err := api.StoreKeyUses(t.Context(), false); err != nil {
 		t.Fatal(err)
 	}
 	if use := state.KeyUses.Get(st.Latest().In(state.Scope{}), key); !use.At.Equal(now) {

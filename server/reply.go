@@ -90,6 +90,7 @@ func (s *Server) gather(w http.ResponseWriter, r *request, reply *action.Reply, 
 // refuse answers with an error in the form of the addressed service.
 func (s *Server) refuse(w http.ResponseWriter, r *request, err error) {
 	f := s.fault(r, err)
+	s.noteRefusal(r, err, f)
 	setHeaders(w.Header(), r)
 	send(w, r, f.Status, r.service.appendError(nil, f, r.id))
 	s.cfg.Metrics.served(r, f.Code, s.cfg.Now().Sub(r.began))

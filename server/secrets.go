@@ -251,14 +251,15 @@ func (u *keyUses) of(id string) *iam.KeyUse {
 	return u.seen[id]
 }
 
-// due gives the uses that are worth storing, and forgets those that are stored.
-func (u *keyUses) due(stored *state.Space) (due []*iam.KeyUse) {
+// due gives the uses that are so much later than the stored ones, and forgets
+// those that are stored.
+func (u *keyUses) due(stored *state.Space, after time.Duration) (due []*iam.KeyUse) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	for id, use := range u.seen {
 		old := state.KeyUses.Get(stored, id)
 		switch {
-		case old == nil || use.At.Sub(old.At) >= storeUseAfter:
+		case old == nil || use.At.Sub(old.At) >= after:
 			due = append(due, use)
 		case !use.At.After(old.At):
 			delete(u.seen, id)
@@ -268,15 +269,19 @@ func (u *keyUses) due(stored *state.Space) (due []*iam.KeyUse) {
 }
 
 // StoreKeyUses stores when keys and roles were used last, as far as it was not
-// stored a short while ago.
-func (s *Server) StoreKeyUses(ctx context.Context) error {
-	due := s.uses.due(s.store.Latest().In(state.Scope{}))
+// stored a short while ago; a server that stops stores them all.
+func (s *Server) StoreKeyUses(ctx context.Context, stopping bool) error {
+	after := storeUseAfter
+	if stopping {
+		after = time.Second
+	}
+	due := s.uses.due(s.store.Latest().In(state.Scope{}), after)
 	for len(due) > 0 {
 		part := due[:min(32, len(due))]
 		due = due[len(part):]
 		_, _, err := s.store.Write(ctx, s.ownWrite(state.Scope{}, "RecordKeyUse", func(tx *state.Txn) (any, error) {
 			for _, use := range part {
-				if old := state.KeyUses.Get(tx, use.ID); old != nil && use.At.Sub(old.At) < storeUseAfter {
+				if old := state.KeyUses.Get(tx, use.ID); old != nil && use.At.Sub(old.At) < after {
 					continue // another server was faster
 				}
 				if state.AccessKeys.Get(tx, use.ID) != nil || strings.HasPrefix(use.ID, "AROA") {

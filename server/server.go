@@ -79,6 +79,7 @@ type Server struct {
 	sessions sessionCache
 	callers  callerCache
 	uses     keyUses
+	refused  *refusals
 	started  time.Time
 	trials   struct {
 		sync.Mutex
@@ -117,6 +118,7 @@ func New(st *store.Store, cfg Config) *Server {
 		sessions: sessionCache{opened: map[[32]byte]*iam.Session{}},
 		callers:  callerCache{known: map[callerKey]*known{}},
 		uses:     keyUses{seen: map[string]*iam.KeyUse{}},
+		refused:  newRefusals(),
 	}
 	if cfg.Enforcement.Agent != nil {
 		for _, b := range agent.Bound(st.Latest(), cfg.Enforcement.Host) {
@@ -270,6 +272,7 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 				return out, err
 			},
 			Event:  s.event(r),
+			Tell:   s.tell(r),
 			DryRun: action.IsDryRun(in),
 		})
 		r.rev = rev
@@ -305,6 +308,11 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 		}
 		if action.IsDryRun(in) {
 			return fault.DryRunOperation.With()
+		}
+		if r.service == serviceSTS && issues[r.action] {
+			if err := s.noteIssue(r, reply.Out); err != nil {
+				return err
+			}
 		}
 		s.reply(w, r, reply)
 	}
@@ -428,14 +436,6 @@ func (s *Server) call(r *request) state.Call {
 	return state.Call{Scope: r.scope, Caller: r.caller, Now: r.began, Quotas: s.cfg.Quotas, Random: random, Seal: s.sealSecret}
 }
 
-func (s *Server) event(r *request) store.Event {
-	return store.Event{
-		Principal: r.caller.ARN, AccessKey: r.caller.AccessKeyID, Source: r.source.String(),
-		UserAgent: userAgent(r.Request), RequestID: r.id, Service: string(r.service), Action: r.action,
-		Request: paramsOf(r.form),
-	}
-}
-
 // userAgent gives what the caller's program calls itself, at a length that an
 // event can keep.
 func userAgent(r *http.Request) string {
@@ -449,6 +449,9 @@ func paramsOf(f *ec2query.Form) string {
 	for k, v := range f.Params() {
 		if b.Len() > 0 {
 			b.WriteByte('&')
+		}
+		if k == "UserData" || strings.HasSuffix(k, ".UserData") {
+			v = "<sensitiveDataRemoved>" // as CloudTrail has it
 		}
 		b.WriteString(k)
 		b.WriteByte('=')

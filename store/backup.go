@@ -474,14 +474,17 @@ func (m *Memory) Dump(_ context.Context, visit func(key string, value []byte) er
 	}
 	for b, entries := range m.books {
 		for _, en := range entries {
-			all[string(b)+"/"+revKey(en.Rev)] = en.Value
+			all[string(b)+"/"+placeKey(en.Place())] = en.Value
 		}
+	}
+	for name, p := range m.papers {
+		all[paperKey+name] = p.Value
 	}
 	m.mu.Unlock()
 	if head.Mark == 0 {
 		return head, nil
 	}
-	if err := visit(headKey, encodeHead(head.Rev)); err != nil {
+	if err := visit(headKey, encodeHead(head)); err != nil {
 		return Head{}, err
 	}
 	keys := make([]string, 0, len(all))

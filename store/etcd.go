@@ -5,7 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strconv"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -16,6 +16,7 @@ import (
 	clientv3 "go.etcd.io/etcd/client/v3"
 
 	"moat/state"
+	"moat/trail"
 )
 
 // Keys in etcd, below a prefix: the head and the records share the prefix
@@ -26,12 +27,16 @@ const (
 )
 
 // storeFormat is the form of keys and entries. A newer moat that changes it
-// counts it up and upgrades what it finds.
-const storeFormat = 1
+// counts it up and upgrades what it finds. Of format 1 were the events without
+// a chain.
+const storeFormat = 2
 
 type headValue struct {
-	Rev    uint64 `cbor:"1,keyasint"`
-	Format int    `cbor:"2,keyasint"`
+	Rev     uint64 `cbor:"1,keyasint"`
+	Format  int    `cbor:"2,keyasint"`
+	Seq     uint32 `cbor:"3,keyasint,omitempty"`
+	Chain   []byte `cbor:"4,keyasint,omitempty"`
+	Entered uint64 `cbor:"5,keyasint,omitempty"`
 }
 
 // An Etcd is a log in etcd, embedded or not: the same keys, the same
@@ -53,7 +58,7 @@ type Etcd struct {
 
 func (e *Etcd) key(parts ...string) string { return e.prefix + strings.Join(parts, "") }
 
-func (e *Etcd) bookKey(b Book, rev uint64) string { return e.key(string(b), "/", revKey(rev)) }
+func (e *Etcd) bookKey(b Book, at trail.Place) string { return e.key(string(b), "/", placeKey(at)) }
 
 // Load reads all records at one revision of etcd.
 func (e *Etcd) Load(ctx context.Context, page func([]state.Record) error) (Head, error) {
@@ -94,7 +99,9 @@ func parseHead(kvs []*mvccpb.KeyValue) (Head, error) {
 	if err != nil {
 		return Head{}, err
 	}
-	return Head{Rev: h.Rev, Mark: kvs[0].ModRevision}, nil
+	head := Head{Rev: h.Rev, Mark: kvs[0].ModRevision, Seq: h.Seq, Format: h.Format, Entered: h.Entered}
+	copy(head.Chain[:], h.Chain)
+	return head, nil
 }
 
 func decodeHead(value []byte) (headValue, error) {
@@ -102,13 +109,15 @@ func decodeHead(value []byte) (headValue, error) {
 	if err := cbor.Unmarshal(value, &h); err != nil {
 		return h, fmt.Errorf("the head cannot be read: %w", err)
 	}
-	if h.Format != storeFormat {
+	if h.Format < 1 || h.Format > storeFormat {
 		return h, fmt.Errorf("the data has format %d, this moat knows %d: use the moat that wrote it, or a newer one", h.Format, storeFormat)
 	}
 	return h, nil
 }
 
-func encodeHead(rev uint64) []byte { return encodeEntry(headValue{rev, storeFormat}) }
+func encodeHead(h Head) []byte {
+	return encodeEntry(headValue{Rev: h.Rev, Format: storeFormat, Seq: h.Seq, Chain: h.Chain[:], Entered: h.Entered})
+}
 
 // Append writes a batch in one transaction that is guarded by the head.
 func (e *Etcd) Append(ctx context.Context, after Head, b *Batch) (Head, error) {
@@ -121,7 +130,7 @@ func (e *Etcd) Append(ctx context.Context, after Head, b *Batch) (Head, error) {
 		return Head{}, ErrTooBig
 	}
 	ops := make([]clientv3.Op, 0, 1+len(b.Records)+len(b.Entries))
-	ops = append(ops, clientv3.OpPut(e.key(headKey), string(encodeHead(b.Rev))))
+	ops = append(ops, clientv3.OpPut(e.key(headKey), string(encodeHead(b.head(0)))))
 	for _, r := range b.Records {
 		if r.Value == nil {
 			ops = append(ops, clientv3.OpDelete(e.key(recordKey, r.Key)))
@@ -130,7 +139,7 @@ func (e *Etcd) Append(ctx context.Context, after Head, b *Batch) (Head, error) {
 		}
 	}
 	for _, en := range b.Entries {
-		ops = append(ops, clientv3.OpPut(e.bookKey(en.Book, en.Rev), string(en.Value)))
+		ops = append(ops, clientv3.OpPut(e.bookKey(en.Book, en.Place()), string(en.Value)))
 	}
 	// When the outcome of an attempt is unknown it is made again: the guard
 	// lets it through once. If the guard fails then, the first event of the
@@ -147,26 +156,26 @@ func (e *Etcd) Append(ctx context.Context, after Head, b *Batch) (Head, error) {
 		resp, err := e.client.Txn(ctx).
 			If(clientv3.Compare(clientv3.ModRevision(e.key(headKey)), "=", after.Mark)).
 			Then(ops...).
-			Else(clientv3.OpGet(e.bookKey(witness.Book, witness.Rev))).
+			Else(clientv3.OpGet(e.bookKey(witness.Book, witness.Place()))).
 			Commit()
 		switch {
 		case err == nil && resp.Succeeded:
-			return Head{Rev: b.Rev, Mark: resp.Header.Revision}, nil
+			return b.head(resp.Header.Revision), nil
 		case err == nil:
 			kvs := resp.Responses[0].GetResponseRange().Kvs
 			if len(kvs) == 1 && bytes.Equal(kvs[0].Value, witness.Value) {
-				return Head{Rev: b.Rev, Mark: kvs[0].ModRevision}, nil
+				return b.head(kvs[0].ModRevision), nil
 			}
 			return Head{}, ErrBehind
 		case errors.Is(err, rpctypes.ErrNoSpace):
 			// etcd also says so of the one transaction that it carried out
 			// and found to be over the quota.
-			resp, getErr := e.client.Get(ctx, e.bookKey(witness.Book, witness.Rev))
+			resp, getErr := e.client.Get(ctx, e.bookKey(witness.Book, witness.Place()))
 			if getErr != nil {
 				break // look again
 			}
 			if len(resp.Kvs) == 1 && bytes.Equal(resp.Kvs[0].Value, witness.Value) {
-				return Head{Rev: b.Rev, Mark: resp.Kvs[0].ModRevision}, nil
+				return b.head(resp.Kvs[0].ModRevision), nil
 			}
 			return Head{}, &NoSpaceError{"etcd's storage quota is used up: raise it, or shorten --history and --audit-retention, then disarm the alarm with etcdctl"}
 		case errors.Is(err, rpctypes.ErrRequestTooLarge), errors.Is(err, rpctypes.ErrTooManyOps):
@@ -254,7 +263,7 @@ func (e *Etcd) Watch(ctx context.Context, after Head) <-chan Update {
 }
 
 // Scan reads entries of a book.
-func (e *Etcd) Scan(ctx context.Context, b Book, from uint64, limit int) ([]Entry, error) {
+func (e *Etcd) Scan(ctx context.Context, b Book, from trail.Place, limit int) ([]Entry, error) {
 	end := clientv3.GetPrefixRangeEnd(e.key(string(b), "/"))
 	resp, err := e.client.Get(ctx, e.bookKey(b, from), clientv3.WithRange(end), clientv3.WithLimit(int64(limit)))
 	if err != nil {
@@ -262,19 +271,82 @@ func (e *Etcd) Scan(ctx context.Context, b Book, from uint64, limit int) ([]Entr
 	}
 	out := make([]Entry, 0, len(resp.Kvs))
 	for _, kv := range resp.Kvs {
-		rev, err := strconv.ParseUint(string(kv.Key[len(e.key(string(b), "/")):]), 16, 64)
+		at, err := parsePlaceKey(string(kv.Key[len(e.key(string(b), "/")):]))
 		if err != nil {
 			return nil, fmt.Errorf("key %q: %w", kv.Key, err)
 		}
-		out = append(out, Entry{rev, kv.Value})
+		out = append(out, Entry{at.Rev, at.Seq, kv.Value})
+	}
+	return out, nil
+}
+
+// Get reads the entries at some places, as many together as a transaction
+// takes.
+func (e *Etcd) Get(ctx context.Context, b Book, places []trail.Place) ([]Entry, error) {
+	out := make([]Entry, 0, len(places))
+	for part := range slices.Chunk(places, 64) {
+		ops := make([]clientv3.Op, len(part))
+		for i, at := range part {
+			ops[i] = clientv3.OpGet(e.bookKey(b, at))
+		}
+		resp, err := e.client.Txn(ctx).Then(ops...).Commit()
+		if err != nil {
+			return nil, fmt.Errorf("read %s entries: %w", b, err)
+		}
+		for i, at := range part {
+			entry := Entry{Rev: at.Rev, Seq: at.Seq}
+			if kvs := resp.Responses[i].GetResponseRange().Kvs; len(kvs) == 1 {
+				entry.Value = kvs[0].Value
+			}
+			out = append(out, entry)
+		}
 	}
 	return out, nil
 }
 
 // Trim removes entries of a book.
-func (e *Etcd) Trim(ctx context.Context, b Book, before uint64) error {
-	_, err := e.client.Delete(ctx, e.bookKey(b, 0), clientv3.WithRange(e.bookKey(b, before)))
-	return err
+func (e *Etcd) Trim(ctx context.Context, b Book, before trail.Place, p *Paper) error {
+	remove := clientv3.OpDelete(e.bookKey(b, trail.Place{}), clientv3.WithRange(e.bookKey(b, before)))
+	if p == nil {
+		_, err := e.client.Do(ctx, remove)
+		return err
+	}
+	return e.putPaper(ctx, p, remove)
+}
+
+// paperKey is what the keys of papers begin with.
+const paperKey = "paper/"
+
+// Paper reads a paper.
+func (e *Etcd) Paper(ctx context.Context, name string) (*Paper, error) {
+	resp, err := e.client.Get(ctx, e.key(paperKey, name))
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	p := &Paper{Name: name}
+	if len(resp.Kvs) == 1 {
+		p.Value, p.Mark = resp.Kvs[0].Value, resp.Kvs[0].ModRevision
+	}
+	return p, nil
+}
+
+// PutPaper writes a paper.
+func (e *Etcd) PutPaper(ctx context.Context, p *Paper) error { return e.putPaper(ctx, p) }
+
+func (e *Etcd) putPaper(ctx context.Context, p *Paper, with ...clientv3.Op) error {
+	key := e.key(paperKey, p.Name)
+	resp, err := e.client.Txn(ctx).
+		If(clientv3.Compare(clientv3.ModRevision(key), "=", p.Mark)).
+		Then(append(with, clientv3.OpPut(key, string(p.Value)))...).
+		Commit()
+	switch {
+	case err != nil:
+		return fmt.Errorf("write %s: %w", p.Name, err)
+	case !resp.Succeeded:
+		return ErrBehind
+	}
+	p.Mark = resp.Header.Revision
+	return nil
 }
 
 // Shared reports whether other servers may write.

@@ -1,47 +1,17 @@
 package store
 
 import (
+	"errors"
 	"time"
 
 	"github.com/fxamacker/cbor/v2"
 
 	"moat/state"
-	"moat/vpc"
+	"moat/trail"
 )
 
-// An Event says who did what: one for each committed call, written in the
-// same transaction as the change.
-type Event struct {
-	ID        string        `cbor:"1,keyasint"` // a UUID
-	Rev       uint64        `cbor:"2,keyasint"`
-	Time      time.Time     `cbor:"3,keyasint"`
-	Region    string        `cbor:"4,keyasint"`
-	Account   vpc.AccountID `cbor:"5,keyasint"`
-	Principal string        `cbor:"6,keyasint"` // ARN
-	AccessKey string        `cbor:"7,keyasint,omitempty"`
-	Source    string        `cbor:"8,keyasint,omitempty"` // address of the caller
-	UserAgent string        `cbor:"9,keyasint,omitempty"`
-	RequestID string        `cbor:"10,keyasint,omitempty"`
-	Service   string        `cbor:"11,keyasint,omitempty"`
-	Action    string        `cbor:"12,keyasint"`
-	// Request is the call's parameters as a form.
-	Request string `cbor:"13,keyasint,omitempty"`
-	// Changed are the keys of the records that the call changed.
-	Changed []string `cbor:"14,keyasint,omitempty"`
-	// Calls are the calls that the revision consists of, where it is of several:
-	// Service, Action and Request then say what they were made for.
-	Calls []EventCall `cbor:"20,keyasint,omitempty"`
-}
-
-// An EventCall is one of several calls that were made in one revision.
-type EventCall struct {
-	ID        string   `cbor:"1,keyasint"` // a UUID
-	RequestID string   `cbor:"2,keyasint"`
-	Service   string   `cbor:"3,keyasint"`
-	Action    string   `cbor:"4,keyasint"`
-	Request   string   `cbor:"5,keyasint,omitempty"`
-	Changed   []string `cbor:"6,keyasint,omitempty"`
-}
+// An Event says who did what.
+type Event = trail.Event
 
 // A Before is what one revision replaced: going back from a later state
 // through the befores gives any earlier one.
@@ -72,10 +42,21 @@ func encodeEntry(v any) []byte {
 	return b
 }
 
-// DecodeEvent reads an entry of the Audit book.
-func DecodeEvent(data []byte) (*Event, error) {
-	e := new(Event)
-	return e, cbor.Unmarshal(data, e)
+// DecodeEvent reads what Store.Scan gives of the Audit book.
+func DecodeEvent(data []byte) (*Event, error) { return trail.Decode(data) }
+
+// eventTime gives when the call of a stored event began, which can be told
+// without the key that encrypts it.
+func eventTime(value []byte) (time.Time, error) {
+	stored, err := trail.ReadStored(value)
+	if errors.Is(err, trail.ErrOld) {
+		e, err := trail.Decode(value)
+		return e.Time, err
+	}
+	if err != nil {
+		return time.Time{}, err
+	}
+	return stored.Time, nil
 }
 
 // DecodeBefore reads an entry of the Past book.

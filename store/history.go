@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"moat/state"
+	"moat/trail"
 )
 
 // historyPage is how many entries of the history are in memory at once.
@@ -63,7 +64,7 @@ func (s *Store) back(ctx context.Context, v *state.View, rev uint64) (*state.Vie
 	seen := map[string]bool{}
 	next := rev + 1
 	for next <= head {
-		entries, err := s.log.Scan(ctx, Past, next, int(min(historyPage, head-next+1)))
+		entries, err := s.log.Scan(ctx, Past, trail.Place{Rev: next}, int(min(historyPage, head-next+1)))
 		if err != nil {
 			return nil, nil, err
 		}
@@ -121,7 +122,7 @@ func (s *Store) gone(ctx context.Context, rev, head uint64) error {
 
 // Oldest gives the earliest revision that can be shown; head is the newest.
 func (s *Store) Oldest(ctx context.Context, head uint64) (uint64, error) {
-	entries, err := s.log.Scan(ctx, Past, 0, 1)
+	entries, err := s.log.Scan(ctx, Past, trail.Place{}, 1)
 	if err != nil || len(entries) == 0 {
 		return head, err
 	}
@@ -161,12 +162,12 @@ func (s *Store) RevisionAt(ctx context.Context, at time.Time) (uint64, error) {
 	}
 	// What was there before is not kept of this revision; when it began may be
 	// told by its event.
-	events, err := s.log.Scan(ctx, Audit, oldest, 1)
+	events, err := s.log.Scan(ctx, Audit, trail.Place{Rev: oldest}, 1)
 	if err != nil {
 		return 0, err
 	}
 	if len(events) == 1 && events[0].Rev == oldest {
-		if e, err := DecodeEvent(events[0].Value); err == nil && !e.Time.After(at) {
+		if began, err := eventTime(events[0].Value); err == nil && !began.After(at) {
 			return oldest, nil
 		}
 	}
@@ -175,7 +176,7 @@ func (s *Store) RevisionAt(ctx context.Context, at time.Time) (uint64, error) {
 
 // timeOf gives when the call of a revision began.
 func (s *Store) timeOf(ctx context.Context, rev uint64) (time.Time, error) {
-	entries, err := s.log.Scan(ctx, Past, rev, 1)
+	entries, err := s.log.Scan(ctx, Past, trail.Place{Rev: rev}, 1)
 	if err != nil {
 		return time.Time{}, err
 	}

@@ -7,8 +7,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
+	"strings"
 
 	"moat/state"
+	"moat/trail"
 )
 
 // A Log is where commits go. There are two: etcd, and memory for tests and
@@ -32,11 +35,24 @@ type Log interface {
 	// An Update with Err ends it too: the view must be loaded again.
 	Watch(ctx context.Context, after Head) <-chan Update
 
-	// Scan gives up to limit entries of a book from a revision on, in order.
-	Scan(ctx context.Context, b Book, from uint64, limit int) ([]Entry, error)
+	// Scan gives up to limit entries of a book from a place on, in order.
+	Scan(ctx context.Context, b Book, from trail.Place, limit int) ([]Entry, error)
 
-	// Trim removes the entries of a book before a revision.
-	Trim(ctx context.Context, b Book, before uint64) error
+	// Get gives the entries of a book at some places; Value is nil where there
+	// is none.
+	Get(ctx context.Context, b Book, places []trail.Place) ([]Entry, error)
+
+	// Trim removes the entries of a book before a place and puts a paper, unless
+	// that is nil, all in one; or nothing, with ErrBehind, if the paper has
+	// changed since it was read.
+	Trim(ctx context.Context, b Book, before trail.Place, p *Paper) error
+
+	// Paper reads a paper; its Value is nil if there is none.
+	Paper(ctx context.Context, name string) (*Paper, error)
+
+	// PutPaper writes a paper, or gives ErrBehind if it has changed since it
+	// was read.
+	PutPaper(ctx context.Context, p *Paper) error
 
 	// Dump gives every key with its value as it was at one moment, the head
 	// first: records, books, whatever a later moat adds. A log that holds
@@ -63,13 +79,32 @@ type Head struct {
 	// Seen is how far the log was read when it was loaded, in its own count: a
 	// watch goes on from there. 0 means up to the mark.
 	Seen int64
+	// Seq is which event of the revision the last one is, and Chain its hash.
+	Seq   uint32
+	Chain trail.Hash
+	// Format is that of the log; of an empty one it is 0.
+	Format int
+	// Entered is up to which revision the events of an older format are in the
+	// chain, while they are being entered; 0 for all of them.
+	Entered uint64
+}
+
+// Place gives the place of the last event.
+func (h Head) Place() trail.Place { return trail.Place{Rev: h.Rev, Seq: h.Seq} }
+
+// head gives the head that a batch makes.
+func (b *Batch) head(mark int64) Head {
+	return Head{Rev: b.Rev, Mark: mark, Seq: b.Seq, Chain: b.Chain, Format: storeFormat, Entered: b.Entered}
 }
 
 // A Batch is what some calls change together.
 type Batch struct {
-	Rev     uint64 // of the last call
+	Rev     uint64     // of the last call
+	Seq     uint32     // of the last event
+	Chain   trail.Hash // of the last event
+	Entered uint64
 	Records []state.Record
-	Entries []BookEntry // one event and one past for each call
+	Entries []BookEntry // events, and one past for each call that changes something
 }
 
 // A Book is a series of entries by revision beside the records.
@@ -81,10 +116,22 @@ const (
 	Past  Book = "past"
 )
 
-// An Entry is a book's entry for a revision.
+// An Entry is a book's entry for a revision; of events there may be several,
+// which Seq counts from 0.
 type Entry struct {
 	Rev   uint64
+	Seq   uint32
 	Value []byte
+}
+
+// Place gives where the entry stands.
+func (e *Entry) Place() trail.Place { return trail.Place{Rev: e.Rev, Seq: e.Seq} }
+
+// A Paper is something small that is kept beside the records, under a name.
+type Paper struct {
+	Name  string
+	Value []byte
+	Mark  int64 // the log's own, for the version that was read
 }
 
 // A BookEntry is an entry with its book.
@@ -129,4 +176,21 @@ func (b *Batch) size() Limits {
 	return l
 }
 
-func revKey(rev uint64) string { return fmt.Sprintf("%016x", rev) }
+// placeKey gives a place's part of a key: 16 digits of the revision and, after
+// the first event of one, a dot and 8 digits. Keys sort as places do.
+func placeKey(at trail.Place) string {
+	if at.Seq == 0 {
+		return fmt.Sprintf("%016x", at.Rev)
+	}
+	return fmt.Sprintf("%016x.%08x", at.Rev, at.Seq)
+}
+
+func parsePlaceKey(key string) (trail.Place, error) {
+	rev, seq, dotted := strings.Cut(key, ".")
+	r, err := strconv.ParseUint(rev, 16, 64)
+	var n uint64
+	if err == nil && dotted {
+		n, err = strconv.ParseUint(seq, 16, 32)
+	}
+	return trail.Place{Rev: r, Seq: uint32(n)}, err
+}

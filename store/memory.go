@@ -8,6 +8,7 @@ import (
 	"sync"
 
 	"moat/state"
+	"moat/trail"
 )
 
 // A Memory is a log that is gone when the process is. Several stores may use
@@ -17,13 +18,14 @@ type Memory struct {
 	head    Head
 	records map[string][]byte
 	books   map[Book][]Entry
+	papers  map[string]Paper
 	batches []Update
 	changed chan struct{}
 }
 
 // NewMemory gives an empty log.
 func NewMemory() *Memory {
-	return &Memory{records: map[string][]byte{}, books: map[Book][]Entry{}, changed: make(chan struct{})}
+	return &Memory{records: map[string][]byte{}, books: map[Book][]Entry{}, papers: map[string]Paper{}, changed: make(chan struct{})}
 }
 
 // Load gives all records in the order of keys.
@@ -58,7 +60,7 @@ func (m *Memory) Append(_ context.Context, after Head, b *Batch) (Head, error) {
 	for _, e := range b.Entries {
 		m.books[e.Book] = append(m.books[e.Book], e.Entry)
 	}
-	m.head = Head{Rev: b.Rev, Mark: m.head.Mark + 1}
+	m.head = b.head(m.head.Mark + 1)
 	m.batches = append(m.batches, Update{Head: m.head, Records: b.Records})
 	close(m.changed)
 	m.changed = make(chan struct{})
@@ -104,19 +106,63 @@ func (m *Memory) Watch(ctx context.Context, after Head) <-chan Update {
 }
 
 // Scan gives entries of a book.
-func (m *Memory) Scan(_ context.Context, b Book, from uint64, limit int) ([]Entry, error) {
+func (m *Memory) Scan(_ context.Context, b Book, from trail.Place, limit int) ([]Entry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	all := m.books[b]
-	i := sort.Search(len(all), func(i int) bool { return all[i].Rev >= from })
+	i := sort.Search(len(all), func(i int) bool { return all[i].Place().Compare(from) >= 0 })
 	return slices.Clone(all[i:min(len(all), i+limit)]), nil
 }
 
-// Trim removes entries of a book.
-func (m *Memory) Trim(_ context.Context, b Book, before uint64) error {
+// Get gives the entries at some places.
+func (m *Memory) Get(_ context.Context, b Book, places []trail.Place) ([]Entry, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.books[b] = slices.DeleteFunc(m.books[b], func(e Entry) bool { return e.Rev < before })
+	out := make([]Entry, len(places))
+	for n, at := range places {
+		out[n] = Entry{Rev: at.Rev, Seq: at.Seq}
+		if i, ok := slices.BinarySearchFunc(m.books[b], at, func(e Entry, at trail.Place) int { return e.Place().Compare(at) }); ok {
+			out[n] = m.books[b][i]
+		}
+	}
+	return out, nil
+}
+
+// Trim removes entries of a book.
+func (m *Memory) Trim(_ context.Context, b Book, before trail.Place, p *Paper) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if p != nil {
+		if err := m.putPaper(p); err != nil {
+			return err
+		}
+	}
+	m.books[b] = slices.DeleteFunc(m.books[b], func(e Entry) bool { return e.Place().Compare(before) < 0 })
+	return nil
+}
+
+// Paper gives a paper.
+func (m *Memory) Paper(_ context.Context, name string) (*Paper, error) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	p := m.papers[name]
+	p.Name = name
+	return &p, nil
+}
+
+// PutPaper keeps a paper.
+func (m *Memory) PutPaper(_ context.Context, p *Paper) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.putPaper(p)
+}
+
+func (m *Memory) putPaper(p *Paper) error {
+	if m.papers[p.Name].Mark != p.Mark {
+		return ErrBehind
+	}
+	p.Mark++
+	m.papers[p.Name] = *p
 	return nil
 }
 

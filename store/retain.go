@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
+
+	"moat/trail"
 )
 
 // A Retention says how long books are kept.
@@ -38,10 +41,7 @@ func (s *Store) Retain(ctx context.Context, now time.Time, r Retention) error {
 	}); err != nil {
 		return err
 	}
-	if err := s.trim(ctx, Audit, head+1, now.Add(-r.Audit), func(b []byte) (time.Time, error) {
-		e, err := DecodeEvent(b)
-		return e.Time, err
-	}); err != nil {
+	if err := s.trimEvents(ctx, now.Add(-r.Audit)); err != nil {
 		return err
 	}
 	return s.log.Compact(ctx)
@@ -52,7 +52,7 @@ func (s *Store) Retain(ctx context.Context, now time.Time, r Retention) error {
 func (s *Store) trim(ctx context.Context, b Book, most uint64, before time.Time, timeOf func([]byte) (time.Time, error)) error {
 	const page = 256
 	for {
-		entries, err := s.log.Scan(ctx, b, 0, page)
+		entries, err := s.log.Scan(ctx, b, trail.Place{}, page)
 		if err != nil {
 			return err
 		}
@@ -72,9 +72,58 @@ func (s *Store) trim(ctx context.Context, b Book, most uint64, before time.Time,
 		if n == 0 {
 			return nil
 		}
-		if err := s.log.Trim(ctx, b, keep); err != nil {
+		if err := s.log.Trim(ctx, b, trail.Place{Rev: keep}, nil); err != nil {
 			return fmt.Errorf("trim %s: %w", b, err)
 		}
+		if n < page {
+			return nil
+		}
+	}
+}
+
+// trimEvents removes the events before the first one that is not older than a
+// time. The anchor, from which the rest of the chain can be verified, is moved
+// with them.
+func (s *Store) trimEvents(ctx context.Context, before time.Time) error {
+	const page = 256
+	for {
+		paper, err := s.log.Paper(ctx, anchorPaper)
+		if err != nil {
+			return err
+		}
+		entries, err := s.log.Scan(ctx, Audit, trail.Place{}, page)
+		if err != nil {
+			return err
+		}
+		n := 0
+		for n < len(entries) {
+			at, err := eventTime(entries[n].Value)
+			if err != nil {
+				return fmt.Errorf("event %s: %w", entries[n].Place(), err)
+			}
+			if !at.Before(before) {
+				break
+			}
+			n++
+		}
+		if n == 0 {
+			return nil
+		}
+		last := &entries[n-1]
+		stored, err := trail.ReadStored(last.Value)
+		if err != nil {
+			return fmt.Errorf("event %s: %w", last.Place(), err)
+		}
+		anchor := &Anchor{Place: last.Place(), Hash: stored.Hash, Time: stored.Time}
+		paper.Value = s.encodeAnchor(anchor)
+		err = s.log.Trim(ctx, Audit, last.Place().Next(), paper)
+		if errors.Is(err, ErrBehind) {
+			return nil // another server is at it
+		}
+		if err != nil {
+			return fmt.Errorf("trim %s: %w", Audit, err)
+		}
+		s.index.forget(last.Place().Next())
 		if n < page {
 			return nil
 		}

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"moat/state"
+	"moat/trail"
 )
 
 // A Store keeps the view of a log and commits to it.
@@ -34,7 +35,10 @@ type Store struct {
 	retaining sync.Mutex
 
 	check atomic.Pointer[func(tx *state.Txn) error]
+	vault atomic.Pointer[vault]
+	index index
 
+	run     context.Context
 	stop    context.CancelFunc
 	stopped sync.WaitGroup
 	done    chan struct{} // closed when the store takes no more writes
@@ -68,8 +72,12 @@ type Write struct {
 	Call state.Call
 	// Plan stages the call. It may be called several times, on newer views.
 	Plan func(tx *state.Txn) (any, error)
-	// Event says who makes the call; the store adds id, revision and changes.
+	// Event says who makes the call; the store adds id, place and changes.
 	Event Event
+	// Tell gives the events of the call once it is planned, each made from
+	// Event: at least one, and several for what stands for several calls, whose
+	// own Changed they may then give. Nil for Event alone. It must be pure.
+	Tell func(tx *state.Txn, out any, event Event) []Event
 	// DryRun plans and drops.
 	DryRun bool
 	// Forget keeps the rows as they were before out of the history: they hold
@@ -79,6 +87,7 @@ type Write struct {
 
 type write struct {
 	*Write
+	note   []Event // a write of events alone
 	out    any
 	err    error
 	rev    uint64
@@ -106,7 +115,7 @@ func Open(ctx context.Context, log Log, opts Options) (*Store, error) {
 	}
 	s.now.Store(&published{v, head, make(chan struct{})})
 	run, stop := context.WithCancel(context.Background())
-	s.stop = stop
+	s.stop, s.run = stop, run
 	s.stopped.Go(func() { s.commitLoop(run) })
 	s.reads.kick = make(chan struct{}, 1)
 	if log.Shared() {
@@ -263,7 +272,17 @@ func (s *Store) publish(v *state.View, head Head) {
 // that of the view it was judged on. The error is the plan's own, or says why
 // nothing was committed.
 func (s *Store) Write(ctx context.Context, w *Write) (out any, rev uint64, err error) {
-	t := &write{Write: w, answer: make(chan struct{})}
+	return s.write(ctx, &write{Write: w, answer: make(chan struct{})})
+}
+
+// Note commits events of calls that change nothing, and waits until they are
+// durable. Id and place are filled in.
+func (s *Store) Note(ctx context.Context, events ...Event) error {
+	_, _, err := s.write(ctx, &write{note: events, answer: make(chan struct{})})
+	return err
+}
+
+func (s *Store) write(ctx context.Context, t *write) (out any, rev uint64, err error) {
 	select {
 	case <-s.done:
 		return nil, 0, ErrClosed
@@ -340,8 +359,11 @@ func (s *Store) commit(waiting []*write) int {
 	}
 	for {
 		p := s.now.Load()
+		if p.head.old() {
+			return fail(waiting, errNotEntered)
+		}
 		n, stage, batch := s.plan(p, waiting)
-		if batch.Rev == p.view.Rev {
+		if len(batch.Entries) == 0 {
 			answer(waiting[:n])
 			return n
 		}
@@ -399,12 +421,25 @@ func (s *Store) plan(p *published, waiting []*write) (n int, stage *state.Stage,
 	s.staging.Lock()
 	defer s.staging.Unlock()
 	stage = state.NewStage(p.view)
-	batch = &Batch{Rev: p.view.Rev}
+	batch = &Batch{Rev: p.view.Rev, Seq: p.head.Seq, Chain: p.head.Chain}
 	limits := s.log.Limits()
 	size := batch.size()
 	records := map[string]int{} // key → place in batch.Records
 	for _, t := range waiting {
 		t.out, t.err, t.rev = nil, nil, batch.Rev
+		if t.note != nil {
+			add := Batch{}
+			chain := s.enter(&add, t.note, trail.Place{Rev: batch.Rev, Seq: batch.Seq}.Next(), batch.Chain)
+			grown := add.size()
+			if n > 0 && (size.Ops+grown.Ops > limits.Ops || size.Bytes+grown.Bytes > min(limits.Bytes, batchBytes)) {
+				break
+			}
+			size.Ops, size.Bytes = size.Ops+grown.Ops, size.Bytes+grown.Bytes
+			batch.Entries = append(batch.Entries, add.Entries...)
+			batch.Seq, batch.Chain = batch.Seq+uint32(len(t.note)), chain
+			n++
+			continue
+		}
 		tx := stage.Begin(t.Call)
 		out, err := planSafely(t.Plan, tx)
 		if check := s.check.Load(); err == nil && check != nil {
@@ -421,23 +456,36 @@ func (s *Store) plan(p *published, waiting []*write) (n int, stage *state.Stage,
 			n++
 			continue
 		}
-		ev := t.Event
-		ev.ID, ev.Rev, ev.Time = s.opts.NewEventID(), batch.Rev+1, t.Call.Now
-		ev.Region, ev.Account = t.Call.Scope.Region, t.Call.Scope.Account
-		was := before(ev.Time, changes)
+		events, err := tellSafely(t.Write, tx, out)
+		if err != nil {
+			t.err = err
+			n++
+			continue
+		}
+		was := before(t.Call.Now, changes)
 		if t.Forget {
 			was.Rows = nil
 		}
-		add := Batch{Entries: []BookEntry{{Past, Entry{ev.Rev, encodeEntry(was)}}}}
+		at := trail.Place{Rev: batch.Rev + 1}
+		add := Batch{Entries: []BookEntry{{Past, Entry{Rev: at.Rev, Value: encodeEntry(was)}}}}
+		keys := make([]string, len(changes))
 		for i := range changes {
 			r := state.Record{Key: changes[i].Key()}
 			if changes[i].New != nil {
 				r.Value = state.Encode(changes[i].New)
 			}
-			ev.Changed = append(ev.Changed, r.Key)
+			keys[i] = r.Key
 			add.Records = append(add.Records, r)
 		}
-		add.Entries = append(add.Entries, BookEntry{Audit, Entry{ev.Rev, encodeEntry(&ev)}})
+		tellChanges(events, keys)
+		for i := range events {
+			e := &events[i]
+			e.Time = t.Call.Now
+			if e.Region == "" && e.Account == "" {
+				e.Region, e.Account = t.Call.Scope.Region, t.Call.Scope.Account
+			}
+		}
+		chain := s.enter(&add, events, at, batch.Chain)
 		grown := add.size()
 		if n > 0 && (size.Ops+grown.Ops > limits.Ops || size.Bytes+grown.Bytes > min(limits.Bytes, batchBytes)) {
 			break // the rest waits for the next batch
@@ -452,11 +500,47 @@ func (s *Store) plan(p *published, waiting []*write) (n int, stage *state.Stage,
 			}
 		}
 		batch.Entries = append(batch.Entries, add.Entries...)
-		batch.Rev = stage.Accept(tx)
+		batch.Rev, batch.Seq, batch.Chain = stage.Accept(tx), uint32(len(events)-1), chain
 		t.out, t.rev = out, batch.Rev
 		n++
 	}
 	return n, stage, batch
+}
+
+// tellSafely gives the events of a planned call; a panic is an error of that
+// call alone.
+func tellSafely(w *Write, tx *state.Txn, out any) ([]Event, error) {
+	if w.Tell == nil {
+		return []Event{w.Event}, nil
+	}
+	events, err := planSafely(func(tx *state.Txn) (any, error) { return w.Tell(tx, out, w.Event), nil }, tx)
+	if err != nil {
+		return nil, err
+	}
+	if told := events.([]Event); len(told) > 0 {
+		return told, nil
+	}
+	return []Event{w.Event}, nil
+}
+
+// tellChanges gives the keys of changed records to the events: to the first,
+// what none of them claims.
+func tellChanges(events []Event, keys []string) {
+	claimed := map[string]bool{}
+	for i := range events {
+		for _, k := range events[i].Changed {
+			claimed[k] = true
+		}
+	}
+	if len(claimed) == 0 {
+		events[0].Changed = keys
+		return
+	}
+	for _, k := range keys {
+		if !claimed[k] {
+			events[0].Changed = append(events[0].Changed, k)
+		}
+	}
 }
 
 // planSafely turns a panic of a plan, an error of our own code, into an error
@@ -543,7 +627,17 @@ func seqOf[T any](s []T) iter.Seq[T] {
 	}
 }
 
-// Scan reads a book.
+// Scan reads a book. Events are given as DecodeEvent reads them, the first of
+// each revision and those after it.
 func (s *Store) Scan(ctx context.Context, b Book, from uint64, limit int) ([]Entry, error) {
-	return s.log.Scan(ctx, b, from, limit)
+	entries, err := s.log.Scan(ctx, b, trail.Place{Rev: from}, limit)
+	if err != nil || b != Audit {
+		return entries, err
+	}
+	for i := range entries {
+		if entries[i].Value, err = s.open(&entries[i]); err != nil {
+			return nil, err
+		}
+	}
+	return entries, nil
 }

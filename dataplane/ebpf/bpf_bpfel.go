@@ -206,19 +206,6 @@ type bpfTending struct {
 	Keys [32]bpfFlow6Key
 }
 
-type bpfVerdict struct {
-	_     structs.HostLayout
-	By    uint64
-	Lhi   uint64
-	Llo   uint64
-	Rhi   uint64
-	Rlo   uint64
-	Of    uint64
-	Epoch uint32
-	X     uint32
-	Pad   uint64
-}
-
 type bpfWalk struct {
 	_      structs.HostLayout
 	What   uint32
@@ -249,21 +236,17 @@ const (
 	bpfMapShares        = "shares"
 	bpfMapSlots         = "slots"
 	bpfMapStrays        = "strays"
-	bpfMapVerdicts      = "verdicts"
 	bpfMapWalks         = "walks"
 	bpfMapWords         = "words"
-	bpfProgClock        = "clock"
 	bpfProgFromWorkload = "from_workload"
 	bpfProgInject       = "inject"
 	bpfProgTend         = "tend"
 	bpfProgToWorkload   = "to_workload"
 	bpfProgWalk4        = "walk4"
 	bpfProgWalk6        = "walk6"
-	bpfVarFirstTick     = "first_tick"
 	bpfVarNear          = "near"
 	bpfVarNetns         = "netns"
 	bpfVarTendingType   = "tending_type"
-	bpfVarTick          = "tick"
 )
 
 // loadBpf returns the embedded CollectionSpec for bpf.
@@ -308,7 +291,6 @@ type bpfSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfProgramSpecs struct {
-	Clock        *ebpf.ProgramSpec `ebpf:"clock"`
 	FromWorkload *ebpf.ProgramSpec `ebpf:"from_workload"`
 	Inject       *ebpf.ProgramSpec `ebpf:"inject"`
 	Tend         *ebpf.ProgramSpec `ebpf:"tend"`
@@ -338,7 +320,6 @@ type bpfMapSpecs struct {
 	Shares    *ebpf.MapSpec `ebpf:"shares"`
 	Slots     *ebpf.MapSpec `ebpf:"slots"`
 	Strays    *ebpf.MapSpec `ebpf:"strays"`
-	Verdicts  *ebpf.MapSpec `ebpf:"verdicts"`
 	Walks     *ebpf.MapSpec `ebpf:"walks"`
 	Words     *ebpf.MapSpec `ebpf:"words"`
 }
@@ -347,11 +328,9 @@ type bpfMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfVariableSpecs struct {
-	FirstTick   *ebpf.VariableSpec `ebpf:"first_tick"`
 	Near        *ebpf.VariableSpec `ebpf:"near"`
 	Netns       *ebpf.VariableSpec `ebpf:"netns"`
 	TendingType *ebpf.VariableSpec `ebpf:"tending_type"`
-	Tick        *ebpf.VariableSpec `ebpf:"tick"`
 }
 
 // bpfObjects contains all objects after they have been loaded into the kernel.
@@ -391,7 +370,6 @@ type bpfMaps struct {
 	Shares    *ebpf.Map `ebpf:"shares"`
 	Slots     *ebpf.Map `ebpf:"slots"`
 	Strays    *ebpf.Map `ebpf:"strays"`
-	Verdicts  *ebpf.Map `ebpf:"verdicts"`
 	Walks     *ebpf.Map `ebpf:"walks"`
 	Words     *ebpf.Map `ebpf:"words"`
 }
@@ -415,7 +393,6 @@ func (m *bpfMaps) Close() error {
 		m.Shares,
 		m.Slots,
 		m.Strays,
-		m.Verdicts,
 		m.Walks,
 		m.Words,
 	)
@@ -425,18 +402,15 @@ func (m *bpfMaps) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfVariables struct {
-	FirstTick   *ebpf.Variable `ebpf:"first_tick"`
 	Near        *ebpf.Variable `ebpf:"near"`
 	Netns       *ebpf.Variable `ebpf:"netns"`
 	TendingType *ebpf.Variable `ebpf:"tending_type"`
-	Tick        *ebpf.Variable `ebpf:"tick"`
 }
 
 // bpfPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfPrograms struct {
-	Clock        *ebpf.Program `ebpf:"clock"`
 	FromWorkload *ebpf.Program `ebpf:"from_workload"`
 	Inject       *ebpf.Program `ebpf:"inject"`
 	Tend         *ebpf.Program `ebpf:"tend"`
@@ -447,7 +421,6 @@ type bpfPrograms struct {
 
 func (p *bpfPrograms) Close() error {
 	return _BpfClose(
-		p.Clock,
 		p.FromWorkload,
 		p.Inject,
 		p.Tend,

@@ -24,6 +24,7 @@ import (
 	"testing"
 	"time"
 
+	"moat/seal"
 	"moat/state"
 	"moat/state/statetest"
 	"moat/store"
@@ -356,6 +357,20 @@ func (l *load) checkBooks() {
 		t.Fatal(err)
 	}
 	defer st.Close()
+	key, err := os.ReadFile(filepath.Join(dir, "secret.key"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ring, err := seal.ParseRing(string(key))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := st.Unlock(t.Context(), ring, false); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := st.Verify(t.Context(), nil); err != nil || v.Found != 0 || v.Head.Rev != st.Latest().Rev || v.Events == 0 {
+		t.Fatalf("the chain of events after a crash: %+v, %v", v, err)
+	}
 	book := func(b store.Book) (all []store.Entry) {
 		for {
 			page, err := st.Scan(t.Context(), b, uint64(len(all))+1, 1000)

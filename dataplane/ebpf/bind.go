@@ -343,6 +343,9 @@ func (p *Plane) programsOf(ns uint32) (*programs, error) {
 	if err := spec.Variables["netns"].Set(ns); err != nil {
 		return nil, err
 	}
+	if err := ticks(spec); err != nil {
+		return nil, err
+	}
 	// The process's own namespace has many devices, others are of a workload.
 	if own, err := inode("/proc/self/ns/net"); err == nil && own == ns {
 		spec.Maps["nearby"].MaxEntries = 4096
@@ -355,7 +358,10 @@ func (p *Plane) programsOf(ns uint32) (*programs, error) {
 		To     *ebpf.Program `ebpf:"to_workload"`
 		Nearby *ebpf.Map     `ebpf:"nearby"`
 	}
-	if err := spec.LoadAndAssign(&g, &ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: p.dir}}); err != nil {
+	if err := spec.LoadAndAssign(&g, &ebpf.CollectionOptions{
+		Maps:            ebpf.MapOptions{PinPath: p.dir},
+		MapReplacements: map[string]*ebpf.Map{"verdicts": p.maps.Verdicts}, // one for all copies
+	}); err != nil {
 		return nil, fmt.Errorf("load the programs: %w", err)
 	}
 	made := &programs{g.From, g.To, g.Nearby}

@@ -206,6 +206,19 @@ type bpfTending struct {
 	Keys [32]bpfFlow6Key
 }
 
+type bpfVerdict struct {
+	_     structs.HostLayout
+	By    uint64
+	Lhi   uint64
+	Llo   uint64
+	Rhi   uint64
+	Rlo   uint64
+	Of    uint64
+	Epoch uint32
+	X     uint32
+	Pad   uint64
+}
+
 type bpfWalk struct {
 	_      structs.HostLayout
 	What   uint32
@@ -236,17 +249,21 @@ const (
 	bpfMapShares        = "shares"
 	bpfMapSlots         = "slots"
 	bpfMapStrays        = "strays"
+	bpfMapVerdicts      = "verdicts"
 	bpfMapWalks         = "walks"
 	bpfMapWords         = "words"
+	bpfProgClock        = "clock"
 	bpfProgFromWorkload = "from_workload"
 	bpfProgInject       = "inject"
 	bpfProgTend         = "tend"
 	bpfProgToWorkload   = "to_workload"
 	bpfProgWalk4        = "walk4"
 	bpfProgWalk6        = "walk6"
+	bpfVarFirstTick     = "first_tick"
 	bpfVarNear          = "near"
 	bpfVarNetns         = "netns"
 	bpfVarTendingType   = "tending_type"
+	bpfVarTick          = "tick"
 )
 
 // loadBpf returns the embedded CollectionSpec for bpf.
@@ -291,6 +308,7 @@ type bpfSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfProgramSpecs struct {
+	Clock        *ebpf.ProgramSpec `ebpf:"clock"`
 	FromWorkload *ebpf.ProgramSpec `ebpf:"from_workload"`
 	Inject       *ebpf.ProgramSpec `ebpf:"inject"`
 	Tend         *ebpf.ProgramSpec `ebpf:"tend"`
@@ -320,6 +338,7 @@ type bpfMapSpecs struct {
 	Shares    *ebpf.MapSpec `ebpf:"shares"`
 	Slots     *ebpf.MapSpec `ebpf:"slots"`
 	Strays    *ebpf.MapSpec `ebpf:"strays"`
+	Verdicts  *ebpf.MapSpec `ebpf:"verdicts"`
 	Walks     *ebpf.MapSpec `ebpf:"walks"`
 	Words     *ebpf.MapSpec `ebpf:"words"`
 }
@@ -328,9 +347,11 @@ type bpfMapSpecs struct {
 //
 // It can be passed ebpf.CollectionSpec.Assign.
 type bpfVariableSpecs struct {
+	FirstTick   *ebpf.VariableSpec `ebpf:"first_tick"`
 	Near        *ebpf.VariableSpec `ebpf:"near"`
 	Netns       *ebpf.VariableSpec `ebpf:"netns"`
 	TendingType *ebpf.VariableSpec `ebpf:"tending_type"`
+	Tick        *ebpf.VariableSpec `ebpf:"tick"`
 }
 
 // bpfObjects contains all objects after they have been loaded into the kernel.
@@ -370,6 +391,7 @@ type bpfMaps struct {
 	Shares    *ebpf.Map `ebpf:"shares"`
 	Slots     *ebpf.Map `ebpf:"slots"`
 	Strays    *ebpf.Map `ebpf:"strays"`
+	Verdicts  *ebpf.Map `ebpf:"verdicts"`
 	Walks     *ebpf.Map `ebpf:"walks"`
 	Words     *ebpf.Map `ebpf:"words"`
 }
@@ -393,6 +415,7 @@ func (m *bpfMaps) Close() error {
 		m.Shares,
 		m.Slots,
 		m.Strays,
+		m.Verdicts,
 		m.Walks,
 		m.Words,
 	)
@@ -402,15 +425,18 @@ func (m *bpfMaps) Close() error {
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfVariables struct {
+	FirstTick   *ebpf.Variable `ebpf:"first_tick"`
 	Near        *ebpf.Variable `ebpf:"near"`
 	Netns       *ebpf.Variable `ebpf:"netns"`
 	TendingType *ebpf.Variable `ebpf:"tending_type"`
+	Tick        *ebpf.Variable `ebpf:"tick"`
 }
 
 // bpfPrograms contains all programs after they have been loaded into the kernel.
 //
 // It can be passed to loadBpfObjects or ebpf.CollectionSpec.LoadAndAssign.
 type bpfPrograms struct {
+	Clock        *ebpf.Program `ebpf:"clock"`
 	FromWorkload *ebpf.Program `ebpf:"from_workload"`
 	Inject       *ebpf.Program `ebpf:"inject"`
 	Tend         *ebpf.Program `ebpf:"tend"`
@@ -421,6 +447,7 @@ type bpfPrograms struct {
 
 func (p *bpfPrograms) Close() error {
 	return _BpfClose(
+		p.Clock,
 		p.FromWorkload,
 		p.Inject,
 		p.Tend,

@@ -459,9 +459,7 @@ func (p *Plane) Stats(ctx context.Context) (*dataplane.Stats, error) {
 	}
 	s := &dataplane.Stats{Rules: map[vpc.RuleID]dataplane.RuleStats{}, Drops: map[vpc.InterfaceID]map[string]uint64{},
 		Exempt: map[vpc.InterfaceID]uint64{}, Flows: map[vpc.InterfaceID]uint64{}, TurnedAway: p.turnedAway()}
-	var mono unix.Timespec
-	unix.ClockGettime(unix.CLOCK_MONOTONIC_COARSE, &mono)
-	start := time.Now().Add(-time.Duration(mono.Nano()) - time.Duration(p.control.NowOffset)*time.Second)
+	start := time.Now().Add(-time.Duration(p.now()) * time.Second)
 	var each []bpfRuleStat
 	for k, n := range p.counters.places {
 		if err := p.maps.RuleStats.Lookup(n, &each); err != nil {

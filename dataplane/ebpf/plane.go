@@ -60,12 +60,14 @@ type Plane struct {
 	dir     string // of its pins
 	maps    bpfMaps
 	tender  *ebpf.Program
+	clock   *ebpf.Program
 	inject  *ebpf.Program
 	spec    *ebpf.CollectionSpec
 	mapped  [][]byte
 	walkers [2]*ebpf.Program // over IPv4 and IPv6 flows; nil where the kernel has no iterators
 	walk    *bpfWalk
 	walking sync.Mutex
+	said    atomic.Uint32 // by clock
 	control *bpfControl
 	share   *bpfShare
 	reclaim *bpfReclaim
@@ -176,7 +178,7 @@ func (p *Plane) open() error {
 	p.spec = spec
 	spec.Maps["flows4"].MaxEntries, spec.Maps["flows6"].MaxEntries = uint32(p.options.Flows4), uint32(p.options.Flows6)
 	for name, m := range spec.Maps {
-		if name == "scratches" || name == "nearby" || strings.HasPrefix(name, ".") {
+		if name == "scratches" || name == "verdicts" || name == "nearby" || strings.HasPrefix(name, ".") {
 			continue
 		}
 		m.Pinning = ebpf.PinByName
@@ -186,15 +188,19 @@ func (p *Plane) open() error {
 			old.Close()
 		}
 	}
+	if err := ticks(spec); err != nil {
+		return err
+	}
 	var objects struct {
 		bpfMaps
 		Tend   *ebpf.Program `ebpf:"tend"`
+		Clock  *ebpf.Program `ebpf:"clock"`
 		Inject *ebpf.Program `ebpf:"inject"`
 	}
 	if err := spec.LoadAndAssign(&objects, &ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: p.dir}}); err != nil {
 		return fmt.Errorf("load the data plane: %w", err)
 	}
-	p.maps, p.tender, p.inject = objects.bpfMaps, objects.Tend, objects.Inject
+	p.maps, p.tender, p.clock, p.inject = objects.bpfMaps, objects.Tend, objects.Clock, objects.Inject
 	if p.control, err = mapped[bpfControl](p, p.maps.Controls); err != nil {
 		return err
 	}
@@ -321,6 +327,7 @@ func (p *Plane) Close() error {
 			w.Close()
 		}
 		p.tender.Close()
+		p.clock.Close()
 		p.inject.Close()
 		return p.maps.Close()
 	}
@@ -332,11 +339,27 @@ var errClosed = errors.New("the data plane is closed")
 // epoch gives the number of what is in force.
 func (p *Plane) epoch() uint32 { return uint32(atomic.LoadUint64(&p.control.Root) >> 32) }
 
-// now gives the programs' clock.
+// now gives the programs' clock. No other will do: the kernel's ticks are not
+// corrected as its time is.
 func (p *Plane) now() uint32 {
-	var t unix.Timespec
-	unix.ClockGettime(unix.CLOCK_MONOTONIC_COARSE, &t)
-	return uint32(uint64(t.Nano())>>20*4503600>>32) + uint32(p.control.NowOffset)
+	now, err := p.clock.Run(&ebpf.RunOptions{Data: make([]byte, 64)})
+	if err != nil {
+		return p.said.Load() // the last that it said: it lets nothing expire
+	}
+	p.said.Store(now)
+	return now
+}
+
+// ticks tells the programs how long a tick is. The kernel counts from five
+// minutes before its counter has 32 bits; what it says of its coarse clock is the
+// length of one.
+func ticks(spec *ebpf.CollectionSpec) error {
+	var length unix.Timespec
+	if err := unix.ClockGetres(unix.CLOCK_MONOTONIC_COARSE, &length); err != nil {
+		return fmt.Errorf("find out how long the kernel's tick is: %w", err)
+	}
+	second := (uint64(time.Second) + uint64(length.Nano())/2) / uint64(length.Nano())
+	return errors.Join(spec.Variables["tick"].Set(uint32(1<<32/second)), spec.Variables["first_tick"].Set(1<<32-300*second))
 }
 
 // grace waits until every packet that was looked at when it was called is done

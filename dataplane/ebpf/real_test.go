@@ -478,8 +478,16 @@ func TestIdleIsCut(t *testing.T) {
 			if _, err := conns[0].Read(make([]byte, 1)); !isReset(err) {
 				t.Errorf("the connection whose rule went: %v, want a reset", err)
 			}
-			if out, err := exec.Command("ip", "netns", "exec", l.workload, "ss", "-Htn", "state", "established", "sport", "=", ":80").Output(); err != nil || len(out) > 0 {
-				t.Errorf("the workload's end of it lives: %s %v", out, err)
+			// It is told by another way than the client's end.
+			for deadline := time.Now().Add(2 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+				out, err := exec.Command("ip", "netns", "exec", l.workload, "ss", "-Htn", "state", "established", "sport", "=", ":80").Output()
+				if err == nil && len(out) == 0 {
+					break
+				}
+				if time.Now().After(deadline) {
+					t.Errorf("the workload's end of it lives: %s %v", out, err)
+					break
+				}
 			}
 			if err := echo(conns[1]); err != nil {
 				t.Errorf("the connection whose rule is there: %v", err)

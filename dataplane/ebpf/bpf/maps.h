@@ -168,3 +168,23 @@ struct {
 	__type(key, __u32);
 	__type(value, struct scratch);
 } scratches SEC(".maps");
+
+/* What permit said of late of packets that are of no flow: who opens a
+ * connection often opens more. It is permit's answer in an epoch, in which it
+ * always gives the same. */
+struct verdict {
+	__u64 by;
+	__u64 lhi, llo, rhi, rlo;
+	__u64 of;		/* eni << 2 | six << 1 | out */
+	__u32 epoch, x;
+	__u64 pad;		/* a line of the cache each */
+};
+
+enum { VERDICT_BITS = 8 };
+
+struct {
+	__uint(type, BPF_MAP_TYPE_PERCPU_ARRAY);
+	__uint(max_entries, 1 << VERDICT_BITS);
+	__type(key, __u32);
+	__type(value, struct verdict);
+} verdicts SEC(".maps");

@@ -103,6 +103,16 @@ int tend(struct __sk_buff *skb)
 	return 0;
 }
 
+/* Run by user space, which must have the programs' clock. */
+SEC("tc")
+int clock(struct __sk_buff *skb)
+{
+	__u32 zero = 0;
+	struct control *ctl = bpf_map_lookup_elem(&controls, &zero);
+
+	return ctl ? seconds(ctl) : 0;
+}
+
 /* Run by user space on a packet for a device, to provoke an answer from the
  * workload behind it: it goes out by the device's egress, or comes in. */
 SEC("tc")

@@ -260,7 +260,7 @@ func (p *Plane) clearState(n uint32) error {
 
 // collect removes expired flows, so that their room is free: that they are
 // expired, packets see for themselves. It ends what has drained. Where no process
-// does this, a packet that finds no room does.
+// does this, a packet that is dropped for want of room does.
 func (p *Plane) collect() {
 	t := time.NewTicker(time.Second)
 	defer t.Stop()

@@ -90,28 +90,6 @@ static __always_inline __u32 seconds(struct control *c)
 	return ((bpf_jiffies64() - first_tick) * tick >> 32) + c->now_offset;
 }
 
-__noinline int stray(void)
-{
-	__u32 zero = 0;
-	__u64 *n = bpf_map_lookup_elem(&strays, &zero);
-
-	if (n)
-		(*n)++;
-	return TC_ACT_SHOT;
-}
-
-__noinline int refuse(__u32 eni, __u32 why, __u32 device)
-{
-	struct eni_count *c = bpf_map_lookup_elem(&eni_counts, &eni);
-
-	if (c && why < DROP_REASONS) {
-		if (device & DEVICE_OBSERVE)
-			c->would_drop++;
-		c->drops[why]++;
-	}
-	return device & DEVICE_OBSERVE ? PASS : TC_ACT_SHOT;
-}
-
 /* Counts a packet for a rule. */
 static __always_inline void hit(__u32 rule, __u32 bytes, __u32 now, __u32 connection)
 {
@@ -261,6 +239,32 @@ static __always_inline void forget(void *flows, void *key, struct eni_state *sta
 	release(state, six);
 	if (bits & FLOW_HALF)
 		__sync_fetch_and_add(&state->half, -1);
+}
+
+__noinline int stray(void)
+{
+	__u32 zero = 0;
+	__u64 *n = bpf_map_lookup_elem(&strays, &zero);
+
+	if (n)
+		(*n)++;
+	return TC_ACT_SHOT;
+}
+
+#include "reclaim.h"
+
+__noinline int refuse(__u32 eni, __u32 why, __u32 device)
+{
+	struct eni_count *c = bpf_map_lookup_elem(&eni_counts, &eni);
+
+	if (c && why < DROP_REASONS) {
+		if (device & DEVICE_OBSERVE)
+			c->would_drop++;
+		c->drops[why]++;
+	}
+	if (why == DROP_FLOWS || why == DROP_HALF_OPEN || why == DROP_TABLE_FULL)
+		make_room();
+	return device & DEVICE_OBSERVE ? PASS : TC_ACT_SHOT;
 }
 
 /* A flow whose policy changed: nothing if it may live on, else CUT. */
@@ -609,8 +613,6 @@ __noinline int remember(struct context *c)
 #include "ipv4.h"
 #include "ipv6.h"
 
-#include "reclaim.h"
-
 /* ARP passes, but nobody may claim the address of another. */
 static __always_inline int arp(struct __sk_buff *skb, struct context *c, struct rules *r)
 {
@@ -826,7 +828,7 @@ static __always_inline int filter(struct __sk_buff *skb, const int dir)
 	why = quick(skb, &c, r, l3, type, dir);
 	if (why == PASS)
 		return PASS;
-	if (why != LOOK && !room_for(why, type == ETHERTYPE_IPV6, c.now))
+	if (why != LOOK)
 		return refuse(c.eni, why, c.device);
 pull:
 	/* Headers of this length at most are looked at. */
@@ -882,7 +884,6 @@ pull:
 			return PASS;
 		return TC_ACT_SHOT;
 	}
-	room_for(why, type == ETHERTYPE_IPV6, c.now); /* for the next packet */
 	return refuse(c.eni, why, c.device);
 }
 

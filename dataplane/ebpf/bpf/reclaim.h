@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Room for new flows where no process makes it: when there is none left, the
- * packet that needs it removes flows that are expired. */
+/* Room for new flows where no process makes it: when there is none left, a
+ * packet that is dropped for it removes flows that are expired. */
 #pragma once
 
 enum {
@@ -39,39 +39,38 @@ static long reclaim6(void *map, struct flow6_key *key, struct flow_value *f, str
 
 /* Removes expired flows of a family; 0 if there are none, or if that is another's
  * to do. A look at all flows takes some hundredths of a second: when it finds few,
- * the next one has to wait. */
-__noinline int make_room(__u32 six, __u32 now)
-{
-	__u32 zero = 0, next;
-	struct control *ctl = bpf_map_lookup_elem(&controls, &zero);
-	struct reclaim *c = bpf_map_lookup_elem(&reclaims, &zero);
-	struct reclaiming w = { .now = now };
-
-	six = !!six;
-	if (!ctl || !c || (__s32)(now - c->collected) < RECLAIM_AFTER)
-		return 0;
-	next = c->next[six];
-	if ((next && (__s32)(now - next) < 0) || __sync_val_compare_and_swap(&c->next[six], next, now + RECLAIM_PAUSE) != next)
-		return 0;
-	w.root = *(volatile __u64 *)&ctl->root;
-	if (six)
-		bpf_for_each_map_elem(&flows6, reclaim6, &w, 0);
-	else
-		bpf_for_each_map_elem(&flows4, reclaim4, &w, 0);
-	if (w.removed >= RECLAIM_SOME)
-		c->next[six] = now; /* there may be more */
-	return w.removed;
+ * the next one has to wait. One function for each table, since old kernels want to
+ * know which one it is. */
+#define MAKE_ROOM(name, flows, reclaim_one, six)				\
+__noinline int name(__u32 now)						\
+{									\
+	__u32 zero = 0, next;						\
+	struct control *ctl = bpf_map_lookup_elem(&controls, &zero);	\
+	struct reclaim *c = bpf_map_lookup_elem(&reclaims, &zero);	\
+	struct reclaiming w = { .now = now };				\
+									\
+	if (!ctl || !c || (__s32)(now - c->collected) < RECLAIM_AFTER)	\
+		return 0;						\
+	next = c->next[six];						\
+	if ((next && (__s32)(now - next) < 0) ||			\
+	    __sync_val_compare_and_swap(&c->next[six], next, now + RECLAIM_PAUSE) != next) \
+		return 0;						\
+	w.root = *(volatile __u64 *)&ctl->root;				\
+	bpf_for_each_map_elem(&flows, reclaim_one, &w, 0);		\
+	if (w.removed >= RECLAIM_SOME)					\
+		c->next[six] = now; /* there may be more */		\
+	return w.removed;						\
 }
 
-/* Whether room was made for the flow of a packet that was dropped for want of it. */
-static __always_inline int room_for(int why, __u32 six, __u32 now)
-{
-	int removed;
+MAKE_ROOM(make_room4, flows4, reclaim4, 0)
+MAKE_ROOM(make_room6, flows6, reclaim6, 1)
 
-	if (why != DROP_FLOWS && why != DROP_HALF_OPEN && why != DROP_TABLE_FULL)
-		return 0;
-	removed = make_room(six, now);
-	if (!removed && why != DROP_TABLE_FULL)
-		removed = make_room(!six, now); /* an allowance is of both families */
-	return removed;
+/* For the packets after one that was dropped for want of room. */
+static __always_inline void make_room(void)
+{
+	__u32 zero = 0;
+	struct control *ctl = bpf_map_lookup_elem(&controls, &zero);
+
+	if (ctl && !make_room4(seconds(ctl)))
+		make_room6(seconds(ctl)); /* an allowance is of both families */
 }

@@ -42,7 +42,8 @@ var adminCalls = map[string]adminCall{
 	"hits":       {http.MethodGet, "DescribeRuleHits", (*Server).describeHits, false},
 	"why":        {http.MethodGet, "DescribeWhy", (*Server).describeWhy, false},
 
-	"batch": {http.MethodPost, "Batch", (*Server).batch, true},
+	"batch":  {http.MethodPost, "Batch", (*Server).batch, true},
+	"change": {http.MethodPost, "Change", (*Server).changeWished, true},
 
 	"guardrails":       {http.MethodGet, "DescribeGuardrails", (*Server).describeGuardrails, false},
 	"guardrail-set":    {http.MethodPost, "SetGuardrail", (*Server).setGuardrail, false},

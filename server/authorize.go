@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"strconv"
 
+	"moat/change"
 	"moat/ec2"
 	"moat/fault"
 	"moat/iam"
@@ -89,6 +90,10 @@ func (s *Server) needsOf(r *request, at place, in any) (needs []iam.Need, ok boo
 	}
 	if r.service == serviceIAM {
 		return iamapi.Needs(r.action, at, r.caller, in), true
+	}
+	if r.service == ServiceMoat {
+		needs = change.Needs(r.scope, at(r.scope), in)
+		return needs, needs != nil
 	}
 	return nil, false
 }

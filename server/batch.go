@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"time"
 
@@ -202,7 +203,9 @@ func (s *Server) change(r *request, done *Done, dryRun bool, what func(tx *state
 		event := s.adminEvent(r, nil) // of who is found to call
 		events := eventsOf(event, made)
 		if made.also != nil {
-			events[0].Rules = ruleChanges(tx.Changes())
+			events[0].Rules = slices.DeleteFunc(ruleChanges(tx.Changes()), func(text string) bool {
+				return slices.ContainsFunc(events[1:], func(e store.Event) bool { return slices.Contains(e.Rules, text) })
+			})
 		}
 		return events
 	}

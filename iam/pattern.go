@@ -98,6 +98,13 @@ func parsePattern(text string, wild, vars bool) (p pattern, reason string) {
 	return p, ""
 }
 
+// Like reports whether a text is what a pattern says, in which a star stands
+// for anything and a question mark for one character.
+func Like(text, s string) bool {
+	p, _ := parsePattern(text, true, false)
+	return p.match(s)
+}
+
 func piecesOf(parts []part) (pieces []string, single []bool) {
 	var b strings.Builder
 	one := false

@@ -9,7 +9,7 @@ var GetContextKeysForPrincipalPolicy = action.Read[GetContextKeysForPrincipalPol
 	Name: "GetContextKeysForPrincipalPolicy",
 	Doc:  `Lists the condition keys that the policies of a user, group or role ask for.`,
 	Read: func(c *action.Call, in *GetContextKeysForPrincipalPolicyInput) (*GetContextKeysForPrincipalPolicyOutput, error) {
-		source, err := sourceOf(c, in.PolicySourceArn)
+		source, err := sourceOf(c, in.PolicySourceArn, nil)
 		if err != nil {
 			return nil, err
 		}

@@ -115,7 +115,7 @@ func PoliciesOf(at Place, p *iam.Principal) (*iam.Policies, error) {
 		if role == nil {
 			return nil, ErrNobody
 		}
-		g.inline(role.Inline, "role")
+		g.inline(role.Inline, "role", role.Name)
 		g.attached(role.Attached)
 		boundary = role.Boundary
 	default:
@@ -146,6 +146,9 @@ type gathering struct {
 	account vpc.AccountID
 	found   []*iam.Policy
 	err     error
+	// without says of which policies nothing is to be known: by the ARN, or by
+	// the name and whose it is. Nil is of none.
+	without *exclusions
 }
 
 func (g *gathering) add(p *iam.Policy, err error) {
@@ -159,18 +162,21 @@ func (g *gathering) add(p *iam.Policy, err error) {
 }
 
 func (g *gathering) user(u *iam.User) {
-	g.inline(u.Inline, "user")
+	g.inline(u.Inline, "user", u.Name)
 	g.attached(u.Attached)
 	for _, id := range u.Groups {
 		if group := state.UserGroups.First(g.space, state.UserGroupsByID, id); group != nil {
-			g.inline(group.Inline, "group")
+			g.inline(group.Inline, "group", group.Name)
 			g.attached(group.Attached)
 		}
 	}
 }
 
-func (g *gathering) inline(all []iam.InlinePolicy, source string) {
+func (g *gathering) inline(all []iam.InlinePolicy, source, holder string) {
 	for i := range all {
+		if g.without.inline(source, holder, all[i].Name) {
+			continue
+		}
 		g.add(all[i].Document.Policy(iam.IdentityPolicy, all[i].Name, source))
 	}
 }
@@ -180,6 +186,9 @@ func (g *gathering) inline(all []iam.InlinePolicy, source string) {
 // limit.
 func (g *gathering) attached(arns []string) {
 	for _, arn := range arns {
+		if g.without.managed(arn) {
+			continue
+		}
 		p, aws, err := policyOf(g.space, g.account, arn)
 		if err != nil || p == nil {
 			g.add(&iam.Policy{Kind: iam.IdentityPolicy, Name: arn}, nil)

@@ -148,6 +148,14 @@ type Role struct {
 	PermissionsBoundary      *AttachedPermissionsBoundary
 	Tags                     []Tag
 	RoleLastUsed             *RoleLastUsed
+	// SourceRoleTemplate is of a role that was made from a template; here none is.
+	SourceRoleTemplate *SourceRoleTemplate
+}
+
+// SourceRoleTemplate is the shape of that name.
+type SourceRoleTemplate struct {
+	TemplateArn          string
+	TemplateMinorVersion *int32
 }
 
 // RoleDetail is the shape of that name.

@@ -61,3 +61,23 @@ type DecisionDetail struct {
 	Key   string `out:"key"`
 	Value string `out:"value"`
 }
+
+// PolicyIdentifier names policies that a simulation leaves out, by one of its
+// members: the kind, the ARN, or the inline policy and whose it is.
+type PolicyIdentifier struct {
+	PolicyType             string `valid:"enum=inline|aws-managed|user-managed|permission-boundary|scp|rcp"`
+	PolicyArn              string `valid:"min=20,max=2048"`
+	InlinePolicyIdentifier *InlinePolicyIdentifierType
+}
+
+// InlinePolicyIdentifierType is the shape of that name.
+type InlinePolicyIdentifierType struct {
+	PolicyName     string `valid:"required,min=1,max=128" pattern:"[\\w+=,.@-]+"`
+	AttachmentType string `valid:"required,enum=user|group|role"`
+	AttachmentName string `valid:"required,min=1,max=128"`
+}
+
+// OrderedOrganizationPolicyType is the shape of that name.
+type OrderedOrganizationPolicyType struct {
+	ServiceControlPolicyInputList []string `valid:"min=1,max=131072"`
+}

@@ -17,8 +17,9 @@ type source struct {
 	policies  *iam.Policies
 }
 
-// sourceOf finds the user, group or role with an ARN, and its policies.
-func sourceOf(c *action.Call, arn string) (*source, error) {
+// sourceOf finds the user, group or role with an ARN, and its policies but
+// those that are excluded.
+func sourceOf(c *action.Call, arn string, without *exclusions) (*source, error) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "iam" || parts[3] != "" {
 		return nil, fault.InvalidInput.With("Invalid Entity Arn: " + arn + " does not clearly define entity type and name.")
@@ -31,7 +32,7 @@ func sourceOf(c *action.Call, arn string) (*source, error) {
 	if parts[4] != string(c.Account) {
 		return nil, gone
 	}
-	g := gathering{space: c.Space, account: c.Account}
+	g := gathering{space: c.Space, account: c.Account, without: without}
 	s := &source{}
 	limit := ""
 	switch kind {
@@ -48,7 +49,7 @@ func sourceOf(c *action.Call, arn string) (*source, error) {
 		if err != nil || group.Path+group.Name != path {
 			return nil, gone
 		}
-		g.inline(group.Inline, "group")
+		g.inline(group.Inline, "group", group.Name)
 		g.attached(group.Attached)
 		s.principal = iam.Principal{Account: c.Account, Type: iam.TypeUser, ARN: n.group(group)}
 	case "role":
@@ -56,7 +57,7 @@ func sourceOf(c *action.Call, arn string) (*source, error) {
 		if err != nil || r.Path+r.Name != path {
 			return nil, gone
 		}
-		g.inline(r.Inline, "role")
+		g.inline(r.Inline, "role", r.Name)
 		g.attached(r.Attached)
 		limit = r.Boundary
 		s.principal = iam.Principal{Account: c.Account, Type: iam.TypeSession, ID: r.ID, ARN: n.role(r), Role: n.role(r), Tags: r.Tags}
@@ -64,12 +65,69 @@ func sourceOf(c *action.Call, arn string) (*source, error) {
 		return nil, fault.InvalidInput.With("Invalid Entity Arn: " + arn + " does not clearly define entity type and name.")
 	}
 	s.policies = &iam.Policies{Identity: g.found}
-	if limit != "" {
-		g.found = nil
+	if limit != "" && !without.kind("permission-boundary") {
+		g.found, g.without = nil, nil
 		g.attached([]string{limit})
 		s.policies.Boundary = g.found[0]
 	}
 	return s, g.err
+}
+
+// Exclusions are the policies of a principal that a simulation leaves out. Nil
+// is none. API reference of IAM, PolicyIdentifier.
+type exclusions struct {
+	kinds []string
+	arns  []string
+	named []InlinePolicyIdentifierType
+}
+
+func exclusionsOf(list []PolicyIdentifier) (*exclusions, error) {
+	if len(list) == 0 {
+		return nil, nil
+	}
+	x := &exclusions{}
+	for _, id := range list {
+		members := 0
+		if id.PolicyType != "" {
+			members++
+			x.kinds = append(x.kinds, id.PolicyType)
+		}
+		if id.PolicyArn != "" {
+			members++
+			head, name, ok := strings.Cut(id.PolicyArn, ":policy/")
+			if !ok || !strings.HasPrefix(head, "arn:") || strings.ContainsAny(head, "*?") || strings.Count(name, "*") > 1 {
+				return nil, fault.InvalidInput.With("The policy identifier " + id.PolicyArn + " is invalid: wildcards stand in the name of the policy, and one * at most.")
+			}
+			x.arns = append(x.arns, kept(id.PolicyArn))
+		}
+		if n := id.InlinePolicyIdentifier; n != nil {
+			members++
+			if strings.Count(n.AttachmentName, "*") > 1 {
+				return nil, fault.InvalidInput.With("The attachment name " + n.AttachmentName + " is invalid: it takes one * at most.")
+			}
+			x.named = append(x.named, *n)
+		}
+		if members != 1 {
+			return nil, fault.InvalidInput.With("A policy identifier has PolicyType, PolicyArn or InlinePolicyIdentifier, exactly one of them.")
+		}
+	}
+	return x, nil
+}
+
+func (x *exclusions) kind(k string) bool { return x != nil && slices.Contains(x.kinds, k) }
+
+func (x *exclusions) inline(source, holder, name string) bool {
+	return x.kind("inline") || x != nil && slices.ContainsFunc(x.named, func(n InlinePolicyIdentifierType) bool {
+		return n.AttachmentType == source && n.PolicyName == name && iam.Like(n.AttachmentName, holder)
+	})
+}
+
+func (x *exclusions) managed(arn string) bool {
+	kind := "user-managed"
+	if strings.HasPrefix(arn, awsPolicyPrefix) {
+		kind = "aws-managed"
+	}
+	return x.kind(kind) || x != nil && slices.ContainsFunc(x.arns, func(pattern string) bool { return iam.Like(pattern, arn) })
 }
 
 // A simulation asks policies about every action on every resource.

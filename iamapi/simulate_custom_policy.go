@@ -14,6 +14,9 @@ var SimulateCustomPolicy = action.Read[SimulateCustomPolicyInput, SimulateCustom
 		if len(in.PolicyInputList) == 0 {
 			return nil, fault.InvalidInput.With("PolicyInputList must have a policy.")
 		}
+		if len(in.OrderedOrganizationPolicyInputList) > 0 {
+			return nil, fault.InvalidInput.With("There is no organization here: leave OrderedOrganizationPolicyInputList out.")
+		}
 		q := simulation{
 			caller: iam.Principal{Type: iam.TypeUser, Account: c.Account}, actions: in.ActionNames, resources: in.ResourceArns, entries: in.ContextEntries,
 			add: in.PolicyInputList, boundary: in.PermissionsBoundaryPolicyInputList, resourcePolicy: in.ResourcePolicy, callerARN: in.CallerArn,
@@ -36,6 +39,7 @@ type SimulateCustomPolicyInput struct {
 	ResourceHandlingOption             string `valid:"min=1,max=64"`
 	MaxItems                           *int32 `valid:"min=1,max=1000"`
 	Marker                             string `valid:"min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
+	OrderedOrganizationPolicyInputList []OrderedOrganizationPolicyType
 }
 
 // SimulateCustomPolicyOutput is what SimulateCustomPolicy gives.

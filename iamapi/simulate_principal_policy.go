@@ -9,7 +9,11 @@ var SimulatePrincipalPolicy = action.Read[SimulatePrincipalPolicyInput, Simulate
 	Name: "SimulatePrincipalPolicy",
 	Doc:  `Tells what the policies of a user, group or role say of actions, and which statements say it.`,
 	Read: func(c *action.Call, in *SimulatePrincipalPolicyInput) (*SimulatePrincipalPolicyOutput, error) {
-		source, err := sourceOf(c, in.PolicySourceArn)
+		without, err := exclusionsOf(in.PolicyExclusionList)
+		if err != nil {
+			return nil, err
+		}
+		source, err := sourceOf(c, in.PolicySourceArn, without)
 		if err != nil {
 			return nil, err
 		}
@@ -36,6 +40,7 @@ type SimulatePrincipalPolicyInput struct {
 	ResourceHandlingOption             string `valid:"min=1,max=64"`
 	MaxItems                           *int32 `valid:"min=1,max=1000"`
 	Marker                             string `valid:"min=1,max=320" pattern:"[\\u0020-\\u00FF]+"`
+	PolicyExclusionList                []PolicyIdentifier
 }
 
 // SimulatePrincipalPolicyOutput is what SimulatePrincipalPolicy gives.

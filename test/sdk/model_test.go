@@ -9,6 +9,8 @@ import (
 	"time"
 
 	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
+	iamtypes "github.com/aws/aws-sdk-go-v2/service/iam/types"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
 
@@ -16,6 +18,7 @@ import (
 	"moat/awsquery"
 	"moat/ec2"
 	"moat/ec2query"
+	"moat/iamapi"
 	"moat/sts"
 )
 
@@ -108,6 +111,7 @@ type service struct {
 var services = []service{
 	{"ec2", reflect.TypeFor[*awsec2.Client](), ec2.Actions, ec2query.Fields},
 	{"sts", reflect.TypeFor[*awssts.Client](), sts.Actions, awsquery.Fields},
+	{"iam", reflect.TypeFor[*awsiam.Client](), iamapi.Actions, awsquery.Fields},
 }
 
 // operation gives the input and output structs of the SDK's method of that name.
@@ -135,6 +139,70 @@ func TestEveryPromisedActionIsThereOnce(t *testing.T) {
 	}
 	if len(sts.Actions) == 0 || sts.Actions[0].Info().Name != "GetCallerIdentity" {
 		t.Error("GetCallerIdentity is missing from sts.Actions")
+	}
+}
+
+// notServed are the actions of IAM and STS that Moat does not serve, by what
+// they are for: none of it exists here, and what asks for it is refused. EC2 has
+// hundreds more than Moat; which it has is told by promised.
+var notServed = map[string]string{
+	"second factors": `CreateVirtualMFADevice DeactivateMFADevice DeleteVirtualMFADevice EnableMFADevice GetMFADevice ListMFADeviceTags
+		ListMFADevices ListVirtualMFADevices ResyncMFADevice TagMFADevice UntagMFADevice`,
+	"passwords and the console": `ChangePassword CreateLoginProfile DeleteAccountPasswordPolicy DeleteLoginProfile GetAccountPasswordPolicy
+		GetLoginProfile UpdateAccountPasswordPolicy UpdateLoginProfile`,
+	"federation": `AddClientIDToOpenIDConnectProvider CreateOpenIDConnectProvider CreateSAMLProvider DeleteOpenIDConnectProvider
+		DeleteSAMLProvider DisableOutboundWebIdentityFederation EnableOutboundWebIdentityFederation GetOpenIDConnectProvider
+		GetOutboundWebIdentityFederationInfo GetSAMLProvider ListOpenIDConnectProviderTags ListOpenIDConnectProviders
+		ListSAMLProviderTags ListSAMLProviders RemoveClientIDFromOpenIDConnectProvider TagOpenIDConnectProvider TagSAMLProvider
+		UntagOpenIDConnectProvider UntagSAMLProvider UpdateOpenIDConnectProviderThumbprint UpdateSAMLProvider
+		AssumeRoleWithSAML AssumeRoleWithWebIdentity GetFederationToken GetWebIdentityToken`,
+	"organizations": `AssumeRoot DisableOrganizationsRootCredentialsManagement DisableOrganizationsRootSessions
+		EnableOrganizationsRootCredentialsManagement EnableOrganizationsRootSessions GenerateOrganizationsAccessReport
+		GetOrganizationsAccessReport ListOrganizationsFeatures`,
+	"delegation and role templates": `AcceptDelegationRequest AcquireRole AssociateDelegationRequest CreateDelegationRequest
+		GetDelegatedAccessToken GetDelegationRequest GetHumanReadableSummary GetRoleTemplateVersion ListDelegationRequests
+		RejectDelegationRequest SendDelegationToken UpdateDelegationRequest`,
+	"roles of services": `CreateServiceLinkedRole DeleteServiceLinkedRole GetServiceLinkedRoleDeletionStatus`,
+	"credentials of other services": `CreateServiceSpecificCredential DeleteSSHPublicKey DeleteServerCertificate
+		DeleteServiceSpecificCredential DeleteSigningCertificate GetSSHPublicKey GetServerCertificate ListSSHPublicKeys
+		ListServerCertificateTags ListServerCertificates ListServiceSpecificCredentials ListSigningCertificates
+		ResetServiceSpecificCredential TagServerCertificate UntagServerCertificate UpdateSSHPublicKey UpdateServerCertificate
+		UpdateServiceSpecificCredential UpdateSigningCertificate UploadSSHPublicKey UploadServerCertificate UploadSigningCertificate`,
+	"reports": `GenerateCredentialReport GenerateServiceLastAccessedDetails GetCredentialReport GetServiceLastAccessedDetails
+		GetServiceLastAccessedDetailsWithEntities ListPoliciesGrantingServiceAccess`,
+	"settings of the account": `GetAccountProperties PutAccountProperties SetSecurityTokenServicePreferences`,
+}
+
+// TestEveryActionOfTheModel: every action that the SDK has for IAM and STS is
+// served, or said not to be; none is both.
+func TestEveryActionOfTheModel(t *testing.T) {
+	without := map[string]bool{}
+	for _, names := range notServed {
+		for _, name := range strings.Fields(names) {
+			without[name] = true
+		}
+	}
+	for _, s := range services {
+		if s.name == "ec2" {
+			continue
+		}
+		serves := map[string]bool{}
+		for _, a := range s.actions {
+			serves[a.Info().Name] = true
+		}
+		for i := range s.client.NumMethod() {
+			name := s.client.Method(i).Name
+			if name == "Options" {
+				continue
+			}
+			if serves[name] == without[name] {
+				t.Errorf("%s: %s is served: %v, said not to be: %v", s.name, name, serves[name], without[name])
+			}
+			delete(without, name)
+		}
+	}
+	for name := range without {
+		t.Errorf("the SDK knows no %s", name)
 	}
 }
 
@@ -207,6 +275,12 @@ func (c comparison) structs(path string, ours, theirs reflect.Type, above []refl
 func (c comparison) kinds(at string, f ec2query.Field, theirs reflect.Type, above []reflect.Type) {
 	their := deref(theirs)
 	ours := deref(f.Type)
+	if entry, ok := entryOf(f); ok && their.Kind() == reflect.Map {
+		if want := wordFor(their.Elem()); want != entry.Kind().String() {
+			c.tell(fmt.Sprintf("%s: a map of ours to %v, of theirs to %s", at, entry, want))
+		}
+		return
+	}
 	if f.Kind == ec2query.List {
 		if their.Kind() != reflect.Slice {
 			c.tell(fmt.Sprintf("%s: a list of ours is a %v of theirs", at, their))
@@ -216,7 +290,7 @@ func (c comparison) kinds(at string, f ec2query.Field, theirs reflect.Type, abov
 		at += "[]"
 	}
 	if s := f.Struct(); s != nil {
-		if their.Kind() != reflect.Struct {
+		if their.Kind() != reflect.Struct && unions[their] == nil {
 			c.tell(fmt.Sprintf("%s: a struct of ours is a %v of theirs", at, their))
 			return
 		}
@@ -226,6 +300,10 @@ func (c comparison) kinds(at string, f ec2query.Field, theirs reflect.Type, abov
 	kind := f.Kind
 	if kind == ec2query.List {
 		kind = f.Elem
+	}
+	if their.Kind() == reflect.Interface && unions[their] != nil {
+		c.tell(at + ": theirs is a union, ours no struct")
+		return
 	}
 	if want := wordFor(their); want != word(kind, ours) {
 		c.tell(fmt.Sprintf("%s: ours is %s, theirs %s", at, word(kind, ours), want))
@@ -257,9 +335,56 @@ func deref(t reflect.Type) reflect.Type {
 	return t
 }
 
+// unions are the structs of which one member only is ever set: the SDK has
+// interfaces for them, with an implementation for each member.
+var unions = map[reflect.Type][]reflect.Type{
+	reflect.TypeFor[iamtypes.PolicyIdentifier](): {
+		reflect.TypeFor[iamtypes.PolicyIdentifierMemberPolicyType](), reflect.TypeFor[iamtypes.PolicyIdentifierMemberPolicyArn](),
+		reflect.TypeFor[iamtypes.PolicyIdentifierMemberInlinePolicyIdentifier](),
+	},
+}
+
+// memberOf gives the name of the member that an implementation of a union is
+// for; it is in the field Value.
+func memberOf(t reflect.Type) (name string, ok bool) {
+	for union, all := range unions {
+		if slices.Contains(all, t) {
+			return strings.TrimPrefix(t.Name(), union.Name()+"Member"), true
+		}
+	}
+	return "", false
+}
+
+// isUnion reports whether a struct of ours is a union of theirs.
+func isUnion(t reflect.Type) bool {
+	for union := range unions {
+		if union.Name() == t.Name() {
+			return true
+		}
+	}
+	return false
+}
+
+// entryOf gives what the entries of a map of ours hold: it is a list of keys
+// with values.
+func entryOf(f ec2query.Field) (reflect.Type, bool) {
+	if !strings.HasSuffix(f.Tag.Get("out"), ",map") {
+		return nil, false
+	}
+	return f.Type.Elem().Field(1).Type, true
+}
+
 // members gives the modelled members of a struct of the SDK.
 func members(t reflect.Type) []reflect.StructField {
 	var fs []reflect.StructField
+	for _, m := range unions[t] {
+		name, _ := memberOf(m)
+		value, _ := m.FieldByName("Value")
+		fs = append(fs, reflect.StructField{Name: name, Type: value.Type})
+	}
+	if unions[t] != nil {
+		return fs
+	}
 	for i := range t.NumField() {
 		f := t.Field(i)
 		if f.IsExported() && !f.Anonymous && f.Type != reflect.TypeFor[middleware.Metadata]() {

@@ -18,6 +18,7 @@ import (
 	awsmiddleware "github.com/aws/aws-sdk-go-v2/aws/middleware"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go/middleware"
 
@@ -27,7 +28,7 @@ import (
 )
 
 // modelVersions are the SDK modules whose types are the model here.
-var modelVersions = map[string]string{"ec2": "1.344.1", "sts": "1.51.8"}
+var modelVersions = map[string]string{"ec2": "1.344.1", "iam": "1.64.8", "sts": "1.51.8"}
 
 // TestModelVersion: the versions written down are those that are linked; the
 // SDK says them in its User-Agent.
@@ -118,10 +119,13 @@ func TestEveryMemberIsParsed(t *testing.T) {
 const requestID = "59dbff89-35bd-4eac-99ed-be587e000001"
 
 func (s service) render(name string, out any) []byte {
-	if s.name == "ec2" {
-		return ec2query.AppendResponse(nil, name, requestID, out)
+	switch s.name {
+	case "iam":
+		return awsquery.IAM.AppendResponse(nil, name, requestID, out)
+	case "sts":
+		return awsquery.STS.AppendResponse(nil, name, requestID, out)
 	}
-	return awsquery.STS.AppendResponse(nil, name, requestID, out)
+	return ec2query.AppendResponse(nil, name, requestID, out)
 }
 
 func emptyAnswer(s service, name string) []byte {
@@ -175,6 +179,8 @@ func (s service) call(t *testing.T, name string, in any, answer []byte) exchange
 	switch s.name {
 	case "ec2":
 		client = reflect.ValueOf(awsec2.New(awsec2.Options{Region: "eu-west-1", Credentials: keys, BaseEndpoint: aws.String("http://moat.test"), HTTPClient: web}))
+	case "iam":
+		client = reflect.ValueOf(awsiam.New(awsiam.Options{Region: "eu-west-1", Credentials: keys, BaseEndpoint: aws.String("http://moat.test"), HTTPClient: web}))
 	case "sts":
 		client = reflect.ValueOf(awssts.New(awssts.Options{Region: "eu-west-1", Credentials: keys, BaseEndpoint: aws.String("http://moat.test"), HTTPClient: web}))
 	}
@@ -233,6 +239,10 @@ func fill(v reflect.Value, c *counter, above []reflect.Type) {
 		for _, f := range members(v.Type()) {
 			fill(v.FieldByIndex(f.Index), c, append(above, v.Type()))
 		}
+	case reflect.Interface:
+		one := reflect.New(unions[v.Type()][c.n%len(unions[v.Type()])])
+		fill(one.Elem().FieldByName("Value"), c, above)
+		v.Set(one)
 	default:
 		panic(fmt.Sprintf("%v cannot be filled", v.Type()))
 	}
@@ -256,7 +266,7 @@ func (s service) ourTree(v reflect.Value, dir ec2query.Direction, path string) a
 	return tree(v, path, func(v reflect.Value, path string, put func(string, reflect.Value)) {
 		for _, f := range s.fields(v.Type(), dir) {
 			at := v.FieldByIndex(f.Index)
-			unset := dir == ec2query.Out && at.IsZero() && strings.HasSuffix(f.Tag.Get("out"), ",omitzero")
+			unset := at.IsZero() && (dir == ec2query.Out && strings.HasSuffix(f.Tag.Get("out"), ",omitzero") || isUnion(v.Type()))
 			if onlyOurs[path+"."+f.Name] == "" && !unset {
 				put(f.Name, at)
 			}
@@ -274,7 +284,16 @@ func tree(v reflect.Value, path string, each func(v reflect.Value, path string, 
 	if at, ok := v.Interface().(time.Time); ok {
 		return at.UTC().Format(time.RFC3339Nano)
 	}
+	if name, ok := memberOf(v.Type()); ok {
+		return map[string]any{name: tree(v.FieldByName("Value"), path+"."+name, each)}
+	}
 	switch v.Kind() {
+	case reflect.Map:
+		m := map[string]any{}
+		for _, k := range v.MapKeys() {
+			m[k.String()] = tree(v.MapIndex(k), path, each)
+		}
+		return m
 	case reflect.Struct:
 		m := map[string]any{}
 		each(v, path, func(name string, f reflect.Value) {
@@ -286,6 +305,13 @@ func tree(v reflect.Value, path string, each func(v reflect.Value, path string, 
 	case reflect.Slice:
 		if v.Type().Elem().Kind() == reflect.Uint8 {
 			return v.Bytes()
+		}
+		if item := v.Type().Elem(); item.Kind() == reflect.Struct && item.NumField() == 2 && item.Field(0).Tag.Get("out") == "key" {
+			m := map[string]any{} // of ours
+			for i := range v.Len() {
+				m[v.Index(i).Field(0).String()] = tree(v.Index(i).Field(1), path, each)
+			}
+			return m
 		}
 		list := []any{}
 		for i := range v.Len() {

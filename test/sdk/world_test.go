@@ -16,11 +16,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	awsec2 "github.com/aws/aws-sdk-go-v2/service/ec2"
 	"github.com/aws/aws-sdk-go-v2/service/ec2/types"
+	awsiam "github.com/aws/aws-sdk-go-v2/service/iam"
 	awssts "github.com/aws/aws-sdk-go-v2/service/sts"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/middleware"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"moat/iamapi"
+	"moat/sts"
 	"moat/test/moattest"
 )
 
@@ -34,14 +37,18 @@ func TestServer(t *testing.T) {
 	t.Logf("ready after %v", server.ToReady.Round(time.Millisecond))
 	regions := strings.Fields(`eu-west-1 eu-west-2 eu-west-3 eu-central-1 eu-north-1 us-east-2 us-west-1 us-west-2
 		ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-southeast-1 ap-southeast-2 ca-central-1 sa-east-1
-		af-south-1 ap-east-1 eu-south-1 eu-south-2 me-south-1 il-central-1 mx-central-1 ca-west-1`)
+		af-south-1 ap-east-1 eu-south-1 eu-south-2 me-south-1 il-central-1 mx-central-1 ca-west-1 eu-central-2`)
 	for i, s := range scenarios {
 		t.Run(s.name, func(t *testing.T) { s.run(newWorld(t, server, regions[i])) })
 	}
 	if run := flag.Lookup("test.run").Value.String(); strings.Contains(run, "/") || t.Failed() {
 		return // only a part was run, or to the end of what failed
 	}
-	for _, name := range append([]string{"GetCallerIdentity"}, promised...) {
+	all := slices.Clone(promised)
+	for _, a := range slices.Concat(iamapi.Actions, sts.Actions) {
+		all = append(all, a.Info().Name)
+	}
+	for _, name := range all {
 		if _, ok := answered.Load(name); !ok && !strings.HasPrefix(name, "DescribeVpcClassicLink") {
 			t.Errorf("no test has had an answer from %s", name)
 		}
@@ -65,6 +72,7 @@ var scenarios = []struct {
 	{"Interfaces", testInterfaces},
 	{"Instances", testInstances},
 	{"InstanceExtras", testInstanceExtras},
+	{"IAM", testIAM},
 	{"Paging", testPaging},
 	{"Refusals", testRefusals},
 	{"WireVariants", testWireVariants},
@@ -92,6 +100,7 @@ type world struct {
 	region string
 	ec2    *awsec2.Client
 	sts    *awssts.Client
+	iam    *awsiam.Client
 }
 
 func newWorld(t *testing.T, server *moattest.Server, region string) *world {
@@ -112,6 +121,7 @@ func newWorld(t *testing.T, server *moattest.Server, region string) *world {
 	}}
 	url := new(server.URL)
 	w.ec2 = awsec2.New(awsec2.Options{Region: region, Credentials: keys, BaseEndpoint: url, APIOptions: note})
+	w.iam = awsiam.New(awsiam.Options{Region: region, Credentials: keys, BaseEndpoint: url, APIOptions: note})
 	w.sts = awssts.New(awssts.Options{Region: region, Credentials: keys, BaseEndpoint: url, APIOptions: note})
 	return w
 }

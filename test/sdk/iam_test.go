@@ -38,8 +38,8 @@ func (w *world) as(id, secret, token *string) (*ec2.Client, *sts.Client) {
 		session = *token
 	}
 	keys := credentials.NewStaticCredentialsProvider(*id, *secret, session)
-	return ec2.New(ec2.Options{Region: w.region, Credentials: keys, BaseEndpoint: &w.server.URL}),
-		sts.New(sts.Options{Region: w.region, Credentials: keys, BaseEndpoint: &w.server.URL})
+	return ec2.New(ec2.Options{Region: w.region, Credentials: keys, BaseEndpoint: &w.server.URL, APIOptions: w.note}),
+		sts.New(sts.Options{Region: w.region, Credentials: keys, BaseEndpoint: &w.server.URL, APIOptions: w.note})
 }
 
 const iamARN = "arn:aws:iam::" + account + ":"

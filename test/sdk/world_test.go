@@ -101,6 +101,7 @@ type world struct {
 	ec2    *awsec2.Client
 	sts    *awssts.Client
 	iam    *awsiam.Client
+	note   []func(*middleware.Stack) error // of the actions that answer
 }
 
 func newWorld(t *testing.T, server *moattest.Server, region string) *world {
@@ -119,6 +120,7 @@ func newWorld(t *testing.T, server *moattest.Server, region string) *world {
 			return out, meta, err
 		}), middleware.Before)
 	}}
+	w.note = note
 	url := new(server.URL)
 	w.ec2 = awsec2.New(awsec2.Options{Region: region, Credentials: keys, BaseEndpoint: url, APIOptions: note})
 	w.iam = awsiam.New(awsiam.Options{Region: region, Credentials: keys, BaseEndpoint: url, APIOptions: note})

@@ -6,7 +6,8 @@
 // a group's or a list's own or the tag Name of anything; VPC/NAME, where VPC is
 // again any word for a VPC; the beginning of an id, with its prefix. The first
 // of these that finds something decides, so an id never means a name by
-// accident. Several found are an error that lists them.
+// accident. Several found are an error that lists them; none, one that lists
+// names that are spelled nearly so.
 package names
 
 import (
@@ -24,8 +25,9 @@ import (
 type Kind uint8
 
 // The kinds. Where an Interface is asked for and no Group, the word for a
-// group stands for its members, and the id of an instance for its interfaces.
-// An Address is one that no interface has, or needs none.
+// group stands for its members; where no Instance is, the id or name of an
+// instance for its interfaces. An Address is one that no interface has, or
+// needs none. A Rule has an id only.
 const (
 	Interface Kind = iota
 	Group
@@ -33,6 +35,8 @@ const (
 	Subnet
 	PrefixList
 	Address
+	Instance
+	Rule
 )
 
 var kinds = [...]struct {
@@ -45,6 +49,8 @@ var kinds = [...]struct {
 	Subnet:     {"subnet", state.Subnets},
 	PrefixList: {"prefix list", state.PrefixLists},
 	Address:    {"address", nil},
+	Instance:   {"instance", state.Instances},
+	Rule:       {"rule", nil},
 }
 
 // String gives the kind in words.
@@ -87,14 +93,21 @@ type Query struct {
 }
 
 // An UnknownError says that a word stands for nothing.
-type UnknownError struct{ Query }
+type UnknownError struct {
+	Query
+	Near []string // names that are spelled nearly so, at most three
+}
 
 func (e *UnknownError) Error() string {
 	words := make([]string, len(e.Kinds))
 	for i, k := range e.Kinds {
 		words[i] = k.String()
 	}
-	return fmt.Sprintf("no %s is called %q", strings.Join(words, " or "), e.Text)
+	text := fmt.Sprintf("no %s is called %q", strings.Join(words, " or "), e.Text)
+	if len(e.Near) > 0 {
+		text += ": did you mean " + strings.Join(e.Near, " or ") + "?"
+	}
+	return text
 }
 
 // An AmbiguousError says that a word stands for several things.
@@ -125,7 +138,11 @@ func (e *AmbiguousError) Error() string {
 // Resolve gives the one thing that a word stands for. The error is an
 // UnknownError or an AmbiguousError.
 func Resolve(r state.Reader, q Query) (Thing, error) {
-	found := Find(r, q)
+	return only(r, q, Find(r, q))
+}
+
+// only gives the one thing that was found.
+func only(r state.Reader, q Query, found []Thing) (Thing, error) {
 	if len(found) > 1 && q.VPC != "" {
 		if there := in(q.VPC, found); len(there) > 0 {
 			found = there
@@ -133,11 +150,30 @@ func Resolve(r state.Reader, q Query) (Thing, error) {
 	}
 	switch len(found) {
 	case 0:
-		return Thing{}, &UnknownError{q}
+		return Thing{}, &UnknownError{q, near(r, q)}
 	case 1:
 		return found[0], nil
 	}
 	return Thing{}, &AmbiguousError{q, found}
+}
+
+// ResolveFirst is Resolve for the first of the kinds of which the word stands
+// for something: a group's name is not ambiguous because an interface has it,
+// too.
+func ResolveFirst(r state.Reader, q Query) (Thing, error) {
+	for _, k := range q.Kinds {
+		one := q
+		one.Kinds = []Kind{k}
+		if k == Interface {
+			// A word for a group never stands for its members here.
+			one.Kinds = append(one.Kinds, Group)
+		}
+		found := slices.DeleteFunc(Find(r, one), func(t Thing) bool { return t.Kind != k })
+		if len(found) > 0 {
+			return only(r, q, found)
+		}
+	}
+	return Thing{}, &UnknownError{q, near(r, q)}
 }
 
 // Find gives everything that a word stands for, in the order of kinds and ids.
@@ -243,12 +279,28 @@ func (f *finder) byID(text string) (found []Thing) {
 	if f.throughGroup() && strings.HasPrefix(text, vpc.GroupPrefix+"-") {
 		found = append(found, f.members(vpc.GroupID(text))...)
 	}
-	if f.wants(Interface) && strings.HasPrefix(text, "i-") {
-		for i := range state.Interfaces.By(f.r, state.InterfacesByAttachment, text) {
-			found = append(found, f.thing(Interface, string(i.ID)))
+	if f.throughInstance() && strings.HasPrefix(text, "i-") {
+		found = append(found, f.interfacesOf(text)...)
+	}
+	if f.wants(Rule) {
+		if g, i := state.RuleByID(f.r, vpc.RuleID(text)); g != nil {
+			found = append(found, ruleThing(g, &g.Rules[i]))
 		}
 	}
 	return found
+}
+
+func (f *finder) throughInstance() bool { return f.wants(Interface) && !f.wants(Instance) }
+
+func (f *finder) interfacesOf(instance string) (found []Thing) {
+	for i := range state.Interfaces.By(f.r, state.InterfacesByAttachment, instance) {
+		found = append(found, f.thing(Interface, string(i.ID)))
+	}
+	return found
+}
+
+func ruleThing(g *vpc.SecurityGroup, r *vpc.Rule) Thing {
+	return Thing{Kind: Rule, ID: string(r.ID), Name: g.Name, VPC: g.VPC}
 }
 
 func (f *finder) byName(text string) []Thing {
@@ -261,6 +313,11 @@ func (f *finder) byName(text string) []Thing {
 	if f.wants(PrefixList) {
 		for l := range state.PrefixLists.By(f.r, state.PrefixListsByName, text) {
 			found = append(found, f.thing(PrefixList, string(l.ID)))
+		}
+	}
+	if len(found) == 0 && f.throughInstance() {
+		for id := range state.Instances.IDsByTag(f.r, "Name", text) {
+			found = append(found, f.interfacesOf(id)...)
 		}
 	}
 	if len(found) == 0 && f.throughGroup() {
@@ -317,6 +374,21 @@ func (f *finder) byPrefix(text string) (found []Thing) {
 			found = append(found, f.thing(k, id))
 		}
 	}
+	if f.wants(Rule) && strings.HasPrefix(text, vpc.RulePrefix+"-") && len(text) > len(vpc.RulePrefix)+1 {
+		// The digits of a rule's id begin with those of its group's.
+		digits := text[len(vpc.RulePrefix)+1:]
+		ofGroup := vpc.GroupPrefix + "-" + digits[:min(len(digits), 10)]
+		for g := range state.Groups.From(f.r, vpc.GroupID(ofGroup)) {
+			if !strings.HasPrefix(string(g.ID), ofGroup) {
+				break
+			}
+			for i := range g.Rules {
+				if strings.HasPrefix(string(g.Rules[i].ID), text) {
+					found = append(found, ruleThing(g, &g.Rules[i]))
+				}
+			}
+		}
+	}
 	return found
 }
 
@@ -337,6 +409,8 @@ func (f *finder) thing(k Kind, id string) Thing {
 		t.VPC = state.Subnets.Get(f.r, vpc.SubnetID(id)).VPC
 	case PrefixList:
 		t.Name = state.PrefixLists.Get(f.r, vpc.PrefixListID(id)).Name
+	case Instance:
+		t.VPC = state.Instances.Get(f.r, vpc.InstanceID(id)).VPC
 	}
 	return t
 }

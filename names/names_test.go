@@ -54,6 +54,8 @@ func world(t *testing.T) state.Reader {
 		state.Interfaces.Put(tx, row)
 	}
 	state.PrefixLists.Put(tx, &vpc.PrefixList{ID: "pl-01", Name: "office"})
+	state.Instances.Put(tx, &vpc.Instance{ID: "i-0123", VPC: "vpc-0a", Tags: named("runner")})
+	state.Groups.Put(tx, &vpc.SecurityGroup{ID: "sg-0612345678", Name: "ruled", VPC: "vpc-0a", Rules: []vpc.Rule{{ID: "sgr-0612345678a"}, {ID: "sgr-0612345678b"}}})
 	st.Accept(tx)
 	return st.View().In(scope)
 }
@@ -90,6 +92,15 @@ func TestResolve(t *testing.T) {
 		{"eni-0a2", "sg-03", end, ""}, // a group's id stands for its member, also when a Name says otherwise
 		// Names.
 		{"eni-0a2", "front", end, ""},
+		{"eni-0a2", "runner", end, ""}, // the instance that has it
+		{"i-0123", "runner", []names.Kind{names.Interface, names.Instance}, ""},
+		// Rules have ids, which begin with digits of their group's.
+		{"sgr-0612345678a", "sgr-0612345678a", []names.Kind{names.Rule}, ""},
+		{"sgr-0612345678b", "sgr-0612345678b", []names.Kind{names.Rule}, ""},
+		{"ambiguous sgr-0612345678a sgr-0612345678b", "sgr-0612345678", []names.Kind{names.Rule}, ""},
+		{"ambiguous sgr-0612345678a sgr-0612345678b", "sgr-06", []names.Kind{names.Rule}, ""},
+		{"unknown", "sgr-07", []names.Kind{names.Rule}, ""},
+		{"unknown", "sgr-0612345678a", any, ""},
 		{"unknown", "Front", end, ""}, // tags have a case
 		{"sg-03", "ops", group, ""},   // names of groups have none
 		{"pl-01", "office", any, ""},
@@ -147,12 +158,77 @@ func TestResolve(t *testing.T) {
 	}
 }
 
+// The first kind that has something by the word decides.
+func TestResolveFirst(t *testing.T) {
+	r := world(t)
+	for _, row := range []struct {
+		want, text string
+		kinds      []names.Kind
+	}{
+		{"sg-03", "sg-03", []names.Kind{names.Group, names.Interface}}, // an interface has the Name
+		{"unknown", "sg-03", []names.Kind{names.VPC, names.Interface}}, // an id is no name
+		{"sg-05", "empty", []names.Kind{names.Interface, names.Group}},
+		{"eni-0a2", "i-0123", []names.Kind{names.Group, names.Interface}},
+		{"ambiguous", "web", []names.Kind{names.Group, names.Interface}},
+		{"unknown", "nothing", []names.Kind{names.Group, names.Interface}},
+	} {
+		thing, err := names.ResolveFirst(r, names.Query{Text: row.text, Kinds: row.kinds})
+		got := thing.ID
+		switch err.(type) {
+		case *names.UnknownError:
+			got = "unknown"
+		case *names.AmbiguousError:
+			got = "ambiguous"
+		}
+		if got != row.want {
+			t.Errorf("%q of %v: got %s, want %s", row.text, row.kinds, got, row.want)
+		}
+	}
+}
+
+func TestComplete(t *testing.T) {
+	r := world(t)
+	groups := []names.Kind{names.Group}
+	for _, row := range []struct {
+		text  string
+		kinds []names.Kind
+		want  string
+	}{
+		{"", groups, "Ops empty ruled team/blue vpc-0a/web vpc-0b/web"},
+		{"w", groups, "vpc-0a/web vpc-0b/web"},
+		{"e", groups, "empty"},
+		{"vpc-0b/", groups, "vpc-0b/web"},
+		{"sg-0", groups, "sg-01 sg-02 sg-03 sg-04 sg-05 sg-0612345678"},
+		{"x", groups, ""},
+		{"", []names.Kind{names.Interface}, "eni-0b2 front sg-03 vpc-0a/db vpc-0b/db"},
+		{"o", []names.Kind{names.PrefixList, names.Group}, "office"},
+	} {
+		var got []string
+		for _, c := range names.Complete(r, row.kinds, row.text) {
+			got = append(got, c.Word)
+		}
+		if strings.Join(got, " ") != row.want {
+			t.Errorf("%q: %v, want %s", row.text, got, row.want)
+		}
+		for _, c := range names.Complete(r, row.kinds, row.text) {
+			if c.Word == "sg-03" {
+				continue // a Name that is the id of something else
+			}
+			if thing, err := names.Resolve(r, names.Query{Text: c.Word, Kinds: row.kinds}); err != nil || thing != c.Thing {
+				t.Errorf("%q is completed to %s, which is %v, %v", row.text, c.Word, thing, err)
+			}
+		}
+	}
+}
+
 func TestErrorsSayWhatToDo(t *testing.T) {
 	r := world(t)
 	for _, row := range []struct {
 		text, want string
 	}{
-		{"dbx", `no network interface or address is called "dbx"`},
+		{"dbx", `no network interface or address is called "dbx": did you mean db?`},
+		{"dxyz", `no network interface or address is called "dxyz"`},
+		{"fornt", `no network interface or address is called "fornt": did you mean front?`},
 		{"db", `"db" stands for 2 things, write the id of one: eni-0a1 (db, vpc-0a), eni-0b1 (db, vpc-0b)`},
 	} {
 		_, err := names.Resolve(r, names.Query{Text: row.text, Kinds: []names.Kind{names.Interface, names.Address}})

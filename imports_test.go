@@ -42,6 +42,7 @@ var layers = []struct {
 	{name: "ruleset", imports: "flow vpc state", pure: true},
 	{name: "guardrail", imports: "flow fault vpc state ruleset", pure: true},
 	{name: "names", imports: "flow vpc state", pure: true},
+	{name: "survey", imports: "flow vpc state words names ruleset", pure: true},
 	{name: "explain", imports: "flow vpc state names ruleset", pure: true},
 	{name: "change", imports: "flow fault vpc iam ec2query state action ec2 names words", pure: true},
 	{name: "awsmodel", imports: "action ec2query awsquery", pure: true},
@@ -58,8 +59,8 @@ var layers = []struct {
 	{name: "dataplane/dataplanetest", imports: "flow vpc ruleset dataplane"},
 	{name: "agent", imports: "flow vpc state ruleset dataplane"},
 	{name: "store", imports: "vpc iam seal trail state"},
-	{name: "server", imports: "flow fault vpc iam seal sigv4 ec2query awsquery state action ec2 iamapi sts trail store names explain change ruleset guardrail dataplane agent"},
-	{name: "cli", imports: "flow fault vpc iam seal sigv4 ec2query awsquery state action ec2 iamapi sts store words names explain change ruleset dataplane dataplane/ebpf agent server awscli"},
+	{name: "server", imports: "flow fault vpc iam seal sigv4 ec2query awsquery state action ec2 iamapi sts trail store words names survey explain change ruleset guardrail dataplane agent"},
+	{name: "cli", imports: "flow fault vpc iam seal sigv4 ec2query awsquery state action ec2 iamapi sts store words names survey explain change ruleset dataplane dataplane/ebpf agent server awscli"},
 	{name: "cmd/moat", imports: "cli"},
 	{name: "bench", imports: "flow vpc iam sigv4 ec2query state store ruleset dataplane dataplane/ebpf server"},
 	{name: "test/moattest"}, // knows the command line only

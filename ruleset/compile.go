@@ -2,6 +2,7 @@ package ruleset
 
 import (
 	"cmp"
+	"iter"
 	"net/netip"
 	"slices"
 	"strconv"
@@ -262,14 +263,39 @@ type reach struct {
 // reaches gives the VPCs that are seen from one: itself, and those that an
 // active peering of the same region connects it with. A peering leads no
 // further: VPC peering guide, "VPC peering limitations".
-func (c *compiler) reaches(scope state.Scope, id vpc.VPCID) []reach {
+func reaches(v *state.View, scope state.Scope, id vpc.VPCID) []reach {
 	out := []reach{{scope, id}}
-	for p := range state.Peerings.By(c.view.In(scope), state.PeeringsByVPC, string(id)) {
+	for p := range state.Peerings.By(v.In(scope), state.PeeringsByVPC, string(id)) {
 		if o, ok := p.Other(id); ok && p.Status == vpc.PeeringActive && p.SameRegion() {
 			out = append(out, reach{state.Scope{Region: o.Region, Account: o.Owner}, o.VPC})
 		}
 	}
 	return out
+}
+
+// membersOf gives the interfaces of the VPC that have a group.
+func (there reach) membersOf(v *state.View, group vpc.GroupID) iter.Seq[*vpc.Interface] {
+	return func(yield func(*vpc.Interface) bool) {
+		for i := range state.Interfaces.By(v.In(there.scope), state.InterfacesByGroup, string(group)) {
+			if i.VPC == there.vpc && !yield(i) {
+				return
+			}
+		}
+	}
+}
+
+// MembersOf gives the interfaces whose private addresses a rule matches that
+// names a group, for an interface in a VPC.
+func MembersOf(v *state.View, scope state.Scope, id vpc.VPCID, group vpc.GroupID) iter.Seq[*vpc.Interface] {
+	return func(yield func(*vpc.Interface) bool) {
+		for _, there := range reaches(v, scope, id) {
+			for i := range there.membersOf(v, group) {
+				if !yield(i) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // members gives the addresses of the groups that policies refer to. A group
@@ -286,13 +312,10 @@ func (c *compiler) members() []Member {
 	for w := range c.wanted {
 		from := reach{w.scope, w.vpc}
 		if seen[from] == nil {
-			seen[from] = c.reaches(w.scope, w.vpc)
+			seen[from] = reaches(c.view, w.scope, w.vpc)
 		}
 		for _, there := range seen[from] {
-			for i := range state.Interfaces.By(c.view.In(there.scope), state.InterfacesByGroup, string(w.group)) {
-				if i.VPC != there.vpc {
-					continue
-				}
+			for i := range there.membersOf(c.view, w.group) {
 				for _, a := range slices.Concat(i.Addresses, i.IPv6) {
 					k := key{w.vpc, a}
 					groups[k] = append(groups[k], w.group)

@@ -162,6 +162,14 @@ func (k *Kind[K, T]) Get(r Reader, id K) *T {
 	return row
 }
 
+// Row is Get for one who does not know the type: nil if there is none.
+func (k *Kind[K, T]) Row(r Reader, id string) any {
+	if row := k.Get(r, K(id)); row != nil {
+		return row
+	}
+	return nil
+}
+
 // Len gives the number of rows.
 func (k *Kind[K, T]) Len(r Reader) int {
 	t := k.in(r)
@@ -310,6 +318,7 @@ type AnyKind interface {
 	Name() string
 	ResourceType() string
 	IDPrefix() string
+	Row(r Reader, id string) any
 	TagsOf(r Reader, id string) (vpc.Tags, bool)
 	SetTags(tx *Txn, id string, tags vpc.Tags)
 	EachTagged(r Reader, from string) iter.Seq2[string, vpc.Tags]

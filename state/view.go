@@ -97,6 +97,20 @@ type Record struct {
 // Key gives the key under which the store keeps a row.
 func Key(s Scope, k AnyKind, id string) string { return s.key() + "/" + k.Name() + "/" + id }
 
+// ParseKey reads a key back; kind is nil for one that this moat does not know.
+func ParseKey(key string) (s Scope, kind AnyKind, id string) {
+	parts := strings.SplitN(key, "/", 4)
+	if len(parts) != 4 {
+		return s, nil, ""
+	}
+	for _, k := range Kinds {
+		if k.Name() == parts[2] {
+			kind = k
+		}
+	}
+	return Scope{parts[0], vpc.AccountID(parts[1])}, kind, parts[3]
+}
+
 // A Decoded is a record read back, ready to be put into a view.
 type Decoded struct {
 	scope Scope

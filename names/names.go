@@ -103,7 +103,11 @@ func (e *UnknownError) Error() string {
 	for i, k := range e.Kinds {
 		words[i] = k.String()
 	}
-	text := fmt.Sprintf("no %s is called %q", strings.Join(words, " or "), e.Text)
+	kinds := words[len(words)-1]
+	if len(words) > 1 {
+		kinds = strings.Join(words[:len(words)-1], ", ") + " or " + kinds
+	}
+	text := fmt.Sprintf("no %s is called %q", kinds, e.Text)
 	if len(e.Near) > 0 {
 		text += ": did you mean " + strings.Join(e.Near, " or ") + "?"
 	}

@@ -45,6 +45,13 @@ var adminCalls = map[string]adminCall{
 	"batch":  {http.MethodPost, "Batch", (*Server).batch, true},
 	"change": {http.MethodPost, "Change", (*Server).changeWished, true},
 
+	"ls":       {http.MethodGet, "List", (*Server).describeList, true},
+	"show":     {http.MethodGet, "Show", (*Server).describeThing, true},
+	"find":     {http.MethodGet, "Find", (*Server).findRules, true},
+	"who-uses": {http.MethodGet, "DescribeUses", (*Server).describeUses, true},
+	"diff":     {http.MethodGet, "DescribeDifference", (*Server).describeDifference, true},
+	"complete": {http.MethodGet, "Complete", (*Server).complete, true},
+
 	"guardrails":       {http.MethodGet, "DescribeGuardrails", (*Server).describeGuardrails, false},
 	"guardrail-set":    {http.MethodPost, "SetGuardrail", (*Server).setGuardrail, false},
 	"guardrail-remove": {http.MethodPost, "RemoveGuardrail", (*Server).removeGuardrail, false},

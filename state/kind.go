@@ -329,7 +329,6 @@ type AnyKind interface {
 	decode(data []byte) (any, error)
 	apply(s *Space, id string, row any)
 	stage(tx *Txn, id string, row any)
-	row(r Reader, id string) any
 	load(s *Space, id string, row any)
 }
 
@@ -353,14 +352,6 @@ func (k *Kind[K, T]) apply(s *Space, id string, row any) {
 func (k *Kind[K, T]) stage(tx *Txn, id string, row any) {
 	r, _ := row.(*T)
 	k.set(tx, id, r)
-}
-
-// row gives the row with an id; nil if there is none.
-func (k *Kind[K, T]) row(r Reader, id string) any {
-	if row := k.Get(r, K(id)); row != nil {
-		return row
-	}
-	return nil
 }
 
 // load puts a decoded row that was not there. Its attributes wait until the

@@ -23,7 +23,7 @@ func (tx *Txn) Put(d Decoded) { d.kind.stage(tx.In(d.scope), d.id, d.row) }
 
 // Now gives the row that a reader of the record's scope has in its place; nil
 // for none.
-func (d *Decoded) Now(r Reader) any { return d.kind.row(r, d.id) }
+func (d *Decoded) Now(r Reader) any { return d.kind.Row(r, d.id) }
 
 // Scope gives the scope of the record.
 func (d *Decoded) Scope() Scope { return d.scope }

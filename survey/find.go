@@ -107,9 +107,8 @@ func (s *Survey) Find(q Search) (*Found, error) {
 		}
 		sortHits(hits)
 		var opened []Ref
-		for i := range state.Interfaces.By(s.space(), state.InterfacesByGroup, string(g.ID)) {
-			full := s.iface(i)
-			opened = append(opened, Ref{full.ID, full.Called()})
+		for _, i := range s.carriers(string(g.ID)) {
+			opened = append(opened, Ref{i.ID, i.Called()})
 		}
 		for i := range hits {
 			hits[i].Interfaces = opened

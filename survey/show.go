@@ -2,6 +2,7 @@ package survey
 
 import (
 	"slices"
+	"strings"
 
 	"moat/names"
 	"moat/state"
@@ -48,9 +49,7 @@ func (s *Survey) Show(word string) (*Shown, error) {
 		group := s.group(g)
 		out.Group = &group
 		out.addRules(s, g)
-		for i := range state.Interfaces.By(s.space(), state.InterfacesByGroup, t.ID) {
-			out.Carriers = append(out.Carriers, s.iface(i))
-		}
+		out.Carriers = s.carriers(t.ID)
 		out.Referrers = s.referrers(t.ID)
 		for a := range state.GroupAssociations.By(s.space(), state.GroupAssociationsByGroup, t.ID) {
 			out.Associations = append(out.Associations, vpcRef(s.space(), a.VPC))
@@ -179,9 +178,11 @@ func (s *Survey) Uses(word string) (*Uses, error) {
 	return out, nil
 }
 
+// carriers gives the interfaces that have a group, by what they are called.
 func (s *Survey) carriers(group string) (out []Interface) {
 	for i := range state.Interfaces.By(s.space(), state.InterfacesByGroup, group) {
 		out = append(out, s.iface(i))
 	}
+	slices.SortStableFunc(out, func(a, b Interface) int { return strings.Compare(a.Called(), b.Called()) })
 	return out
 }

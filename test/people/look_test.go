@@ -1,0 +1,376 @@
+// Package people tests moat's commands for people: the program that they run,
+// against a server that runs.
+package people_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"moat/test/moattest"
+)
+
+var update = flag.Bool("update", false, "write the expected output of testdata")
+
+func TestMain(m *testing.M) { moattest.Main(m) }
+
+// A house is a server with the person who runs commands at it.
+type house struct {
+	t      *testing.T
+	server *moattest.Server
+	env    []string
+	ids    map[string]string // id → what to call it in texts
+}
+
+func newHouse(t *testing.T, args ...string) *house {
+	h := &house{t: t, server: moattest.Start(t, args...), ids: map[string]string{}}
+	h.env = append(moattest.CleanEnv(), "TZ=UTC", "HOME="+t.TempDir())
+	for k, v := range h.server.Env {
+		h.env = append(h.env, k+"="+v)
+	}
+	return h
+}
+
+// run runs moat with words and gives what it wrote, both together, and its
+// status.
+func (h *house) run(args ...string) (out string, status int) {
+	h.t.Helper()
+	c := exec.Command(moattest.Binary(h.t), args...)
+	c.Env = h.env
+	b, err := c.CombinedOutput()
+	if e, ok := errors.AsType[*exec.ExitError](err); ok {
+		return string(b), e.ExitCode()
+	}
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	return string(b), 0
+}
+
+// ec2 makes a call that has to work, and gives what a query finds in the answer.
+// What it finds is called name in texts.
+func (h *house) ec2(name, query, line string, args ...string) string {
+	h.t.Helper()
+	all := append(append([]string{"ec2"}, strings.Fields(line)...), args...)
+	out, status := h.run(append(all, "--query", query, "--output", "text")...)
+	out = strings.TrimSpace(out)
+	if status != 0 {
+		h.t.Fatalf("moat %q: %d %s", all, status, out)
+	}
+	if name != "" {
+		h.ids[out] = "<" + name + ">"
+	}
+	return out
+}
+
+var (
+	anyID  = regexp.MustCompile(`\b(sg|sgr|eni|i|pl|vpc|subnet|rtb|igw|dopt|acl|aclassoc|rtbassoc|vol|eni-attach)-[0-9a-f]{17}\b`)
+	anyAge = regexp.MustCompile(`just now|\d+ s ago`)
+	// Public addresses are drawn at random.
+	benchmarking = regexp.MustCompile(`\b198\.1[89]\.\d+\.\d+\b`)
+	clock        = regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?`)
+)
+
+// tidy replaces what is different each time. Names for ids are as long as ids,
+// so that columns stay where they are.
+func (h *house) tidy(text string) string {
+	text = anyID.ReplaceAllStringFunc(text, func(id string) string {
+		name, ok := h.ids[id]
+		if !ok {
+			name = "<" + id[:strings.IndexByte(id, '-')] + ">"
+		}
+		return name + strings.Repeat("_", max(0, len(id)-len(name)))
+	})
+	text = clock.ReplaceAllStringFunc(text, func(s string) string { return strings.Repeat("T", 19) })
+	text = benchmarking.ReplaceAllString(text, "198.18.x.x")
+	return anyAge.ReplaceAllString(text, "just now")
+}
+
+// A script has lines "$ moat …", each with what it writes and, in brackets, a
+// status other than 0.
+func (h *house) script(file string) {
+	h.t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		h.t.Fatal(err)
+	}
+	var got strings.Builder
+	n := 0
+	for line := range strings.SplitSeq(string(b), "\n") {
+		if strings.HasPrefix(line, "#") {
+			got.WriteString(line + "\n")
+		}
+		command, ok := strings.CutPrefix(line, "$ moat ")
+		if !ok {
+			continue
+		}
+		n++
+		out, status := h.run(shellWords(command)...)
+		got.WriteString(line + "\n" + h.tidy(out))
+		if status != 0 {
+			fmt.Fprintf(&got, "[%d]\n", status)
+		}
+		got.WriteString("\n")
+	}
+	if n == 0 {
+		h.t.Fatalf("%s has no command", file)
+	}
+	if *update {
+		if err := os.WriteFile(file, []byte(got.String()), 0o644); err != nil {
+			h.t.Fatal(err)
+		}
+		return
+	}
+	if got.String() != string(b) {
+		h.t.Errorf("%s: want\n%s\ngot\n%s", file, firstDifference(string(b), got.String()), firstDifference(got.String(), string(b)))
+	}
+}
+
+// firstDifference gives some lines of a text from where it differs from b.
+func firstDifference(a, b string) string {
+	al, bl := strings.Split(a, "\n"), strings.Split(b, "\n")
+	i := 0
+	for i < len(al) && i < len(bl) && al[i] == bl[i] {
+		i++
+	}
+	return strings.Join(al[max(0, i-3):min(len(al), i+12)], "\n")
+}
+
+// shellWords parts a line, with single quotes.
+func shellWords(line string) (args []string) {
+	for i, part := range strings.Split(line, "'") {
+		if i%2 == 1 {
+			args = append(args, part)
+		} else {
+			args = append(args, strings.Fields(part)...)
+		}
+	}
+	return args
+}
+
+// furnish makes a small shop: web in front, app behind it, a database, and an
+// office whose people may log in.
+func (h *house) furnish() {
+	h.t.Helper()
+	v := h.ec2("shop", "Vpcs[0].VpcId", "describe-vpcs")
+	h.ec2("", "Return", "create-tags --resources "+v+" --tags Key=Name,Value=shop")
+	subnet := h.ec2("", "Subnets[?CidrBlock=='172.31.0.0/20'].SubnetId", "describe-subnets")
+	web := h.ec2("web", "GroupId", "create-security-group --group-name web", "--description", "Web servers")
+	app := h.ec2("app", "GroupId", "create-security-group --group-name app", "--description", "The application", "--tag-specifications", "ResourceType=security-group,Tags=[{Key=tier,Value=app}]")
+	db := h.ec2("db", "GroupId", "create-security-group --group-name db", "--description", "Database")
+	office := h.ec2("office", "PrefixList.PrefixListId", "create-managed-prefix-list --prefix-list-name office --address-family IPv4 --max-entries 5 --entries", "Cidr=203.0.113.0/24,Description=Berlin", "Cidr=198.51.100.7/32,Description=Alice")
+	h.ec2("", "Return", "authorize-security-group-ingress --group-id "+web+" --protocol tcp --port 443 --cidr 0.0.0.0/0")
+	h.ec2("", "Return", "authorize-security-group-ingress --group-id "+web+" --ip-permissions", "IpProtocol=tcp,FromPort=22,ToPort=22,PrefixListIds=[{PrefixListId="+office+",Description=office door}]")
+	h.ec2("", "Return", "authorize-security-group-ingress --group-id "+app+" --protocol tcp --port 8000-8100 --source-group "+web)
+	h.ec2("", "Return", "authorize-security-group-ingress --group-id "+db+" --protocol tcp --port 5432 --source-group "+app)
+	h.ec2("", "Return", "authorize-security-group-ingress --group-id "+db+" --ip-permissions", "IpProtocol=icmp,FromPort=8,ToPort=-1,IpRanges=[{CidrIp=172.31.0.0/16}]")
+	for _, i := range []struct{ name, address, group string }{{"web1", "172.31.0.10", web}, {"web2", "172.31.0.11", web}, {"db1", "172.31.0.30", db}} {
+		h.ec2(i.name, "NetworkInterface.NetworkInterfaceId", "create-network-interface --subnet-id "+subnet+" --private-ip-address "+i.address+" --groups "+i.group, "--tag-specifications", "ResourceType=network-interface,Tags=[{Key=Name,Value="+i.name+"}]")
+	}
+	image := h.ec2("", "Images[0].ImageId", "describe-images --owners amazon")
+	h.ec2("app1-i", "Instances[0].InstanceId", "run-instances --image-id "+image+" --count 1 --security-group-ids "+app+" --subnet-id "+subnet+" --private-ip-address 172.31.0.20", "--tag-specifications", "ResourceType=instance,Tags=[{Key=Name,Value=app1}]")
+	h.ec2("app1", "NetworkInterfaces[?PrivateIpAddress=='172.31.0.20'].NetworkInterfaceId", "describe-network-interfaces")
+}
+
+func TestLooking(t *testing.T) {
+	h := newHouse(t)
+	h.furnish()
+	h.script("testdata/look.txt")
+}
+
+// Changes are told, and what was before can be looked at.
+func TestPast(t *testing.T) {
+	h := newHouse(t)
+	h.furnish()
+	web := "web"
+	for id, name := range h.ids {
+		if name == "<web>" {
+			web = id
+		}
+	}
+	before, _ := h.run("show", "web")
+	listed, _ := h.run("ls", "all", "--porcelain")
+	h.ec2("", "Return", "revoke-security-group-ingress --group-id "+web+" --protocol tcp --port 443 --cidr 0.0.0.0/0")
+	h.ec2("", "Return", "authorize-security-group-ingress --group-id "+web+" --protocol tcp --port 80 --cidr 0.0.0.0/0")
+	h.script("testdata/past.txt")
+	after, _ := h.run("show", "web", "--as-of", "now-2")
+	_, after, _ = strings.Cut(after, "\n") // as of which revision
+	if h.tidy(before) != h.tidy(after) {
+		t.Errorf("show as of two revisions ago:\n%s\nat the time:\n%s", after, before)
+	}
+	if again, _ := h.run("ls", "all", "--porcelain", "--as-of", "now-2"); again != listed {
+		t.Errorf("ls as of two revisions ago:\n%s\nat the time:\n%s", again, listed)
+	}
+	// By times, a moment after what was done then.
+	time.Sleep(2 * time.Second)
+	h.ec2("", "Return", "revoke-security-group-ingress --group-id "+web+" --protocol tcp --port 80 --cidr 0.0.0.0/0")
+	if now, _ := h.run("find", "--ip", "192.0.2.1", "--port", "80"); !strings.Contains(now, "no rule lets in") {
+		t.Errorf("now: %s", now)
+	}
+	if then, _ := h.run("find", "--ip", "192.0.2.1", "--port", "80", "--as-of", "1s"); !strings.Contains(then, "http 80/tcp from anywhere") {
+		t.Errorf("a second ago: %s", then)
+	}
+	// The past outlives the process.
+	h.server.Stop()
+	h.server.Again()
+	if again, _ := h.run("ls", "all", "--porcelain", "--as-of", "now-3"); again != listed {
+		t.Errorf("after a restart, as of three revisions ago:\n%s\nat the time:\n%s", again, listed)
+	}
+}
+
+// Whoever may not describe may not look; one who may is not told who did what
+// without the permission for that.
+func TestLookingNeedsPermission(t *testing.T) {
+	h := newHouse(t)
+	h.furnish()
+	person := func(name, policy string) *house {
+		p := &house{t: t, server: h.server, ids: h.ids}
+		for _, line := range [][]string{
+			{"iam", "create-user", "--user-name", name},
+			{"iam", "put-user-policy", "--user-name", name, "--policy-name", "p", "--policy-document", policy},
+		} {
+			if out, status := h.run(line...); status != 0 {
+				t.Fatalf("%q: %s", line, out)
+			}
+		}
+		out, status := h.run("iam", "create-access-key", "--user-name", name, "--query", "AccessKey.[AccessKeyId,SecretAccessKey]", "--output", "text")
+		if status != 0 {
+			t.Fatal(out)
+		}
+		f := strings.Fields(out)
+		p.env = append(append([]string{}, h.env...), "AWS_ACCESS_KEY_ID="+f[0], "AWS_SECRET_ACCESS_KEY="+f[1])
+		return p
+	}
+	allow := func(actions string) string {
+		return `{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":[` + actions + `],"Resource":"*"}]}`
+	}
+	reader := person("reader", allow(`"ec2:Describe*","ec2:GetManagedPrefixListEntries"`))
+	auditor := person("auditor", allow(`"ec2:Describe*","ec2:GetManagedPrefixListEntries","cloudtrail:LookupEvents"`))
+	blind := person("blind", allow(`"ec2:DescribeVpcs"`))
+	for _, row := range []struct {
+		who    *house
+		want   string
+		status int
+		line   string
+	}{
+		{reader, "ssh 22/tcp from list office", 0, "show web"},
+		{auditor, "added just now by root", 0, "show web"},
+		{reader, "web", 0, "ls"},
+		{reader, "office door", 0, "find --ip 203.0.113.7 --port 22"},
+		{reader, "app1", 0, "who-uses web"},
+		{reader, "cloudtrail:LookupEvents", 1, "diff"},
+		{auditor, "added network interface", 0, "diff 15"},
+		{blind, "ec2:DescribeSecurityGroups", 1, "ls"},
+		{blind, "is not authorized", 1, "show web"},
+		{blind, "is not authorized", 1, "find --ip 203.0.113.7"},
+		{blind, "is not authorized", 1, "who-uses web"},
+	} {
+		out, status := row.who.run(strings.Fields(row.line)...)
+		if status != row.status || !strings.Contains(anyAge.ReplaceAllString(out, "just now"), row.want) {
+			t.Errorf("%s: %d %s\nwant %d …%s…", row.line, status, out, row.status, row.want)
+		}
+	}
+	if out, _ := reader.run("show", "web"); strings.Contains(out, "added") {
+		t.Errorf("one who may not look events up is told:\n%s", out)
+	}
+	stranger := &house{t: t, server: h.server, env: append(append([]string{}, h.env...), "AWS_SECRET_ACCESS_KEY=wrong")}
+	if out, status := stranger.run("ls"); status != 1 || strings.Contains(out, "web") {
+		t.Errorf("with a wrong key: %d %s", status, out)
+	}
+}
+
+// Colours are for terminals, and for who asks for them.
+func TestColours(t *testing.T) {
+	h := newHouse(t)
+	h.furnish()
+	const escape = "\x1b["
+	for _, row := range []struct {
+		what     string
+		terminal bool
+		env      []string
+		args     []string
+		want     bool
+	}{
+		{"a pipe", false, nil, nil, false},
+		{"a terminal", true, nil, nil, true},
+		{"a terminal, NO_COLOR", true, []string{"NO_COLOR=1"}, nil, false},
+		{"a terminal, NO_COLOR of nothing", true, []string{"NO_COLOR="}, nil, true},
+		{"a dumb terminal", true, []string{"TERM=dumb"}, nil, false},
+		{"a terminal, never", true, nil, []string{"--color", "never"}, false},
+		{"a pipe, always", false, nil, []string{"--color", "always"}, true},
+		{"NO_COLOR, always", false, []string{"NO_COLOR=1"}, []string{"--color=always"}, true},
+		{"a terminal, JSON", true, nil, []string{"--json"}, false},
+	} {
+		c := exec.Command(moattest.Binary(t), append([]string{"ls", "rules"}, row.args...)...)
+		c.Env = append(append(append([]string{}, h.env...), "TERM=xterm"), row.env...)
+		var out string
+		if row.terminal {
+			out = onTerminal(t, c)
+		} else {
+			b, err := c.CombinedOutput()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out = string(b)
+		}
+		if strings.Contains(out, escape) != row.want || !strings.Contains(out, "5432") {
+			t.Errorf("%s: colours %v, want %v:\n%q", row.what, !row.want, row.want, out)
+		}
+		if strip := regexp.MustCompile(`\x1b\[[0-9]*m`); row.want && row.args == nil && !row.terminal {
+			if bare, _ := h.run("ls", "rules"); strip.ReplaceAllString(out, "") != bare {
+				t.Errorf("%s: with colours the columns are elsewhere", row.what)
+			}
+		}
+	}
+	if out, status := h.run("ls", "--color", "sometimes"); status != 1 || !strings.Contains(out, "want auto, always or never") {
+		t.Errorf("--color sometimes: %d %s", status, out)
+	}
+}
+
+// onTerminal runs a command with a terminal for its output.
+func onTerminal(t *testing.T, c *exec.Cmd) string {
+	t.Helper()
+	ptm, err := os.OpenFile("/dev/ptmx", os.O_RDWR, 0)
+	if err != nil {
+		t.Skip("no pseudo-terminals: ", err)
+	}
+	defer ptm.Close()
+	if err := unix.IoctlSetPointerInt(int(ptm.Fd()), unix.TIOCSPTLCK, 0); err != nil {
+		t.Fatal(err)
+	}
+	n, err := unix.IoctlGetInt(int(ptm.Fd()), unix.TIOCGPTN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pts, err := os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Stdout, c.Stderr = pts, pts
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	pts.Close()
+	var b bytes.Buffer
+	buf := make([]byte, 4096)
+	for {
+		n, err := ptm.Read(buf) // fails once nobody has the other end
+		b.Write(buf[:n])
+		if err != nil {
+			break
+		}
+	}
+	if err := c.Wait(); err != nil {
+		t.Fatalf("%v: %s", err, &b)
+	}
+	return b.String()
+}

@@ -434,7 +434,7 @@ func TestWishes(t *testing.T) {
 		{"the other direction does not count", []string{"out tcp 22-22 192.0.2.7/32"}, allow("22", "192.0.2.7"), "+ ssh 22/tcp from 192.0.2.7/32 | AuthorizeSecurityGroupIngress"},
 
 		{"no such port", nil, allow("70000", "192.0.2.7"), `error "70000": 70000 is no port from 0 to 65535`},
-		{"no such group", nil, allow("22", "wbe"), `error no security group or prefix list or network interface or subnet or VPC is called "wbe"`},
+		{"no such group", nil, allow("22", "wbe"), `error no security group, prefix list, network interface, subnet or VPC is called "wbe": did you mean web?`},
 		{"no range", nil, allow("22", "192.0.2.0/33"), `error "192.0.2.0/33" is no range of addresses: want such as 203.0.113.0/24 or 2001:db8::/32`},
 		{"nobody", nil, allow("22", ""), "error The other side is empty: want an address, a range, me, anywhere, or the name or id of a group or a prefix list."},
 		{"two of a name", nil, change.Wish{Do: "allow", Group: "twin", What: "22", Peer: "192.0.2.7"}, `error "twin" stands for 2 things, write the id of one: `},

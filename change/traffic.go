@@ -112,7 +112,7 @@ func (m *maker) sides(text string) (out []side, err error) {
 			return nil, fault.InvalidParameterValue.Say("%q is no range of addresses: want such as 203.0.113.0/24 or 2001:db8::/32", word)
 		}
 		t, err := names.Resolve(m.r, names.Query{Text: word, Kinds: []names.Kind{names.Group, names.PrefixList}, VPC: m.g.VPC})
-		if _, unknown := err.(*names.UnknownError); unknown {
+		if first, unknown := err.(*names.UnknownError); unknown {
 			if l := prefixList(m.r, vpc.PrefixListID(word)); l != nil { // one that AWS owns
 				add(side{peer: vpc.Peer{Ref: word}})
 				continue
@@ -120,6 +120,7 @@ func (m *maker) sides(text string) (out []side, err error) {
 			t, err = names.Resolve(m.r, names.Query{Text: word, Kinds: []names.Kind{names.Interface, names.Subnet, names.VPC}, VPC: m.g.VPC})
 			if u, ok := err.(*names.UnknownError); ok {
 				u.Kinds = []names.Kind{names.Group, names.PrefixList, names.Interface, names.Subnet, names.VPC}
+				u.Near = append(first.Near, u.Near...)
 			}
 		}
 		if err != nil {

@@ -123,11 +123,9 @@ func (s *screen) table(indent string, header []string, rows [][]cell) {
 			}
 		}
 	}
-	if header != nil {
-		for j, h := range header {
-			if widths[j] > 0 {
-				widths[j] = max(widths[j], columns(h))
-			}
+	for j, h := range header {
+		if widths[j] > 0 {
+			widths[j] = max(widths[j], columns(h))
 		}
 	}
 	for _, row := range rows {

@@ -14,7 +14,6 @@ import (
 	"moat/fault"
 	"moat/flow"
 	"moat/iam"
-	"moat/iamapi"
 	"moat/names"
 	"moat/state"
 	"moat/store"
@@ -160,12 +159,7 @@ func (s *Server) mayDo(r *request, view *state.View, actions ...string) error {
 	if r.caller.IsRoot() {
 		return nil
 	}
-	policies, err := iamapi.PoliciesOf(viewPlace(view), &r.caller)
-	if err != nil {
-		s.cfg.Logger.Warn("the policies of a principal cannot be read; nothing is allowed", "request", r.id, "principal", r.caller.ARN, "err", err)
-		policies = nil
-	}
-	p := &permit{r: r, policies: policies}
+	p := &permit{r: r, policies: s.policiesOf(r, viewPlace(view), nil)}
 	for _, action := range actions {
 		if err := p.decide(&iam.Need{Action: action, Resource: "*"}, nil); err != nil {
 			return err

@@ -29,7 +29,7 @@ ago: 90m, 3h, 2d, 1w. What is told is what is different: a rule that came and
 went in between is not there.`,
 		Args: cobra.MaximumNArgs(2), ValidArgsFunction: cobra.NoFileCompletions,
 	}, func(c *cobra.Command, args []string, e endpoint) error {
-		revs := []string{"now-1", "now"}
+		revs := []string{"", "now"}
 		for i, arg := range args {
 			at, err := words.ParseWhen(arg, time.Now())
 			if err != nil {

@@ -366,6 +366,9 @@ func (s *Server) describeUses(r *request) (any, error) {
 	return &Uses{out, at}, nil
 }
 
+// mostUnseen is how many revisions are looked at for the last difference.
+const mostUnseen = 100
+
 // describeDifference answers "diff".
 func (s *Server) describeDifference(r *request) (any, error) {
 	q, err := lookQuery(r)
@@ -394,16 +397,25 @@ func (s *Server) describeDifference(r *request) (any, error) {
 	if from > to {
 		return nil, fault.InvalidParameterValue.Say("Revision %d is after revision %d: write the earlier one first.", from, to)
 	}
-	before, after, touched, err := s.store.Between(r.Context(), from, to)
-	if err != nil {
-		return nil, s.historyFault(err)
-	}
 	scopes := []state.Scope{r.scope}
 	if r.caller.IsRoot() {
 		// Users, policies and guardrails belong to the account.
 		scopes = append(scopes, state.Scope{Account: r.scope.Account})
 	}
-	out := &Difference{Diff: survey.Compare(before, after, touched, scopes...)}
+	out := &Difference{}
+	for {
+		before, after, touched, err := s.store.Between(r.Context(), from, to)
+		if err != nil {
+			return nil, s.historyFault(err)
+		}
+		out.Diff = survey.Compare(before, after, touched, scopes...)
+		// Of the last change is asked, not of what nobody sees: when keys were
+		// used, or what another account did.
+		if q.From != "" || len(out.Changes) > 0 || from == 0 || view.Rev-from >= mostUnseen {
+			break
+		}
+		from--
+	}
 	if out.FromTime, err = s.began(r.Context(), from); err != nil {
 		return nil, err
 	}

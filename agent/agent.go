@@ -271,6 +271,13 @@ func (a *Agent) step(ctx context.Context, view *state.View, devices moving) (err
 		}
 	}
 	a.seen = view
+	if s, ok := a.plane.(settler); ok {
+		changed, err := s.Settled()
+		if changed {
+			a.Kick() // there may be room for what there was none
+		}
+		return err
+	}
 	return nil
 }
 

@@ -125,6 +125,20 @@ func (l *Lazy) Replace(ctx context.Context, id vpc.InterfaceID, with dataplane.B
 	return err
 }
 
+// A settler is a data plane that wants to know when all that is bound is in
+// force, and tells whether that has changed something.
+type settler interface{ Settled() (bool, error) }
+
+// Settled says that all that is bound is in force.
+func (l *Lazy) Settled() (bool, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if s, ok := l.plane.(settler); ok {
+		return s.Settled()
+	}
+	return false, nil
+}
+
 // putAway closes and removes a plane on which nothing is bound.
 func (l *Lazy) putAway(ctx context.Context) {
 	have, err := l.plane.Bindings(ctx)

@@ -1,11 +1,18 @@
 package cli
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
+	"path/filepath"
+	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
+	"moat/dataplane/ebpf"
 	"moat/server"
 	"moat/vpc"
 )
@@ -55,12 +62,19 @@ by a path.`,
 
 func detachCommand() *cobra.Command {
 	in := &server.DetachDevice{}
+	force := false
 	c := adminCommand(&cobra.Command{
 		Use:   "detach eni-ID | --dev DEV",
 		Short: "Stop enforcing on a device",
 		Long: `Takes a network interface off its device. The device passes everything from
 there on, and nothing of moat is left on it, unless its name is guarded or it is
-a port of a managed bridge: those pass nothing.`,
+a port of a managed bridge: those pass nothing.
+
+With --force, and no device, it is for a server that cannot read what is in the
+kernel, which moat status says. While the server runs, all that is bound is put
+into force anew, and what was there filters until then. While none runs, all that
+the server had put into the kernel is taken out, and its devices pass everything
+until it is started again.`,
 		Args: cobra.MaximumNArgs(1),
 	}, func(c *cobra.Command, args []string, e endpoint) error {
 		if (len(args) == 1) == (in.Device != "") {
@@ -81,7 +95,75 @@ a port of a managed bridge: those pass nothing.`,
 	})
 	c.Flags().StringVar(&in.Device, "dev", "", "`DEVICE` that is bound, instead of the interface")
 	c.Flags().StringVar(&in.Netns, "netns", "", "its network namespace, `NAME|PID|PATH`, where several have a device of the name")
+	c.Flags().BoolVar(&force, "force", false, "replace all that the server of --data-dir has in the kernel, which it cannot read; or, while it does not run, take it out")
+	one := c.RunE
+	c.RunE = func(c *cobra.Command, args []string) error {
+		if !force {
+			return one(c, args)
+		}
+		if len(args) > 0 || in.Device != "" {
+			return fmt.Errorf("--force is for all devices of a server: name none")
+		}
+		return detachAll(c, c.Flags().Lookup("data-dir").Value.String())
+	}
 	return c
+}
+
+// renewPatience is how long a server may take to enforce everything anew.
+const renewPatience = 30 * time.Second
+
+// detachAll has what a server has in the kernel replaced, or taken out if it does
+// not run.
+func detachAll(c *cobra.Command, dir string) error {
+	if _, err := os.Stat(filepath.Join(dir, identityFile)); err != nil {
+		return fmt.Errorf("%s is no data directory of a server that enforced: %w", dir, err)
+	}
+	identity, err := identityOf(dir)
+	if err != nil {
+		return err
+	}
+	if _, err := os.Stat(filepath.Join(pinDir, identity)); err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
+			_, err = fmt.Fprintln(c.OutOrStdout(), "the kernel has nothing of this server")
+		}
+		return err
+	}
+	if unlock, err := lockDataDir(dir); err == nil { // no server runs
+		defer unlock()
+		devices, err := ebpf.TakeOut(pinDir, identity)
+		if err != nil {
+			return fmt.Errorf("take everything out of the kernel: %w (run as root)", err)
+		}
+		fmt.Fprintf(c.OutOrStdout(), "the kernel has nothing of this server any more; devices that pass everything now: %s\n", cmp.Or(strings.Join(devices, " "), "not known"))
+		return nil
+	}
+	e, err := readEndpoint(dir)
+	if err != nil {
+		return err
+	}
+	var st server.Status
+	if err := e.admin(c.Context(), "status", nil, &st); err != nil {
+		return err
+	}
+	if st.Error == "" {
+		return errors.New("the server can read what it has in the kernel: detach devices one by one")
+	}
+	if err := ebpf.SetAside(pinDir, identity); err != nil {
+		return fmt.Errorf("%w (run as root)", err)
+	}
+	for end := time.Now().Add(renewPatience); ; time.Sleep(50 * time.Millisecond) {
+		st = server.Status{}
+		if err := e.admin(c.Context(), "status", nil, &st); err != nil {
+			return err
+		}
+		if !ebpf.IsAside(pinDir, identity) && st.Error == "" {
+			_, err := fmt.Fprintf(c.OutOrStdout(), "revision %d is enforced, and what was in the kernel before is out of it\n", st.Enforced)
+			return err
+		}
+		if time.Now().After(end) {
+			return fmt.Errorf("what was in the kernel before is still in force: %s", cmp.Or(st.Error, "see moat status"))
+		}
+	}
 }
 
 // said tells what was done, once it is in force.

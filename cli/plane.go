@@ -142,14 +142,20 @@ func tellHosts(ctx context.Context, log store.Log, e *server.Enforcement, all bo
 	}
 }
 
+var errAside = errors.New("what was in the kernel before is not replaced yet")
+
 // kernelPlane is the kernel's data plane, which can be taken out whole.
 type kernelPlane struct {
 	*ebpf.Plane
 	pins string
 }
 
-// Remove closes the plane and removes its pins.
+// Remove closes the plane and removes its pins, unless some are set aside, which
+// filter still.
 func (p *kernelPlane) Remove() error {
+	if p.Aside() {
+		return errAside
+	}
 	if err := p.Close(); err != nil {
 		return err
 	}

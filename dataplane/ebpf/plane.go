@@ -57,7 +57,8 @@ type Options struct {
 // A Plane is the kernel's data plane. It is safe for concurrent use.
 type Plane struct {
 	options Options
-	dir     string // of its pins
+	dir     string   // of its pins
+	aside   []string // folders of pins that were set aside
 	maps    bpfMaps
 	tender  *ebpf.Program
 	clock   *ebpf.Program
@@ -166,6 +167,9 @@ func defaults(v *int, d int) {
 func (p *Plane) open() error {
 	rlimit.RemoveMemlock() // kernels before 5.11; newer ones do not mind
 	if err := mountBPF(p.options.PinDir); err != nil {
+		return err
+	}
+	if err := p.checkLayout(); err != nil {
 		return err
 	}
 	if err := os.MkdirAll(p.dir, 0o700); err != nil {

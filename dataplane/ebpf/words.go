@@ -551,7 +551,7 @@ func sourceAt(w []uint64, at uint64) []byte {
 	return b[:n]
 }
 
-var errSource = errors.New("what the kernel has is not a ruleset of this version")
+var errSource = errors.New("what the kernel has is not a ruleset: it stays in force; have it replaced by `moat detach --force`")
 
 // A coder writes and reads sources.
 type coder struct {

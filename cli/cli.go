@@ -46,9 +46,11 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(lsCommand(), showCommand(), findCommand(), whoUsesCommand(), diffCommand())
 	root.AddCommand(guardrailCommand(), whyCommand(), tryCommand(), demoCommand(), demoWebCommand(), demoProbeCommand())
 	root.AddCommand(allowCommand(), denyCommand(), renameCommand(), rmCommand(), replaceGroupCommand())
+	root.AddCommand(manualCommand())
 	for _, c := range awsCommands {
 		root.AddCommand(awsCommand(c.name, c.short))
 	}
+	arrange(root)
 	return root
 }
 

@@ -6,18 +6,13 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"slices"
 	"strings"
 	"testing"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 )
 
 var update = flag.Bool("update", false, "write the generated parts of docs")
-
-// dataDirDefault stands in documents for what depends on the user.
-const dataDirDefault = "/var/lib/moat"
 
 // The generated parts of the manual say what the program does today. After a
 // change of actions, flags or commands: go test ./cli -run Manual -update.
@@ -31,6 +26,7 @@ func TestManualIsCurrent(t *testing.T) {
 		{"actions.md", "", actions.String()},
 		{"serve.md", "settings", settingsTable()},
 		{"cli.md", "commands", commandReference()},
+		{"moat.1", "", string(manualPage(rootCommand()))},
 	} {
 		file := filepath.Join("..", "docs", page.file)
 		b, err := os.ReadFile(file)
@@ -121,31 +117,14 @@ func settingsTable() string {
 }
 
 // commandReference gives every command with its help.
-func commandReference() string {
-	var b strings.Builder
-	var each func(c *cobra.Command)
-	each = func(c *cobra.Command) {
-		if c.Runnable() && c.Name() != "help" && !c.Hidden {
-			text := c.Long
-			if text == "" {
-				text = c.Short + "."
-			}
-			fmt.Fprintf(&b, "\n## %s\n\n%s\n", c.CommandPath(), text)
-			fmt.Fprintf(&b, "\n    %s\n", c.UseLine())
-			switch flags := strings.TrimRight(c.LocalFlags().FlagUsages(), "\n"); {
-			case c.Name() == "serve":
-				b.WriteString("\nThe flags are in [serve](serve.md).\n")
-			case flags != "":
-				flags = strings.ReplaceAll(flags, fmt.Sprintf("%q", defaultDataDir()), fmt.Sprintf("%q", dataDirDefault))
-				fmt.Fprintf(&b, "\n```\n%s\n```\n", flags)
-			}
-		}
-		subs := slices.Clone(c.Commands())
-		slices.SortFunc(subs, func(a, b *cobra.Command) int { return strings.Compare(a.Name(), b.Name()) })
-		for _, s := range subs {
-			each(s)
+func commandReference() string { return reference(rootCommand(), "##") }
+
+// Every command is under a subject of the help.
+func TestHelpHasEveryCommand(t *testing.T) {
+	root := rootCommand()
+	for _, c := range root.Commands() {
+		if !c.Hidden && c.GroupID == "" {
+			t.Errorf("%s is under no subject: say in subjects where people look for it", c.Name())
 		}
 	}
-	each(rootCommand())
-	return b.String()
 }

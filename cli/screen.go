@@ -41,7 +41,7 @@ type cell struct {
 
 // colourFlag adds the flag that says when there are colours.
 func colourFlag(c *cobra.Command) {
-	c.Flags().String("color", "auto", "auto|always|never: colours; auto is on a terminal, unless NO_COLOR is set")
+	c.Flags().String("color", "auto", "`WHEN` to use colours: always, never, or auto, which is on a terminal unless NO_COLOR is set")
 	_ = c.RegisterFlagCompletionFunc("color", cobra.FixedCompletions([]string{"auto", "always", "never"}, cobra.ShellCompDirectiveNoFileComp))
 }
 

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -341,6 +342,99 @@ func TestColours(t *testing.T) {
 	}
 	if out, status := h.run("ls", "--color", "sometimes"); status != 1 || !strings.Contains(out, "want auto, always or never") {
 		t.Errorf("--color sometimes: %d %s", status, out)
+	}
+}
+
+// The first minute of the help is true, line by line.
+func TestFirstMinute(t *testing.T) {
+	h := newHouse(t)
+	help, status := h.run("help")
+	_, rest, ok := strings.Cut(help, "The first minute:\n\n")
+	minute, _, ok2 := strings.Cut(rest, "\n\n")
+	if status != 0 || !ok || !ok2 {
+		t.Fatalf("no first minute in the help: %s", help)
+	}
+	var outs []string
+	for line := range strings.SplitSeq(minute, "\n") {
+		line, _, _ = strings.Cut(strings.TrimSpace(line), "#")
+		args := shellWords(strings.TrimPrefix(strings.TrimSpace(line), "moat "))
+		switch args[0] {
+		case "serve", "eval": // newHouse has done that
+			continue
+		case "allow", "deny": // there is nobody to ask
+			args = append(args, "--yes")
+		}
+		out, status := h.run(args...)
+		if status != 0 {
+			t.Errorf("%s: %d %s", line, status, out)
+		}
+		outs = append(outs, out)
+	}
+	if len(outs) != 4 || !strings.Contains(outs[0], "default") || !strings.Contains(outs[2], "ssh 22/tcp from 127.0.0.1/32") {
+		t.Errorf("the first minute:\n%s", strings.Join(outs, "\n---\n"))
+	}
+	if out, _ := h.run("find", "--ip", "127.0.0.1", "--port", "22/tcp"); !strings.Contains(out, "no rule lets in") {
+		t.Errorf("after it was taken back: %s", out)
+	}
+	if bare, _ := h.run(); bare != help {
+		t.Error("moat and moat help say different things")
+	}
+	page, status := h.run("manual")
+	if b, err := os.ReadFile("../../docs/moat.1"); err != nil || status != 0 || page != string(b) {
+		t.Errorf("moat manual is not docs/moat.1: %d %v", status, err)
+	}
+}
+
+// Names, ids, kinds and services are completed, as the scripts for shells ask.
+func TestCompletion(t *testing.T) {
+	h := newHouse(t)
+	h.furnish()
+	for _, row := range []struct{ line, want string }{
+		{"show w", "web web1 web2"},
+		{"show we", "web web1 web2"},
+		{"show o", "office"},
+		{"show web ''", ""},
+		{"show sg-", "<app> <db> <sg> <web>"},
+		{"who-uses ''", "app db default office web"},
+		{"who-uses web1", ""},
+		{"ls r", "rules"},
+		{"ls --vpc ''", "shop"},
+		{"ls --vpc s", "shop"},
+		{"find --port pos", "postgres"},
+		{"find --group d", "db default"},
+		{"find --color a", "always auto"},
+		{"diff ''", ""},
+		{"who-u", "who-uses"},
+	} {
+		args := strings.Split(row.line, " ")
+		for i := range args {
+			args[i] = strings.ReplaceAll(args[i], "''", "")
+		}
+		out, status := h.run(append([]string{"__complete"}, args...)...)
+		var got []string
+		for line := range strings.SplitSeq(h.tidy(out), "\n") {
+			word, _, _ := strings.Cut(line, "\t")
+			if word != "" && !strings.HasPrefix(word, ":") && !strings.HasPrefix(word, "Completion ended") && strings.HasPrefix(line, "<") || strings.HasPrefix(word, args[len(args)-1]) && word != "" && !strings.HasPrefix(word, ":") && !strings.HasPrefix(word, "Completion ended") {
+				got = append(got, strings.TrimRight(word, "_"))
+			}
+		}
+		slices.Sort(got)
+		if status != 0 || strings.Join(got, " ") != row.want {
+			t.Errorf("%s: %q, want %s (%d)", row.line, got, row.want, status)
+		}
+		if !strings.Contains(out, ":4\n") {
+			t.Errorf("%s: files are completed too:\n%s", row.line, out)
+		}
+	}
+	// Without a server nothing is completed, and nothing is said.
+	h.server.Stop()
+	if out, status := h.run("__complete", "show", "w"); status != 0 || !strings.HasPrefix(out, ":4\n") {
+		t.Errorf("without a server: %d %s", status, out)
+	}
+	for _, shell := range []string{"bash", "zsh", "fish"} {
+		if out, status := h.run("completion", shell); status != 0 || len(out) < 1000 {
+			t.Errorf("completion %s: %d %s", shell, status, out)
+		}
 	}
 }
 

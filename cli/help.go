@@ -72,7 +72,7 @@ func manualCommand() *cobra.Command {
     moat manual | sudo tee /usr/local/share/man/man1/moat.1 >/dev/null`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			_, err := c.OutOrStdout().Write(manualPage(c.Root()))
+			_, err := c.OutOrStdout().Write(manualPage(rootCommand()))
 			return err
 		},
 	}

@@ -3,10 +3,13 @@ package cli
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
 	"github.com/spf13/pflag"
+
+	"moat/vpc"
 )
 
 // completed gives the settings of a command line, or why they are refused.
@@ -79,6 +82,25 @@ func TestQuotasFile(t *testing.T) {
 	}
 	if q, err := readQuotas(write(t, "quotas.yaml", "rules-per-security-group: 3\n")); err != nil || q.RulesPerGroup != 3 || q.VPCsPerRegion != 5 {
 		t.Errorf("got %+v, %v: want 3 rules, and the rest as AWS has it", q, err)
+	}
+}
+
+// The manual shows every quota with its default.
+func TestManualHasEveryQuota(t *testing.T) {
+	b, err := os.ReadFile("../docs/serve.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(b), "```yaml\nsecurity-groups-per-region")
+	text, _, _ = strings.Cut("security-groups-per-region"+text, "```")
+	q, err := readQuotas(write(t, "quotas.yaml", text))
+	if err != nil || *q != *vpc.DefaultQuotas() {
+		t.Errorf("the manual's quotas are %+v, %v", q, err)
+	}
+	for f := range reflect.TypeFor[vpc.Quotas]().Fields() {
+		if name := f.Tag.Get("yaml"); !strings.Contains(text, "\n"+name+":") && !strings.HasPrefix(text, name+":") {
+			t.Errorf("the manual lacks %s", name)
+		}
 	}
 }
 

@@ -81,6 +81,13 @@ func Needs(action string, at Place, caller iam.Principal, in any) []iam.Need {
 		target.Resource = n.moved(need.Resource, path, to)
 		needs = append(needs, target)
 	}
+	// Who gives tags to what it makes needs the permission to tag it: IAM user
+	// guide, "Tags for IAM resources".
+	if made, ok := strings.CutPrefix(action, "Create"); ok && len(need.RequestTags) > 0 {
+		tag := need
+		tag.Action = "iam:Tag" + made
+		needs = append(needs, tag)
+	}
 	if action == "AddRoleToInstanceProfile" {
 		pass := iam.Need{Action: "iam:PassRole"}
 		pass.Resource, pass.Tags = n.role(text("RoleName"), "")

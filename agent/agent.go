@@ -498,6 +498,20 @@ func Bound(view *state.View, host string) []BindingStatus {
 	return out
 }
 
+// Hosts gives the hosts that have interfaces bound. It looks at all interfaces.
+func Hosts(view *state.View) (all []string) {
+	seen := map[string]bool{}
+	for space := range view.Spaces() {
+		for i := range state.Interfaces.All(space) {
+			if i.Attachment != nil && i.Attachment.Device != nil && !seen[i.Attachment.Device.Host] {
+				seen[i.Attachment.Device.Host] = true
+				all = append(all, i.Attachment.Device.Host)
+			}
+		}
+	}
+	return all
+}
+
 func boundNow(view *state.View, host string, id vpc.InterfaceID) bool {
 	for space := range view.Spaces() {
 		if i := state.Interfaces.Get(space, id); i != nil && i.Attachment != nil && i.Attachment.Device != nil && i.Attachment.Device.Host == host {

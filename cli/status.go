@@ -179,6 +179,16 @@ func writeStatus(out io.Writer, e endpoint, s *server.Status) error {
 			fmt.Fprintf(w, "managed bridge\t%s: %s\n", b.Name, what)
 		}
 	}
+	for _, h := range s.Hosts {
+		what := "in force"
+		switch h.State {
+		case "pending":
+			what = "a newer one is on its way"
+		case "lost":
+			what = "whose rules it goes on by: its server does not run, or does not reach the cluster"
+		}
+		fmt.Fprintf(w, "host of the cluster\t%s (%s), %d interfaces: revision %d, %s\n", cmp.Or(h.Host, "?"), h.Identity, h.Bound, h.Enforced, what)
+	}
 	if err := w.Flush(); err != nil || len(s.Interfaces) == 0 {
 		return err
 	}
@@ -258,15 +268,19 @@ x-moat-enforced: yes, pending or failed.`,
 				_, err := fmt.Fprintf(c.OutOrStdout(), "revision %d is in force\n", rev)
 				return err
 			}
-			if out.Enforced == "failed" && !said {
+			if out.Error != "" && !said {
 				said = true
-				fmt.Fprintf(os.Stderr, "moat: revision %d cannot be put into force, which is tried again: %s\n", rev, out.Error)
+				what := "cannot be put into force, which is tried again"
+				if out.Enforced == "pending" {
+					what = "is not in force everywhere yet"
+				}
+				fmt.Fprintf(os.Stderr, "moat: revision %d %s: %s\n", rev, what, out.Error)
 			}
 			if timeout > 0 && !time.Now().Before(until) {
 				fmt.Fprintf(os.Stderr, "moat: revision %d is not in force after %s; in force is %d\n", rev, timeout, out.InForce)
 				return exitCode(2)
 			}
-			if out.Enforced == "failed" {
+			if out.Error != "" { // which was answered at once
 				select {
 				case <-time.After(500 * time.Millisecond):
 				case <-c.Context().Done():

@@ -25,9 +25,10 @@ type Enforcement struct {
 	// Wait makes writes wait until they are in force, at most for Timeout.
 	Wait    bool
 	Timeout time.Duration
-	// Hosts makes them wait for other hosts too that have interfaces bound; nil
-	// for this host alone.
+	// Hosts are those of the cluster; nil for this host alone. All makes writes
+	// wait for the others too that have interfaces bound.
 	Hosts *store.Hosts
+	All   bool
 	// Sessions gives the open connections and the ports that the server listens
 	// on; nil for those of the process's network namespace.
 	Sessions func() ([]agent.Session, []netip.AddrPort, error)
@@ -47,7 +48,7 @@ func (s *Server) awaitEnforced(ctx context.Context, rev uint64) string {
 	switch {
 	case e.Agent == nil && s.cannotEnforce():
 		return enforcedFailed
-	case (e.Agent == nil || e.Agent.Idle()) && e.Hosts == nil:
+	case (e.Agent == nil || e.Agent.Idle()) && !e.All:
 		return enforcedYes
 	}
 	timeout := time.Duration(0)
@@ -93,7 +94,8 @@ func (s *Server) waitEnforced(ctx context.Context, rev uint64, timeout time.Dura
 	if e.Agent != nil {
 		err = e.Agent.Wait(ctx, rev)
 	}
-	if err == nil && e.Hosts != nil {
+	var lost *store.LostError
+	if err == nil && e.All {
 		err = e.Hosts.Wait(ctx, rev, func(host string) bool { return len(agent.Bound(s.store.Latest(), host)) > 0 })
 	}
 	switch {
@@ -101,6 +103,8 @@ func (s *Server) waitEnforced(ctx context.Context, rev uint64, timeout time.Dura
 		return enforcedYes, nil
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return enforcedPending, nil
+	case errors.As(err, &lost):
+		return enforcedPending, err
 	}
 	return enforcedFailed, err
 }

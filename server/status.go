@@ -54,7 +54,20 @@ type Status struct {
 	GuardError string              `json:"guard_error,omitempty"`
 	GuardDrops uint64              `json:"guard_drops"`
 	Bridges    []BridgeStatus      `json:"bridges,omitempty"`
-	Interfaces []BoundStatus       `json:"interfaces"`
+	// Hosts are those of the cluster that have interfaces bound.
+	Hosts      []HostStatus  `json:"hosts,omitempty"`
+	Interfaces []BoundStatus `json:"interfaces"`
+}
+
+// A HostStatus is how a host of the cluster stands: State is yes; pending while a
+// revision is on its way there; or lost, if its server does not run, or does not
+// reach the cluster: then it goes on by the rules of Enforced.
+type HostStatus struct {
+	Host     string `json:"host"`
+	Identity string `json:"identity"`
+	Enforced uint64 `json:"enforced_revision"`
+	State    string `json:"enforced"`
+	Bound    int    `json:"bound_interfaces"`
 }
 
 // A BridgeStatus is a managed bridge, with an Error if a port that is new
@@ -264,6 +277,20 @@ func (s *Server) describeStatus(r *request) (any, error) {
 		Version: s.cfg.Version, Region: s.cfg.Region, Account: s.cfg.Account, Revision: view.Rev,
 		Host: e.Hostname, Identity: e.Host, DataPlane: e.Kind, Reason: e.Reason,
 		Exempt: []netip.Addr{}, Guards: []dataplane.Pattern{}, Interfaces: s.bound(r.Context(), view, true),
+	}
+	if e.Hosts != nil {
+		for _, h := range e.Hosts.All() {
+			k := HostStatus{Host: h.Name, Identity: h.ID, Enforced: h.Rev, State: enforcedYes, Bound: len(agent.Bound(view, h.ID))}
+			switch {
+			case k.Bound == 0:
+				continue
+			case h.Lost:
+				k.State = "lost"
+			case h.Rev < view.Rev:
+				k.State = enforcedPending
+			}
+			out.Hosts = append(out.Hosts, k)
+		}
 	}
 	for i := range out.Interfaces {
 		out.ExemptHits += out.Interfaces[i].Exempt

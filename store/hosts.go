@@ -1,10 +1,13 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -29,19 +32,62 @@ const (
 type Hosts struct {
 	etcd   *Etcd
 	self   string
+	name   string
 	logger *slog.Logger
 
 	mu    sync.Mutex
-	mine  uint64            // to be told
-	told  chan struct{}     // mine has changed
-	revs  map[string]uint64 // of the hosts that live
-	moved chan struct{}     // closed when revs has changed
+	mine  uint64          // to be told
+	told  chan struct{}   // mine has changed
+	all   map[string]Host // by id
+	moved chan struct{}   // closed when all has changed
 }
 
-// Hosts gives the hosts of the cluster; self is this one. Nothing is told or
-// known before Run.
-func (e *Etcd) Hosts(self string, logger *slog.Logger) *Hosts {
-	return &Hosts{etcd: e, self: self, logger: logger, told: make(chan struct{}, 1), revs: map[string]uint64{}, moved: make(chan struct{})}
+// A Host is what is known of one.
+type Host struct {
+	ID, Name string
+	// Rev is what it enforces, as far as it has told.
+	Rev uint64
+	// Lost tells that its server does not run, or does not reach the cluster: it
+	// goes on by the rules that it had.
+	Lost bool
+}
+
+// LostError says that hosts cannot be waited for, since their servers do not run.
+type LostError struct{ Hosts []Host }
+
+func (e *LostError) Error() string {
+	var names []string
+	for _, h := range e.Hosts {
+		names = append(names, cmp.Or(h.Name, h.ID))
+	}
+	return "the servers of other hosts do not run, which go on by the rules that they had: " + strings.Join(names, ", ")
+}
+
+// Hosts gives the hosts of the cluster; self is this one, with its name. Nothing
+// is told or known before Run.
+func (e *Etcd) Hosts(self, name string, logger *slog.Logger) *Hosts {
+	return &Hosts{etcd: e, self: self, name: strings.ReplaceAll(name, "\n", " "), logger: logger, told: make(chan struct{}, 1), all: map[string]Host{}, moved: make(chan struct{})}
+}
+
+// Expect says that a host is of the cluster, also if its server does not run.
+func (h *Hosts) Expect(id string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if _, ok := h.all[id]; !ok {
+		h.all[id] = Host{ID: id, Lost: true}
+	}
+}
+
+// All gives the hosts that are known, by id; this one is among them once it has
+// told.
+func (h *Hosts) All() (all []Host) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for _, x := range h.all {
+		all = append(all, x)
+	}
+	slices.SortFunc(all, func(a, b Host) int { return strings.Compare(a.ID, b.ID) })
+	return all
 }
 
 // Report tells the others which revision this host enforces, soon.
@@ -55,22 +101,32 @@ func (h *Hosts) Report(rev uint64) {
 	}
 }
 
-// Wait waits until every other host that lives and for which which is true
-// enforces a revision. It fails with ctx's error.
+// Wait waits until every other host for which which is true enforces a revision.
+// It fails with ctx's error, and with a LostError if only hosts are behind whose
+// servers do not run.
 func (h *Hosts) Wait(ctx context.Context, rev uint64, which func(host string) bool) error {
 	for {
 		h.mu.Lock()
-		var behind []string
-		for host, at := range h.revs {
-			if at < rev && host != h.self {
+		var behind []Host
+		for id, host := range h.all {
+			if host.Rev < rev && id != h.self {
 				behind = append(behind, host)
 			}
 		}
 		moved := h.moved
 		h.mu.Unlock()
-		wait := false
+		wait, lost := false, &LostError{}
 		for _, host := range behind {
-			wait = wait || which(host)
+			switch {
+			case !which(host.ID):
+			case host.Lost:
+				lost.Hosts = append(lost.Hosts, host)
+			default:
+				wait = true
+			}
+		}
+		if !wait && len(lost.Hosts) > 0 {
+			return lost
 		}
 		if !wait {
 			return nil
@@ -129,7 +185,7 @@ func (h *Hosts) tell(ctx context.Context) error {
 		h.mu.Lock()
 		mine := h.mine
 		h.mu.Unlock()
-		if _, err := client.Put(ctx, h.etcd.key(hostKey, h.self), strconv.FormatUint(mine, 10), clientv3.WithLease(lease.ID)); err != nil {
+		if _, err := client.Put(ctx, h.etcd.key(hostKey, h.self), strconv.FormatUint(mine, 10)+" "+h.name, clientv3.WithLease(lease.ID)); err != nil {
 			return err
 		}
 		pause(ctx, reportEvery)
@@ -156,7 +212,9 @@ func (h *Hosts) learn(ctx context.Context) error {
 		return err
 	}
 	h.mu.Lock()
-	h.revs = map[string]uint64{}
+	for id := range h.all {
+		h.lose(id)
+	}
 	for _, kv := range resp.Kvs {
 		h.heard(kv)
 	}
@@ -170,7 +228,7 @@ func (h *Hosts) learn(ctx context.Context) error {
 		h.mu.Lock()
 		for _, ev := range resp.Events {
 			if ev.Type == mvccpb.DELETE {
-				delete(h.revs, string(ev.Kv.Key[len(prefix):]))
+				h.lose(string(ev.Kv.Key[len(prefix):]))
 			} else {
 				h.heard(ev.Kv)
 			}
@@ -183,8 +241,17 @@ func (h *Hosts) learn(ctx context.Context) error {
 // heard notes what a host tells. The caller holds mu. What cannot be read is of
 // another moat, and waited for no longer than it lives.
 func (h *Hosts) heard(kv *mvccpb.KeyValue) {
-	rev, _ := strconv.ParseUint(string(kv.Value), 10, 64)
-	h.revs[string(kv.Key[len(h.etcd.key(hostKey)):])] = rev
+	number, name, _ := strings.Cut(string(kv.Value), " ")
+	rev, _ := strconv.ParseUint(number, 10, 64)
+	id := string(kv.Key[len(h.etcd.key(hostKey)):])
+	h.all[id] = Host{ID: id, Name: name, Rev: rev}
+}
+
+// lose notes that a host says nothing any more. The caller holds mu.
+func (h *Hosts) lose(id string) {
+	host := h.all[id]
+	host.ID, host.Lost = id, true
+	h.all[id] = host
 }
 
 // changed wakes who waits and unlocks mu.

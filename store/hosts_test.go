@@ -22,7 +22,7 @@ func TestHosts(t *testing.T) {
 	for i, name := range []string{"a", "b"} {
 		logs[i] = etcd.open().(*store.Etcd)
 		defer logs[i].Close()
-		all[i] = logs[i].Hosts(name, slog.New(slog.DiscardHandler))
+		all[i] = logs[i].Hosts(name, name, slog.New(slog.DiscardHandler))
 		ctx, cancel := context.WithCancel(t.Context())
 		done := make(chan struct{})
 		go func() { defer close(done); all[i].Run(ctx) }()
@@ -74,7 +74,12 @@ func TestHosts(t *testing.T) {
 	}
 
 	stops[1]()
-	if err := wait(5*time.Second, 2000, anybody); err != nil {
-		t.Errorf("b, which has stopped, is waited for: %v", err)
+	var lost *store.LostError
+	until(t, "b is known to have stopped", func() bool { return errors.As(wait(time.Millisecond, 2000, anybody), &lost) })
+	if want := (store.Host{ID: "b", Name: "b", Rev: 999, Lost: true}); len(lost.Hosts) != 1 || lost.Hosts[0] != want {
+		t.Errorf("lost are %+v, want %+v", lost.Hosts, want)
+	}
+	if err := wait(5*time.Second, 999, anybody); err != nil {
+		t.Errorf("what b enforces, stopped: %v", err)
 	}
 }

@@ -39,6 +39,7 @@ type Reply struct {
 	Status        int
 	Code, Message string // of an error
 	Rev           uint64 // x-moat-revision, 0 without
+	Enforced      string // x-moat-enforced
 	Body          []byte
 }
 
@@ -85,6 +86,7 @@ func (c *Client) Do(ctx context.Context, action string, params ...string) (*Repl
 		return nil, err
 	}
 	r.Rev, _ = strconv.ParseUint(resp.Header.Get("X-Moat-Revision"), 10, 64)
+	r.Enforced = resp.Header.Get("X-Moat-Enforced")
 	if !r.OK() {
 		r.Code, r.Message = r.Get("Code"), r.Get("Message")
 	}

@@ -38,26 +38,7 @@ func (m *maker) longWay(name string) []string {
 	lines := []string{"EC2 cannot rename a group. The long way makes another one, which has another id, and is not done at once:"}
 	add := func(line ...string) { lines = append(lines, strings.Join(line, " ")) }
 	add("new=$(aws ec2 create-security-group --group-name", shellWord(name), "--description", shellWord(g.Description), "--vpc-id", string(g.VPC), "--query GroupId --output text)")
-	for _, d := range []flow.Direction{flow.Ingress, flow.Egress} {
-		var rules []vpc.Rule
-		open := false
-		for _, r := range g.Rules {
-			if r.Direction != d {
-				continue
-			}
-			if d == flow.Egress && r.Protocol == flow.AllProtocols && r.Peer.CIDR == anywhere4 {
-				open = true // a new group has it
-				continue
-			}
-			rules = append(rules, r)
-		}
-		if d == flow.Egress && !open {
-			add(`aws ec2 revoke-security-group-egress --group-id "$new" --protocol all --cidr 0.0.0.0/0`)
-		}
-		if len(rules) > 0 {
-			add("aws ec2 authorize-security-group-"+d.String(), `--group-id "$new" --ip-permissions`, shellWord(jsonOf(permissionsOf(g, rules))))
-		}
-	}
+	lines = append(lines, ruleLines(g)...)
 	p := &Plan{}
 	m.replaced(p, vpc.GroupID("$new"))
 	for _, l := range p.AWS {

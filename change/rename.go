@@ -87,8 +87,14 @@ func Needs(scope state.Scope, r state.Reader, in any) []iam.Need {
 		}
 		return []iam.Need{n}
 	}
+	if in, ok := in.(*UndoInput); ok && in != nil {
+		return []iam.Need{{Action: "moat:Undo", Resource: "*", Rules: true}}
+	}
 	return nil
 }
+
+// UndoInput is what taking revisions back takes.
+type UndoInput struct{ From, To uint64 }
 
 // RenameSecurityGroupInput is what RenameSecurityGroup takes.
 type RenameSecurityGroupInput struct {

@@ -10,6 +10,7 @@ import (
 	"net/netip"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -253,6 +254,81 @@ stays, with its own rules.
 	return c
 }
 
+func undoCommand() *cobra.Command {
+	return changeCommand(&cobra.Command{
+		Use:   "undo [REV | REV.. | REV..REV]",
+		Short: "Take revisions back",
+		Long: `Takes back what revisions changed: the newest one, the one that is named, or with
+two dots those from one to another, or to the newest. What they changed becomes
+what it was before them, with the same ids, in one new revision; the history stays
+as it is, so that an undo can be undone.
+
+    moat undo
+    moat undo 118
+    moat undo 118..
+    moat undo 118..121
+
+What was done since stays where it is about something else: other groups, other
+rules of the same group, other tags. Where it is about the same thing, and where
+something came to need what would go, or took the name or the address of what
+would come back, nothing is changed, and the revision that stands in the way is
+named. It is about networks in the account and region of the caller; identities,
+guardrails and the binding of devices are not taken back.`,
+		Args: cobra.MaximumNArgs(1),
+	}, func(ch *changer, args []string) error {
+		in := server.Undo{}
+		if len(args) == 1 {
+			var err error
+			if in, err = parseRevisions(args[0]); err != nil {
+				return err
+			}
+		}
+		return ch.run(func(dryRun bool, expect string) (*server.Changed, error) {
+			out := &server.Undone{}
+			in.DryRun, in.Expect = dryRun, expect
+			if err := ch.admin(ch.c.Context(), "undo", in, out); err != nil {
+				return nil, err
+			}
+			if dryRun {
+				// What was shown is what is agreed to, whatever is the newest then.
+				in = server.Undo{From: out.From, To: out.To}
+				what := fmt.Sprintf("undo of revision %d", out.From)
+				if out.To != out.From {
+					what = fmt.Sprintf("undo of revisions %d to %d", out.From, out.To)
+				}
+				if out.Idle {
+					what += ": nothing is left of it"
+				}
+				out.Does = slices.Insert(out.Does, 0, what)
+			}
+			return &out.Changed, nil
+		})
+	})
+}
+
+// parseRevisions reads 118, 118.. or 118..121.
+func parseRevisions(text string) (in server.Undo, err error) {
+	from, to, several := strings.Cut(text, "..")
+	number := func(s string) (uint64, error) {
+		n, err := strconv.ParseUint(s, 10, 64)
+		if err != nil || n == 0 {
+			return 0, fmt.Errorf("%q is no revision: want such as 118, 118.. or 118..121", text)
+		}
+		return n, nil
+	}
+	if in.From, err = number(from); err != nil || !several {
+		return in, err
+	}
+	if to == "" {
+		in.Since = true
+		return in, nil
+	}
+	if in.To, err = number(to); err == nil && in.To < in.From {
+		err = fmt.Errorf("%q ends before it begins: did you mean %d..%d?", text, in.To, in.From)
+	}
+	return in, err
+}
+
 // wish has a wish fulfilled.
 func (ch *changer) wish(w *change.Wish) error {
 	return ch.run(func(dryRun bool, expect string) (*server.Changed, error) {
@@ -328,7 +404,7 @@ func (ch *changer) run(ask func(dryRun bool, expect string) (*server.Changed, er
 // its words where it is moat's own.
 func unwrapped(err error) error {
 	var f *adminError
-	if errors.As(err, &f) && slices.Contains([]string{"Refused", "ChangedMeanwhile", "InvalidParameterValue"}, f.Code) {
+	if errors.As(err, &f) && slices.Contains([]string{"Refused", "ChangedMeanwhile", "InvalidParameterValue", "NoLongerFits"}, f.Code) {
 		return errors.New(f.Message)
 	}
 	return err

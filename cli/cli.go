@@ -45,7 +45,7 @@ func rootCommand() *cobra.Command {
 		attachCommand(), detachCommand(), enforceCommand(), interfacesCommand(), rulesCommand(), statusCommand(), waitCommand())
 	root.AddCommand(lsCommand(), showCommand(), findCommand(), whoUsesCommand(), diffCommand())
 	root.AddCommand(guardrailCommand(), whyCommand(), tryCommand(), demoCommand(), demoWebCommand(), demoProbeCommand())
-	root.AddCommand(allowCommand(), denyCommand(), renameCommand(), rmCommand(), replaceGroupCommand())
+	root.AddCommand(allowCommand(), denyCommand(), renameCommand(), rmCommand(), replaceGroupCommand(), undoCommand())
 	root.AddCommand(manualCommand())
 	for _, c := range awsCommands {
 		root.AddCommand(awsCommand(c.name, c.short))

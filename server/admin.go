@@ -44,6 +44,7 @@ var adminCalls = map[string]adminCall{
 
 	"batch":  {http.MethodPost, "Batch", (*Server).batch, true},
 	"change": {http.MethodPost, "Change", (*Server).changeWished, true},
+	"undo":   {http.MethodPost, "Undo", (*Server).undo, true},
 
 	"ls":       {http.MethodGet, "List", (*Server).describeList, true},
 	"show":     {http.MethodGet, "Show", (*Server).describeThing, true},

@@ -329,6 +329,7 @@ type AnyKind interface {
 	decode(data []byte) (any, error)
 	apply(s *Space, id string, row any)
 	stage(tx *Txn, id string, row any)
+	rows(r Reader, yield func(id string, row any) bool) bool
 	load(s *Space, id string, row any)
 }
 
@@ -352,6 +353,16 @@ func (k *Kind[K, T]) apply(s *Space, id string, row any) {
 func (k *Kind[K, T]) stage(tx *Txn, id string, row any) {
 	r, _ := row.(*T)
 	k.set(tx, id, r)
+}
+
+// rows gives every row with its id, in the order of ids, until yield ends it.
+func (k *Kind[K, T]) rows(r Reader, yield func(id string, row any) bool) bool {
+	for row := range k.All(r) {
+		if !yield(string(k.key(row)), row) {
+			return false
+		}
+	}
+	return true
 }
 
 // load puts a decoded row that was not there. Its attributes wait until the

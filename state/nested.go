@@ -1,5 +1,7 @@
 package state
 
+import "iter"
+
 // Nested plans in a transaction of its own, on what tx has staged so far, and
 // stages what that one did. So several plans make one transaction, and each
 // sees only its own changes as changes. On error tx is as it was.
@@ -42,4 +44,16 @@ func (d *Decoded) Row() any { return d.row }
 func (d Decoded) With(row any) Decoded {
 	d.row = row
 	return d
+}
+
+// Rows gives every row of a space, of all kinds.
+func Rows(r Reader) iter.Seq[Decoded] {
+	return func(yield func(Decoded) bool) {
+		scope := r.space().Scope
+		for _, k := range Kinds {
+			if !k.rows(r, func(id string, row any) bool { return yield(Decoded{scope, k, id, row}) }) {
+				return
+			}
+		}
+	}
 }

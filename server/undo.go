@@ -1,0 +1,236 @@
+package server
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"moat/change"
+	"moat/fault"
+	"moat/state"
+	"moat/store"
+	"moat/words"
+)
+
+// An Undo takes revisions back, in one revision: what they changed in the
+// caller's account and region becomes what it was before them. What was done
+// since stays; where both are about the same thing nothing is done.
+type Undo struct {
+	// From and To are the first and the last of the revisions. Without From it is
+	// the newest one; without To there is no other, and with Since it is every one
+	// from there on.
+	From  uint64 `json:"from,omitempty"`
+	To    uint64 `json:"to,omitempty"`
+	Since bool   `json:"since,omitempty"`
+
+	DryRun bool   `json:"dry_run,omitempty"`
+	Expect string `json:"expect,omitempty"`
+}
+
+// An Undone says what was done, or what would be.
+type Undone struct {
+	Changed
+	// From and To are the revisions.
+	From uint64 `json:"from"`
+	To   uint64 `json:"to"`
+}
+
+// undoPatience is how often the history is read again because a call came
+// between, before everything there is is looked at for what stands in the way.
+const undoPatience = 3
+
+// errMovedOn says that the history goes on after what was read of it.
+var errMovedOn = errors.New("the history has moved on")
+
+func (s *Server) undo(r *request) (any, error) {
+	var in Undo
+	if err := decodeAdmin(r, &in); err != nil {
+		return nil, err
+	}
+	if in.Since && in.To != 0 || in.To != 0 && in.To < in.From || in.From == 0 && (in.To != 0 || in.Since) {
+		return nil, fault.InvalidParameterValue.Say("The revisions %d to %d are none: want the first and the last one.", in.From, in.To)
+	}
+	// Who asks is told nothing of the history before they may.
+	view, err := s.store.View(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	if err := s.mayUndo(r, viewPlace(view)); err != nil {
+		return nil, err
+	}
+	for again := 0; ; again++ {
+		out, err := s.undoOnce(r, in, again < undoPatience)
+		if errors.Is(err, errMovedOn) {
+			continue
+		}
+		if err != nil {
+			return nil, err
+		}
+		return out, nil
+	}
+}
+
+func (s *Server) mayUndo(r *request, at place) error {
+	one := *r
+	one.service, one.action = ServiceMoat, "Undo"
+	_, err := s.authorise(&one, at, &change.UndoInput{}, nil)
+	return err
+}
+
+func (s *Server) undoOnce(r *request, in Undo, strict bool) (*Undone, error) {
+	view, err := s.store.View(r.Context())
+	if err != nil {
+		return nil, err
+	}
+	u, out, err := s.readUndo(r, in, view)
+	if err != nil {
+		return nil, err
+	}
+	var unfit *change.UnfitError
+	err = s.change(r, &out.Done, in.DryRun, func(tx *state.Txn) (*changing, error) {
+		unfit = nil
+		if strict && tx.Before().Rev != u.Head {
+			return nil, errMovedOn
+		}
+		if err := s.mayUndo(r, txnPlace(tx)); err != nil {
+			return nil, err
+		}
+		plan, put, err := u.Make(tx)
+		if errors.As(err, &unfit) {
+			return nil, err
+		}
+		if err != nil {
+			return nil, err
+		}
+		out.Plan = plan
+		if in.Expect != "" && in.Expect != plan.Digest {
+			return nil, notAsShown()
+		}
+		return &changing{
+			title:  "Undo",
+			params: url.Values{"From": {strconv.FormatUint(out.From, 10)}, "To": {strconv.FormatUint(out.To, 10)}},
+			also: func(tx *state.Txn) error {
+				change.Restore(tx, put)
+				return s.undoneRules(r, tx)
+			},
+		}, nil
+	})
+	if unfit != nil {
+		return nil, s.unfit(r, u, out, unfit)
+	}
+	return out, err
+}
+
+// undoneRules refuses an undo that adds rules which its caller may not add by
+// it.
+func (s *Server) undoneRules(r *request, tx *state.Txn) error {
+	one := *r
+	one.service, one.action = ServiceMoat, "Undo"
+	p, err := s.authorise(&one, txnPlace(tx), &change.UndoInput{}, nil)
+	if err != nil {
+		return err
+	}
+	return p.rules(tx)
+}
+
+// readUndo reads the history that an undo needs.
+func (s *Server) readUndo(r *request, in Undo, view *state.View) (*change.Undo, *Undone, error) {
+	ctx := r.Context()
+	out := &Undone{From: in.From, To: in.To}
+	switch {
+	case in.From == 0:
+		rev, err := s.newest(ctx, r, view.Rev)
+		if err != nil {
+			return nil, nil, err
+		}
+		out.From, out.To = rev, rev
+	case in.Since:
+		out.To = view.Rev
+	case in.To == 0:
+		out.To = in.From
+	}
+	if out.To > view.Rev {
+		return nil, nil, fault.InvalidParameterValue.Say("There is no revision %d yet: the newest is %d.", out.To, view.Rev)
+	}
+	u := &change.Undo{Scope: r.scope, Head: view.Rev}
+	var err error
+	if u.Before, u.After, u.Touched, err = s.store.Between(ctx, out.From-1, out.To); err == nil {
+		_, _, u.Since, err = s.store.Between(ctx, out.To, view.Rev)
+	}
+	if h, ok := errors.AsType[*store.HistoryError](err); ok {
+		return nil, nil, fault.InvalidParameterValue.Say("%v", h)
+	}
+	if err != nil {
+		return nil, nil, err
+	}
+	mine := scopePrefix(r.scope)
+	if !slices.ContainsFunc(u.Touched, func(key string) bool { return strings.HasPrefix(key, mine) }) {
+		return nil, nil, fault.OperationNotPermitted.With(fmt.Sprintf(
+			"%s changed nothing of EC2 in region %s of account %s: undo takes back that, and neither identities nor guardrails, nor another region or account.", revisions(out.From, out.To), r.scope.Region, r.scope.Account))
+	}
+	return u, out, nil
+}
+
+func revisions(from, to uint64) string {
+	if from == to {
+		return fmt.Sprintf("Revision %d", from)
+	}
+	return fmt.Sprintf("Revisions %d to %d", from, to)
+}
+
+func scopePrefix(s state.Scope) string { return s.Region + "/" + string(s.Account) + "/" }
+
+// lookBack is how many events are read at once, from the newest on.
+const lookBack = 64
+
+// newest gives the newest revision of the caller's account and region that
+// somebody made.
+func (s *Server) newest(ctx context.Context, r *request, head uint64) (uint64, error) {
+	mine := scopePrefix(r.scope)
+	for to := head; to > 0; {
+		from := uint64(1)
+		if to > lookBack {
+			from = to - lookBack + 1
+		}
+		entries, err := s.store.Scan(ctx, store.Audit, from, int(to-from+1))
+		if err != nil {
+			return 0, err
+		}
+		for _, e := range slices.Backward(entries) {
+			if e.Rev < from || e.Rev > to {
+				continue
+			}
+			event, err := store.DecodeEvent(e.Value)
+			if err != nil {
+				return 0, err
+			}
+			house := event.Service == ServiceMoat && slices.Contains([]string{"Furnish", "Expire", "ForgetPeerings"}, event.Action)
+			if !house && slices.ContainsFunc(event.Changed, func(key string) bool { return strings.HasPrefix(key, mine) }) {
+				return e.Rev, nil
+			}
+		}
+		to = from - 1
+	}
+	return 0, fault.OperationNotPermitted.With("There is nothing to undo: nobody has changed anything here.")
+}
+
+// unfit says why an undo no longer fits, and who is the reason.
+func (s *Server) unfit(r *request, u *change.Undo, out *Undone, why *change.UnfitError) error {
+	text := fmt.Sprintf("%s no longer fits: %s", revisions(out.From, out.To), why.Text)
+	entries, err := s.store.Scan(r.Context(), store.Audit, out.To+1, 1000)
+	if err != nil {
+		return err
+	}
+	for _, e := range slices.Backward(entries) {
+		event, err := store.DecodeEvent(e.Value)
+		if err == nil && slices.Contains(event.Changed, why.Key) {
+			text += fmt.Sprintf(", by revision %d (%s, %s). `moat undo %d` takes that back first, `moat undo %d..` everything since", e.Rev, event.Action, words.Caller(event.Principal), e.Rev, out.From)
+			break
+		}
+	}
+	return &fault.Error{Code: "NoLongerFits", Status: 409, Message: text + ". Nothing was changed."}
+}

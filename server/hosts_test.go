@@ -35,7 +35,9 @@ func TestWaitsForOtherHosts(t *testing.T) {
 	}
 	const otherHost = "11111111-8b86-4d01-b42d-00c04fc964ff"
 	mine, other := hosts(testHost), hosts(otherHost)
-	s := newSite(t, func(c *server.Config) { c.Enforcement.Hosts, c.Enforcement.All, c.Enforcement.Timeout = mine, true, 400*time.Millisecond })
+	s := newSite(t, func(c *server.Config) {
+		c.Enforcement.Hosts, c.Enforcement.All, c.Enforcement.Timeout = mine, true, 400*time.Millisecond
+	})
 	known := func(rev uint64) error {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()

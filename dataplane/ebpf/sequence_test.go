@@ -214,6 +214,24 @@ var sequences = []struct{ name, script string }{
 			in tcp 80 R: pass
 			wait 12
 			out tcp 80 A: drop`},
+	{"but not if who got it goes on", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			in tcp 80 R: pass
+			out tcp 80 A: pass
+			wait 12
+			out tcp 80 A: pass`},
+	{"whatever who sent it sends", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			in tcp 80 R: pass
+			in tcp 80 A: pass
+			wait 12
+			out tcp 80 A: drop`},
 	{"a connection that nobody saw begin is judged packet by packet", `
 			rules in tcp 80 from 10.1.0.0/16
 			in tcp 80 A: pass

@@ -344,6 +344,11 @@ static __always_inline void note(struct __sk_buff *skb, struct context *c, __u32
 			}
 		}
 	}
+	/* Who was sent a reset and goes on has not believed it (RFC 5961): it was of
+	 * somebody who knows the ports and not the numbers. */
+	more = c->dir == DIR_OUT ? SEEN_RST : SEEN_RST << 8;
+	if (bits & more && !(seen & SEEN_RST))
+		__sync_fetch_and_and(&f->bits, ~more);
 	if (f->seen != c->now)
 		f->seen = c->now;
 	hit(f->rule, skb->len, c->now, 0);

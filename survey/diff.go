@@ -397,7 +397,7 @@ func valueText(v reflect.Value) string {
 // fieldWords gives a field's name as words: "source dest check".
 func fieldWords(name string) string {
 	var b strings.Builder
-	runes := []rune(name)
+	runes := []rune(strings.ReplaceAll(name, "IPv", "IPV"))
 	for i, r := range runes {
 		upper := unicode.IsUpper(r)
 		startsWord := i > 0 && upper && (!unicode.IsUpper(runes[i-1]) || i+1 < len(runes) && unicode.IsLower(runes[i+1]))
@@ -405,10 +405,10 @@ func fieldWords(name string) string {
 			b.WriteByte(' ')
 		}
 		// IPv4, DNS and the like stay as they are.
-		if upper && (i+1 == len(runes) || !unicode.IsUpper(runes[i+1])) && (i == 0 || !unicode.IsUpper(runes[i-1])) {
+		if upper && i+1 < len(runes) && unicode.IsLower(runes[i+1]) {
 			r = unicode.ToLower(r)
 		}
 		b.WriteRune(r)
 	}
-	return b.String()
+	return strings.ReplaceAll(b.String(), "IPV", "IPv")
 }

@@ -51,7 +51,9 @@ func TestCompare(t *testing.T) {
 changed security group app
   + http-alt 8080/tcp from group web
 `},
-		{"a rule goes", func() { w.Must("RevokeSecurityGroupIngress", "GroupId", w.ids["web"], "SecurityGroupRuleId.1", rule(1)) }, `
+		{"a rule goes", func() {
+			w.Must("RevokeSecurityGroupIngress", "GroupId", w.ids["web"], "SecurityGroupRuleId.1", rule(1))
+		}, `
 changed security group web
   - https 443/tcp from anywhere (0.0.0.0/0)
 `},

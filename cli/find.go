@@ -25,6 +25,7 @@ Prefix lists are looked into, and groups: a rule that names a group lets in the
 addresses of its members.
 
     moat find --ip 203.0.113.7 --port 22
+    moat find --ip me --port ssh
     moat find --ip 10.0.0.0/8 --overlapping
     moat find --port 5432 --vpc shop
     moat find --ip 192.0.2.1 --port 443/tcp --egress
@@ -71,6 +72,13 @@ The status is 1 if no rule is found.`,
 		if q.AsOf, err = l.when(); err != nil {
 			return err
 		}
+		if strings.EqualFold(q.Addresses, "me") {
+			me, err := e.checkIP(c.Context())
+			if err != nil {
+				return err
+			}
+			q.Addresses = me.String()
+		}
 		var out server.Found
 		if err := e.ask(c.Context(), "find", q, &out); err != nil {
 			return err
@@ -110,7 +118,7 @@ The status is 1 if no rule is found.`,
 		return none
 	})
 	f := c.Flags()
-	f.StringVar(&q.Addresses, "ip", "", "`ADDRESS|CIDR` on the other side")
+	f.StringVar(&q.Addresses, "ip", "", "`ADDRESS|CIDR` on the other side, or me: the address by which the server sees you")
 	f.StringVar(&q.Traffic, "port", "", "`PORT`, range, service or protocol")
 	f.StringVar(&protocol, "protocol", "", "`PROTOCOL` of the port: tcp, udp, icmp, icmpv6")
 	f.BoolVar((*bool)(&q.Egress), "egress", false, "look at outbound rules: what lets it be reached")

@@ -25,7 +25,7 @@ last.
 		Args: cobra.NoArgs,
 	}, func(c *cobra.Command, _ []string, e endpoint) error {
 		if !hits {
-			return errors.New("say what to show: `moat rules --hits`; the rules themselves are shown by `aws ec2 describe-security-group-rules`")
+			return errors.New("say what to show: `moat rules --hits`; the rules themselves are shown by `moat ls rules`")
 		}
 		out := &server.Hits{}
 		if err := e.admin(c.Context(), "hits", nil, out); err != nil {

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"moat/ec2"
 	"moat/fault"
 	"moat/flow"
 	"moat/iam"
@@ -131,6 +132,15 @@ func (s *Server) look(r *request, asOf string, needs []string) (*survey.Survey, 
 	}
 	if err := s.mayDo(r, view, needs...); err != nil {
 		return nil, nil, err
+	}
+	if asOf == "" && !ec2.Furnished(view.In(r.scope)) {
+		// As any call of EC2 does in a region that is used for the first time.
+		if err := s.Furnish(r.Context(), r.scope); err != nil {
+			return nil, nil, err
+		}
+		if view, err = s.store.View(r.Context()); err != nil {
+			return nil, nil, err
+		}
 	}
 	var at *AsOf
 	if asOf != "" {

@@ -5,7 +5,6 @@ import (
 	"iter"
 	"net/netip"
 	"slices"
-	"sort"
 
 	"moat/flow"
 	"moat/names"
@@ -86,6 +85,7 @@ func (s *Survey) Find(q Search) (*Found, error) {
 		}
 		only = vpc.GroupID(t.ID)
 	}
+	f := &finder{s, map[sourceKey][]source{}}
 	for _, g := range s.groupsInOrder(func(in vpc.VPCID, _ vpc.Tags) bool { return v == "" || in == v }) {
 		if only != "" && g.ID != only {
 			continue
@@ -96,7 +96,7 @@ func (s *Survey) Find(q Search) (*Found, error) {
 			if r.Direction != q.Egress || q.Traffic != nil && !fitsTraffic(q.Match, *q.Traffic, r) {
 				continue
 			}
-			via, ok := s.fitsAddresses(q, g, r)
+			via, ok := f.fitsAddresses(q, g, r)
 			if !ok {
 				continue
 			}
@@ -194,7 +194,7 @@ func fitsType(m Match, want [2]int32, r *vpc.Rule) bool {
 
 // fitsAddresses compares a rule's other side, of which lists and groups are
 // looked into, and gives by what of those it fits.
-func (s *Survey) fitsAddresses(q Search, g *vpc.SecurityGroup, r *vpc.Rule) (via []Via, ok bool) {
+func (f *finder) fitsAddresses(q Search, g *vpc.SecurityGroup, r *vpc.Rule) (via []Via, ok bool) {
 	if !q.Addresses.IsValid() {
 		return nil, true
 	}
@@ -205,58 +205,87 @@ func (s *Survey) fitsAddresses(q Search, g *vpc.SecurityGroup, r *vpc.Rule) (via
 	if r.Peer.Ref == "" {
 		return nil, fitsRanges(q.Match, q.Addresses, []netip.Prefix{r.Peer.CIDR})
 	}
-	var all []Via
-	var ranges []netip.Prefix
-	if id, is := r.Peer.Group(); is {
-		for member := range s.membersFor(g, id) {
-			var who *Ref
-			if member.Owner == s.Scope.Account { // of a peered VPC's it is told that it is there
-				full := s.iface(member)
-				who = &Ref{full.ID, full.Called()}
-			}
-			for _, a := range slices.Concat(member.Addresses, member.IPv6) {
-				p := netip.PrefixFrom(a, a.BitLen())
-				ranges = append(ranges, p)
-				all = append(all, Via{CIDR: p.String(), Interface: who})
-			}
+	sources := f.sourcesOf(g, r.Peer)
+	ranges := make([]netip.Prefix, 0, 8)
+	var fit []source
+	for _, src := range sources {
+		if !src.cidr.Overlaps(q.Addresses) {
+			continue
 		}
-	} else if id, is := r.Peer.PrefixList(); is {
-		l := state.PrefixLists.Get(s.space(), id)
-		if l == nil && s.PrefixList != nil {
-			l = s.PrefixList(s.space(), id)
-		}
-		if l != nil {
-			for _, e := range l.Entries {
-				ranges = append(ranges, e.CIDR)
-				all = append(all, Via{CIDR: e.CIDR.String(), Description: e.Description})
-			}
+		ranges = append(ranges, src.cidr)
+		if q.Match != Exact || src.cidr == q.Addresses {
+			fit = append(fit, src)
 		}
 	}
 	if !fitsRanges(q.Match, q.Addresses, ranges) {
 		return nil, false
 	}
-	var order []netip.Prefix
-	for i, p := range ranges {
-		if q.Match == Exact && p != q.Addresses || !p.Overlaps(q.Addresses) {
-			continue
+	for _, src := range fit {
+		v := Via{CIDR: src.cidr.String(), Description: src.description}
+		if m := src.member; m != nil && m.Owner == f.Scope.Account { // of a peered VPC's it is told that it is there
+			full := f.iface(m)
+			v.Interface = &Ref{full.ID, full.Called()}
 		}
-		via = append(via, all[i])
-		order = append(order, p)
+		via = append(via, v)
 	}
-	sort.Sort(byRange{via, order})
 	return via, true
 }
 
-type byRange struct {
-	via   []Via
-	order []netip.Prefix
+// A finder remembers what lists and groups stand for: many rules name the same
+// ones.
+type finder struct {
+	*Survey
+	sources map[sourceKey][]source
 }
 
-func (b byRange) Len() int           { return len(b.via) }
-func (b byRange) Less(i, j int) bool { return b.order[i].Compare(b.order[j]) < 0 }
-func (b byRange) Swap(i, j int) {
-	b.via[i], b.via[j] = b.via[j], b.via[i]
-	b.order[i], b.order[j] = b.order[j], b.order[i]
+type sourceKey struct {
+	of  vpc.GroupID // whose rule it is, where that makes a difference
+	vpc vpc.VPCID
+	ref string
+}
+
+// A source is a range that a rule stands for: a list's entry, or an address of
+// a group's member.
+type source struct {
+	cidr        netip.Prefix
+	description string
+	member      *vpc.Interface
+}
+
+// sourcesOf gives what the list or group of a rule of g stands for, in the
+// order of addresses.
+func (f *finder) sourcesOf(g *vpc.SecurityGroup, p vpc.Peer) []source {
+	key := sourceKey{ref: p.Ref}
+	group, isGroup := p.Group()
+	if isGroup {
+		if key.vpc = g.VPC; state.GroupAssociations.Count(f.space(), state.GroupAssociationsByGroup, string(g.ID), 1) > 0 {
+			key.of = g.ID
+		}
+	}
+	if all, ok := f.sources[key]; ok {
+		return all
+	}
+	var all []source
+	if isGroup {
+		for member := range f.membersFor(g, group) {
+			for _, a := range slices.Concat(member.Addresses, member.IPv6) {
+				all = append(all, source{cidr: netip.PrefixFrom(a, a.BitLen()), member: member})
+			}
+		}
+	} else if id, ok := p.PrefixList(); ok {
+		l := state.PrefixLists.Get(f.space(), id)
+		if l == nil && f.PrefixList != nil {
+			l = f.PrefixList(f.space(), id)
+		}
+		if l != nil {
+			for _, e := range l.Entries {
+				all = append(all, source{cidr: e.CIDR, description: e.Description})
+			}
+		}
+	}
+	slices.SortStableFunc(all, func(a, b source) int { return a.cidr.Compare(b.cidr) })
+	f.sources[key] = all
+	return all
 }
 
 // membersFor gives the interfaces that a reference to a group matches, for the

@@ -236,6 +236,48 @@ func TestPast(t *testing.T) {
 	}
 }
 
+// Where a name stands for several things they are listed, and a VPC before it
+// says which is meant. What another region or account has is not seen.
+func TestSeveralOfAName(t *testing.T) {
+	h := newHouse(t)
+	h.furnish()
+	lab := h.ec2("lab", "Vpc.VpcId", "create-vpc --cidr-block 10.9.0.0/16 --tag-specifications", "ResourceType=vpc,Tags=[{Key=Name,Value=lab}]")
+	h.ec2("labweb", "GroupId", "create-security-group --group-name web --vpc-id "+lab+" --description", "Web in the lab")
+	h.ec2("", "Return", "create-tags --resources "+lab+" --tags Key=team,Value=red")
+	for _, row := range []struct {
+		line, want, not string
+		status          int
+	}{
+		{"show web", `"web" stands for 2 things, write the id of one: <`, "lets in", 1},
+		{"who-uses web", `"web" stands for 2 things`, "interface", 1},
+		{"find --port 443 --group web", `"web" stands for 2 things`, "lets", 1},
+		{"show lab/web", "Web in the lab", "https", 0},
+		{"show shop/web", "https 443/tcp", "Web in the lab", 0},
+		{"find --port 443 --group web --vpc shop", "https 443/tcp", "stands for", 0},
+		{"ls --vpc lab", "web", "app", 0},
+		{"ls rules --vpc lab", "everything to anywhere", "https", 0},
+		{"__complete show we", "<lab>", "\nweb\t", 0},
+		{"diff now-1", "+ tag team=red", "security group", 0},
+	} {
+		out, status := h.run(strings.Fields(row.line)...)
+		out = h.tidy(out)
+		if status != row.status || !strings.Contains(out, row.want) || strings.Contains(out, row.not) {
+			t.Errorf("moat %s: %d\n%s\nwant %d, …%s…, and no %q", row.line, status, out, row.status, row.want, row.not)
+		}
+	}
+	elsewhere := &house{t: t, server: h.server, ids: h.ids, env: append(append([]string{}, h.env...), "AWS_REGION=eu-west-1")}
+	out, status := elsewhere.run("ls")
+	if status != 0 || !strings.Contains(out, "default") || strings.Contains(out, "web") {
+		t.Errorf("in another region, used for the first time: %d\n%s", status, out)
+	}
+	if out, status := elsewhere.run("show", "web"); status != 1 {
+		t.Errorf("a group of another region is shown:\n%s", out)
+	}
+	if out, _ := elsewhere.run("diff", "0"); strings.Contains(out, "office") {
+		t.Errorf("what changed in another region is told:\n%s", out)
+	}
+}
+
 // Whoever may not describe may not look; one who may is not told who did what
 // without the permission for that.
 func TestLookingNeedsPermission(t *testing.T) {

@@ -92,6 +92,12 @@ func (r *Rule) Peer() string {
 	return r.CIDR
 }
 
+// prefix gives the range of the other side, the zero one for a group or a list.
+func (r *Rule) prefix() netip.Prefix {
+	p, _ := netip.ParsePrefix(r.CIDR)
+	return p
+}
+
 // Added tells of the call that made something.
 type Added struct {
 	Rev    uint64    `json:"revision"`
@@ -282,7 +288,7 @@ func sortRules(rules []Rule) {
 		return cmp.Or(
 			cmp.Compare(b.Direction, a.Direction), // ingress first
 			cmp.Compare(a.Protocol, b.Protocol), cmp.Compare(port(a.FromPort), port(b.FromPort)), cmp.Compare(port(a.ToPort), port(b.ToPort)),
-			cmp.Compare(a.Peer(), b.Peer()), cmp.Compare(a.ID, b.ID),
+			a.prefix().Compare(b.prefix()), cmp.Compare(a.Peer(), b.Peer()), cmp.Compare(a.ID, b.ID),
 		)
 	})
 }

@@ -148,9 +148,9 @@ ImportKeyPair                               +key-pair
 DeleteKeyPair                               key-pair=KeyName,KeyPairId
 DescribeKeyPairs                            none
 AllocateAddress                             +elastic-ip
-ReleaseAddress                              elastic-ip=AllocationId
-AssociateAddress                            elastic-ip=AllocationId instance?=InstanceId network-interface?=NetworkInterfaceId
-DisassociateAddress                         elastic-ip=AssociationId
+ReleaseAddress                              elastic-ip=AllocationId,PublicIp
+AssociateAddress                            elastic-ip=AllocationId,PublicIp instance?=InstanceId network-interface?=NetworkInterfaceId
+DisassociateAddress                         elastic-ip=AssociationId,PublicIp
 DescribeAddresses                           none
 DescribeAddressesAttribute                  none
 ModifyAddressAttribute                      elastic-ip=AllocationId
@@ -465,6 +465,37 @@ func (n *needing) resource(action, resource, id string) iam.Need {
 			zone(i.AvailabilityZone)
 			one("ec2:subnet", n.arn("subnet", string(i.Subnet)))
 			inVPC(i.VPC)
+		}
+	case "key-pair":
+		k := state.KeyPairs.Get(n.r, vpc.KeyPairID(id))
+		if k == nil {
+			k = keyPairNamed(n.r, id)
+		}
+		if k != nil {
+			// The ARN has the name, whichever the call gives.
+			need.Tags, need.Resource = k.Tags, n.arn(resource, k.Name)
+			one("ec2:keypairname", k.Name)
+		}
+	case "elastic-ip":
+		a := state.Addresses.Get(n.r, vpc.AllocationID(id))
+		if _, p := interfaceWith(n.r, id); a == nil && p.Allocation != "" {
+			a = state.Addresses.Get(n.r, p.Allocation)
+		}
+		if a == nil {
+			a, _ = addressOf(n.r, "", id)
+		}
+		if a != nil {
+			id = string(a.ID)
+			need.Tags, need.Resource = a.Tags, n.arn(resource, id)
+			one("ec2:publicipaddress", a.Address.String())
+		}
+	case "route-table":
+		if a := state.RouteTableAssociations.Get(n.r, vpc.AssociationID(id)); a != nil {
+			id = string(a.Table)
+			need.Resource = n.arn(resource, id)
+		}
+		if t, ok := findTaggable(n.r, id); ok {
+			need.Tags = t.tags
 		}
 	default:
 		if t, ok := findTaggable(n.r, id); ok {

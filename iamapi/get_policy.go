@@ -9,7 +9,7 @@ var GetPolicy = action.Read[GetPolicyInput, GetPolicyOutput]{
 	Name: "GetPolicy",
 	Doc:  `Tells of a managed policy.`,
 	Read: func(c *action.Call, in *GetPolicyInput) (*GetPolicyOutput, error) {
-		p, err := readPolicy(c, c.Account, in.PolicyArn)
+		p, err := readPolicy(c, in.PolicyArn)
 		if err != nil {
 			return nil, err
 		}

@@ -9,7 +9,7 @@ var GetPolicyVersion = action.Read[GetPolicyVersionInput, GetPolicyVersionOutput
 	Name: "GetPolicyVersion",
 	Doc:  `Tells of a version of a managed policy, with its document.`,
 	Read: func(c *action.Call, in *GetPolicyVersionInput) (*GetPolicyVersionOutput, error) {
-		p, err := readPolicy(c, c.Account, in.PolicyArn)
+		p, err := readPolicy(c, in.PolicyArn)
 		if err != nil {
 			return nil, err
 		}

@@ -11,7 +11,7 @@ var ListEntitiesForPolicy = action.Read[ListEntitiesForPolicyInput, ListEntities
 	Name: "ListEntitiesForPolicy",
 	Doc:  `Lists the users, groups and roles that have a managed policy.`,
 	Read: func(c *action.Call, in *ListEntitiesForPolicyInput) (*ListEntitiesForPolicyOutput, error) {
-		if _, err := readPolicy(c, c.Account, in.PolicyArn); err != nil {
+		if _, err := readPolicy(c, in.PolicyArn); err != nil {
 			return nil, err
 		}
 		all := entitiesOf(c, in.PolicyArn, in.EntityFilter, in.PathPrefix, in.PolicyUsageFilter)

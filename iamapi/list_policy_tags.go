@@ -9,7 +9,7 @@ var ListPolicyTags = action.Read[ListPolicyTagsInput, ListPolicyTagsOutput]{
 	Name: "ListPolicyTags",
 	Doc:  `Lists the tags of a managed policy.`,
 	Read: func(c *action.Call, in *ListPolicyTagsInput) (*ListPolicyTagsOutput, error) {
-		p, err := readPolicy(c, c.Account, in.PolicyArn)
+		p, err := readPolicy(c, in.PolicyArn)
 		if err != nil {
 			return nil, err
 		}

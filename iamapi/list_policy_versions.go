@@ -13,7 +13,7 @@ var ListPolicyVersions = action.Read[ListPolicyVersionsInput, ListPolicyVersions
 	Name: "ListPolicyVersions",
 	Doc:  `Lists the versions of a managed policy, the newest first.`,
 	Read: func(c *action.Call, in *ListPolicyVersionsInput) (*ListPolicyVersionsOutput, error) {
-		p, err := readPolicy(c, c.Account, in.PolicyArn)
+		p, err := readPolicy(c, in.PolicyArn)
 		if err != nil {
 			return nil, err
 		}

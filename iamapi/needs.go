@@ -21,6 +21,9 @@ func Needs(action string, at Place, caller iam.Principal, in any) []iam.Need {
 		}
 		return ""
 	}
+	// An ARN that a call gives is judged as it is written in the caller's
+	// partition, which is how policies have it.
+	arn := func(member string) string { return names{partition: caller.Partition()}.shown(kept(text(member))) }
 	n := needed{names: names{caller.Partition(), caller.Account}, space: at(state.Scope{Account: caller.Account})}
 	need := iam.Need{Action: "iam:" + action, Resource: "*"}
 	name := func(member string) bool { return v.FieldByName(member).IsValid() }
@@ -35,7 +38,7 @@ func Needs(action string, at Place, caller iam.Principal, in any) []iam.Need {
 			need.Resource, need.Tags = n.names.user(u), u.Tags
 		}
 	case action == "SimulatePrincipalPolicy" || action == "GetContextKeysForPrincipalPolicy":
-		need.Resource = text("PolicySourceArn")
+		need.Resource = arn("PolicySourceArn")
 	case name("GroupName") && action != "ListGroupsForUser": // AddUserToGroup too is about the group
 		need.Resource = n.group(text("GroupName"), text("Path"))
 	case name("InstanceProfileName"):
@@ -54,14 +57,14 @@ func Needs(action string, at Place, caller iam.Principal, in any) []iam.Need {
 	case name("PolicyName"): // CreatePolicy
 		need.Resource = iam.ARN(n.names.partition, n.names.account, "policy", pathOr(text("Path")), text("PolicyName"))
 	case name("PolicyArn"):
-		need.Resource, need.Tags = n.policy(text("PolicyArn"))
+		need.Resource, need.Tags = n.policy(arn("PolicyArn"))
 	}
-	if arn := text("PolicyArn"); arn != "" && (strings.HasPrefix(action, "Attach") || strings.HasPrefix(action, "Detach")) {
+	if arn := arn("PolicyArn"); arn != "" && (strings.HasPrefix(action, "Attach") || strings.HasPrefix(action, "Detach")) {
 		need.Keys = append(need.Keys, iam.Key{Name: "iam:policyarn", Values: []string{arn}})
 	}
 	// Whose boundary is set or changed by the call, and of the user or role
 	// that is changed the one that it has.
-	if b := text("PermissionsBoundary"); b != "" {
+	if b := arn("PermissionsBoundary"); b != "" {
 		need.Keys = append(need.Keys, iam.Key{Name: "iam:permissionsboundary", Values: []string{b}})
 	} else if n.boundary != "" {
 		need.Keys = append(need.Keys, iam.Key{Name: "iam:permissionsboundary", Values: []string{n.names.shown(n.boundary)}})

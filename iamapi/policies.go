@@ -7,6 +7,7 @@ import (
 	"strings"
 	"unicode"
 
+	"moat/action"
 	"moat/fault"
 	"moat/iam"
 	"moat/state"
@@ -169,6 +170,9 @@ func detach(tx *state.Txn, h *holder, err error, arn string) error {
 	if err != nil {
 		return err
 	}
+	if err := ofPartition(&tx.Caller, arn); err != nil {
+		return err
+	}
 	i := slices.Index(h.attached, kept(arn))
 	if i < 0 {
 		return fault.NoSuchPolicy.With(arn)
@@ -215,8 +219,20 @@ func policyOf(r state.Reader, account vpc.AccountID, arn string) (p *iam.Managed
 	return nil, false, nil
 }
 
+// ofPartition refuses the ARN of a policy that is of another partition than
+// the caller.
+func ofPartition(caller *iam.Principal, arn string) error {
+	if !strings.HasPrefix(arn, "arn:"+caller.Partition()+":") {
+		return fault.InvalidInput.Say("ARN %s is not valid.", arn)
+	}
+	return nil
+}
+
 // attachable finds a policy that is to be attached or to be a boundary.
 func attachable(tx *state.Txn, arn string) (*iam.ManagedPolicy, error) {
+	if err := ofPartition(&tx.Caller, arn); err != nil {
+		return nil, err
+	}
 	p, _, err := policyOf(tx, tx.Account, arn)
 	if err != nil {
 		return nil, err
@@ -228,8 +244,11 @@ func attachable(tx *state.Txn, arn string) (*iam.ManagedPolicy, error) {
 }
 
 // readPolicy finds a policy that is to be looked at.
-func readPolicy(r state.Reader, account vpc.AccountID, arn string) (*iam.ManagedPolicy, error) {
-	p, _, err := policyOf(r, account, arn)
+func readPolicy(c *action.Call, arn string) (*iam.ManagedPolicy, error) {
+	if err := ofPartition(&c.Caller, arn); err != nil {
+		return nil, err
+	}
+	p, _, err := policyOf(c, c.Account, arn)
 	if err != nil {
 		return nil, err
 	}
@@ -241,6 +260,9 @@ func readPolicy(r state.Reader, account vpc.AccountID, arn string) (*iam.Managed
 
 // ownPolicy finds a policy that is to be changed, a copy.
 func ownPolicy(tx *state.Txn, arn string) (*iam.ManagedPolicy, error) {
+	if err := ofPartition(&tx.Caller, arn); err != nil {
+		return nil, err
+	}
 	p, aws, err := policyOf(tx, tx.Account, arn)
 	if err != nil {
 		return nil, err

@@ -60,6 +60,12 @@ func (s *Server) identify(r *request, sig *sigv4.Signature) error {
 		s.cfg.Logger.Debug("a signature is refused", "request", r.id, "source", r.source, "err", err)
 		return r.service.authFault(err)
 	}
+	if !r.caller.IsRoot() && vpc.Partition(region) != vpc.Partition(s.cfg.Region) {
+		// As on AWS, where credentials are of one partition. Policies name things
+		// by ARNs of it: signed for another, a call would be of things that no
+		// Deny speaks of.
+		return r.service.authFault(&sigv4.Error{Kind: sigv4.UnknownKey})
+	}
 	r.scope = state.Scope{Region: region, Account: r.caller.Account}
 	if r.service == serviceIAM {
 		r.scope = r.scope.AccountScope()

@@ -38,7 +38,7 @@ func assume(c *action.Call, in *AssumeRoleInput) (*AssumeRoleOutput, error) {
 	if in.TokenCode != "" || in.SerialNumber != "" {
 		return nil, noSecondFactor()
 	}
-	account, role, err := roleOf(c.View, in.RoleArn)
+	account, role, err := roleOf(c.View, c.Caller.Partition(), in.RoleArn)
 	if err != nil {
 		return nil, err
 	}
@@ -115,8 +115,9 @@ func assume(c *action.Call, in *AssumeRoleInput) (*AssumeRoleOutput, error) {
 	return out, nil
 }
 
-// roleOf finds a role by its ARN, in whichever account; nil is none.
-func roleOf(v *state.View, arn string) (vpc.AccountID, *iam.Role, error) {
+// roleOf finds a role by its ARN, in whichever account; nil is none, and of
+// another partition there is none.
+func roleOf(v *state.View, partition, arn string) (vpc.AccountID, *iam.Role, error) {
 	parts := strings.SplitN(arn, ":", 6)
 	if len(parts) != 6 || parts[0] != "arn" || parts[2] != "iam" || parts[3] != "" || len(parts[4]) != 12 || !strings.HasPrefix(parts[5], "role/") {
 		return "", nil, fault.ValidationError.With(arn + " is invalid")
@@ -125,7 +126,7 @@ func roleOf(v *state.View, arn string) (vpc.AccountID, *iam.Role, error) {
 	name := path[strings.LastIndexByte(path, '/')+1:]
 	account := vpc.AccountID(parts[4])
 	r := state.Roles.Get(v.In(state.Scope{Account: account}), strings.ToLower(name))
-	if r == nil || r.Path+r.Name != path {
+	if r == nil || r.Path+r.Name != path || parts[1] != partition {
 		return account, nil, nil
 	}
 	return account, r, nil
@@ -277,7 +278,7 @@ func narrow(c *action.Call, s *iam.Session, in *AssumeRoleInput) (size int, err 
 		return 0, fault.PackedPolicyTooLarge.Say("A session takes %d managed policies at most.", maxSessionARNs)
 	}
 	for _, d := range in.PolicyArns {
-		if !iamapi.HasPolicy(c.View, s.Account, d.Arn) {
+		if !strings.HasPrefix(d.Arn, "arn:"+c.Caller.Partition()+":") || !iamapi.HasPolicy(c.View, s.Account, d.Arn) {
 			return 0, fault.ValidationError.With("The policy " + d.Arn + " does not exist.")
 		}
 		s.PolicyARNs = append(s.PolicyARNs, d.Arn)

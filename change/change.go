@@ -134,6 +134,9 @@ type maker struct {
 	r state.Reader
 	w *Wish
 	g *vpc.SecurityGroup
+	// nameIn gives the names of groups and lists where the state does not; nil for
+	// that of the state.
+	nameIn func(vpc.Peer) string
 }
 
 // groupOf finds a group by a word, preferably in a VPC.
@@ -185,7 +188,13 @@ func prefixList(r state.Reader, id vpc.PrefixListID) *vpc.PrefixList {
 
 // ruleText gives a rule in words, with its other side by name and id.
 func (m *maker) ruleText(rule *vpc.Rule) string {
-	text := words.Rule(rule, words.Peer(rule.Peer, nameOf(m.r, rule.Peer)))
+	name := ""
+	if m.nameIn != nil {
+		name = m.nameIn(rule.Peer)
+	} else {
+		name = nameOf(m.r, rule.Peer)
+	}
+	text := words.Rule(rule, words.Peer(rule.Peer, name))
 	if rule.Peer.Ref != "" {
 		text += " (" + rule.Peer.Ref + ")"
 	}

@@ -40,10 +40,11 @@ func (m *maker) longWay(name string) []string {
 	add("new=$(aws ec2 create-security-group --group-name", shellWord(name), "--description", shellWord(g.Description), "--vpc-id", string(g.VPC), "--query GroupId --output text)")
 	lines = append(lines, ruleLines(g)...)
 	p := &Plan{}
-	m.replaced(p, vpc.GroupID("$new"))
+	const later = "sg-later" // no id: nobody else has it
+	m.replaced(p, later)
 	for _, l := range p.AWS {
-		l = strings.ReplaceAll(l, `:"$new"`, `:"'"$new"'"`) // inside quoted JSON
-		add(strings.ReplaceAll(l, "'$new'", `"$new"`))
+		l = strings.ReplaceAll(l, `"`+later+`"`, `"'"$new"'"`) // inside quoted JSON
+		add(strings.ReplaceAll(l, later, `"$new"`))
 	}
 	add("aws ec2 delete-security-group --group-id", string(g.ID))
 	for i := range lines {

@@ -233,7 +233,7 @@ func (m *maker) deny() error {
 		m.does("  - %s %s", r.ID, m.ruleText(r))
 	}
 	var add []vpc.Rule
-	stuck := len(others)
+	stuck, told := len(others), len(m.Does)
 	for _, o := range wider {
 		if !m.w.Split || !o.ok {
 			m.does("  ! %s", o.text)
@@ -272,6 +272,18 @@ func (m *maker) deny() error {
 		}
 		m.Refused = what + " --anyway takes away what can be, and leaves that."
 		return nil
+	}
+	if tx, ok := m.r.(*state.Txn); ok && len(add) > 0 {
+		after := *m.g
+		after.Rules = slices.Concat(slices.DeleteFunc(slices.Clone(m.g.Rules), func(r vpc.Rule) bool { return slices.Contains(gone, string(r.ID)) }), add)
+		if overQuota(tx, &after) && !overQuota(tx, m.g) {
+			m.Does = m.Does[:told]
+			for _, o := range wider {
+				m.does("  ! %s", o.text)
+			}
+			m.Refused = fmt.Sprintf("A group may have %d rules for each direction and family of addresses, and this would be more: allow what is needed by fewer rules, and then take the wider rule away.", tx.Quotas.RulesEach())
+			return nil
+		}
 	}
 	m.revoke(m.g, d, gone)
 	m.authorize(add)

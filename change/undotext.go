@@ -54,6 +54,11 @@ func thing(d *state.Decoded, row any) string {
 func (w *undoing) tell() {
 	var made, changed, removed []string
 	at := func(lines *[]string, line string) { *lines = append(*lines, line) }
+	// In the order of what people read, and of ids where that is the same.
+	slices.SortStableFunc(w.put, func(a, b state.Decoded) int {
+		text := func(d *state.Decoded) string { return thing(d, cmp.Or(d.Row(), d.Now(w.tx))) }
+		return cmp.Compare(text(&a), text(&b))
+	})
 	for i := range w.put {
 		d := &w.put[i]
 		now, row := d.Now(w.tx), d.Row()
@@ -180,6 +185,10 @@ func noLine(d *state.Decoded, row any, field string) string {
 	return fmt.Sprintf("# %s of %s: put it back by hand", strings.ReplaceAll(kebab(field), "-", " "), thing(d, row))
 }
 
+func (w *undoing) nameOf(p vpc.Peer) string {
+	return cmp.Or(nameOf(w.tx, p), nameOf(w.before, p), nameOf(w.after, p))
+}
+
 func (w *undoing) groupNames(ids []vpc.GroupID) string {
 	var out []string
 	for _, id := range ids {
@@ -197,7 +206,7 @@ func (w *undoing) groupNames(ids []vpc.GroupID) string {
 
 // rulesChanged compares the rules of a group by their ids.
 func (w *undoing) rulesChanged(now, then *vpc.SecurityGroup) (lines []string) {
-	m := &maker{r: w.tx}
+	m := &maker{r: w.tx, nameIn: w.nameOf}
 	find := func(g *vpc.SecurityGroup, id vpc.RuleID) *vpc.Rule {
 		for i := range g.Rules {
 			if g.Rules[i].ID == id {

@@ -12,15 +12,12 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/sys/unix"
 
 	"moat/change"
-	"moat/ec2"
 	"moat/server"
-	"moat/words"
 )
 
 // howToChange is what every command says that changes something.
@@ -52,6 +49,7 @@ func changeCommand(c *cobra.Command, run func(ch *changer, args []string) error)
 	c.Flags().BoolVar(&ch.dryRun, "dry-run", false, "show what it would do, and do nothing")
 	c.Flags().BoolVar(&ch.explain, "explain-aws", false, "print the lines that do the same with the AWS CLI, and the rest to standard error")
 	c.Flags().BoolVar(&ch.asJSON, "json", false, "print JSON, with --yes or --dry-run")
+	colourFlag(c)
 	return c
 }
 
@@ -229,6 +227,9 @@ revision. An interface must have a group: one that has no other gets the one tha
 	})
 	c.Flags().BoolVar(&w.Detach, "detach", false, "take it off whatever uses it")
 	c.Flags().StringVar(&w.New, "instead", "", "`GROUP` for interfaces that would have none")
+	if err := c.RegisterFlagCompletionFunc("instead", completeTwo); err != nil {
+		panic(err)
+	}
 	return c
 }
 
@@ -243,7 +244,7 @@ stays, with its own rules.
 
     moat replace-group web-old web --everywhere`,
 		Args:              cobra.ExactArgs(2),
-		ValidArgsFunction: completeGroup,
+		ValidArgsFunction: completeTwo,
 	}, func(ch *changer, args []string) error {
 		if !everywhere {
 			return errors.New("say --everywhere: on interfaces, and in the rules of other groups")
@@ -346,9 +347,13 @@ func (ch *changer) run(ask func(dryRun bool, expect string) (*server.Changed, er
 	if ch.asJSON && !ch.yes && !ch.dryRun {
 		return errors.New("--json asks nothing: give --yes or --dry-run, too")
 	}
-	out, shown := ch.c.OutOrStdout(), ch.c.OutOrStdout()
+	out := ch.c.OutOrStdout()
+	shown, err := screenOf(ch.c)
+	if err != nil {
+		return err
+	}
 	if ch.explain || ch.asJSON {
-		shown = ch.c.ErrOrStderr()
+		shown.out, shown.colour = ch.c.ErrOrStderr(), shown.colour && coloured(os.Stderr)
 	}
 	for again := 0; ; again++ {
 		plan, err := ask(true, "")
@@ -410,12 +415,16 @@ func unwrapped(err error) error {
 	return err
 }
 
-func showPlan(w io.Writer, p *change.Plan) {
+func showPlan(s *screen, p *change.Plan) {
 	for _, line := range p.Does {
-		fmt.Fprintln(w, line)
+		how := plain
+		if mark := strings.TrimLeft(line, " "); mark != line && mark != "" {
+			how = map[byte]style{'+': plus, '-': minus, '~': tilde, '!': tilde, '=': quiet}[mark[0]]
+		}
+		s.line(cell{line, how})
 	}
 	for _, line := range p.Notes {
-		fmt.Fprintln(w, "note:", line)
+		s.line(cell{"note:", tilde}, cell{line, plain})
 	}
 }
 
@@ -436,18 +445,18 @@ func (ch *changer) agreed() error {
 }
 
 // told says what became of a change.
-func (ch *changer) told(w io.Writer, d *server.Changed) error {
+func (ch *changer) told(s *screen, d *server.Changed) error {
 	switch d.Enforced {
 	case "yes":
 		if ch.asJSON {
 			return nil
 		}
 		if d.EnforcedAfter != nil {
-			_, err := fmt.Fprintf(w, "done: revision %d, enforced in %s ms\n", d.Revision, milliseconds(*d.EnforcedAfter))
-			return err
+			s.printf("done: revision %d, enforced in %s ms\n", d.Revision, milliseconds(*d.EnforcedAfter))
+		} else {
+			s.printf("done: revision %d\n", d.Revision)
 		}
-		_, err := fmt.Fprintf(w, "done: revision %d\n", d.Revision)
-		return err
+		return s.err
 	case "pending":
 		fmt.Fprintf(ch.c.ErrOrStderr(), "moat: revision %d is committed and not in force yet: follow it with `moat wait %d`\n", d.Revision, d.Revision)
 	default:
@@ -456,63 +465,22 @@ func (ch *changer) told(w io.Writer, d *server.Changed) error {
 	return exitCode(2)
 }
 
-// completePatience is how long a shell waits for names.
-const completePatience = 500 * time.Millisecond
-
-// groupNames gives the names of groups for a shell, and their ids where a name
-// is ambiguous or an id is typed.
-func groupNames(c *cobra.Command, word string) (out []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), completePatience)
-	defer cancel()
-	s := &settings{}
-	s.dataDir, _ = c.Flags().GetString("data-dir")
-	e, err := s.endpoint(c.Flags().Changed("data-dir"))
-	if err != nil {
-		return nil
-	}
-	var all ec2.DescribeSecurityGroupsOutput
-	if err := e.ec2(ctx, "DescribeSecurityGroups", &ec2.DescribeSecurityGroupsInput{}, &all); err != nil {
-		return nil
-	}
-	times := map[string]int{}
-	for _, g := range all.SecurityGroups {
-		times[strings.ToLower(g.GroupName)]++
-	}
-	for _, g := range all.SecurityGroups {
-		about := words.Clean(g.Description)
-		if times[strings.ToLower(g.GroupName)] == 1 && !strings.HasPrefix(word, "sg-") && !strings.ContainsAny(g.GroupName, " \t") {
-			out = append(out, g.GroupName+"\t"+g.GroupId+" "+about)
-		} else {
-			out = append(out, g.GroupId+"\t"+words.Clean(g.GroupName)+" "+about)
-		}
-	}
-	return slices.DeleteFunc(out, func(s string) bool { return !strings.HasPrefix(s, word) })
-}
-
-func completeGroup(c *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-	most := 1
-	if c.Name() == "replace-group" {
-		most = 2
-	}
-	if len(args) >= most {
-		return nil, cobra.ShellCompDirectiveNoFileComp
-	}
-	return groupNames(c, word), cobra.ShellCompDirectiveNoFileComp
-}
+var (
+	completeGroup = firstCompletion("group")
+	completeTwo   = completion("group")
+)
 
 func completeAllow(c *cobra.Command, args []string, word string) ([]string, cobra.ShellCompDirective) {
-	if len(args) == 1 {
+	switch len(args) {
+	case 0:
+		return completeGroup(c, args, word)
+	case 1:
 		return []string{"ssh", "http", "https", "dns", "postgres", "mysql", "rdp", "ping", "icmp", "tcp", "udp", "all"}, cobra.ShellCompDirectiveNoFileComp
 	}
-	return completeGroup(c, args, word)
+	return nil, cobra.ShellCompDirectiveNoFileComp
 }
 
 func completeSide(c *cobra.Command, _ []string, word string) ([]string, cobra.ShellCompDirective) {
-	out := groupNames(c, word)
-	for _, s := range []string{"me\tthe address by which the server sees you", "anywhere\t0.0.0.0/0 and ::/0"} {
-		if strings.HasPrefix(s, word) {
-			out = append(out, s)
-		}
-	}
-	return out, cobra.ShellCompDirectiveNoFileComp
+	out := []string{"me\tthe address by which the server sees you", "anywhere\t0.0.0.0/0 and ::/0"}
+	return append(out, completeWords(c, []string{"group", "list", "interface", "subnet", "vpc"}, word)...), cobra.ShellCompDirectiveNoFileComp
 }

@@ -184,7 +184,8 @@ func revisions(from, to uint64) string {
 
 func scopePrefix(s state.Scope) string { return s.Region + "/" + string(s.Account) + "/" }
 
-// lookBack is how many events are read at once, from the newest on.
+// lookBack is how many entries of the history are read at once, from the newest
+// on.
 const lookBack = 64
 
 // newest gives the newest revision of the caller's account and region that
@@ -196,26 +197,45 @@ func (s *Server) newest(ctx context.Context, r *request, head uint64) (uint64, e
 		if to > lookBack {
 			from = to - lookBack + 1
 		}
-		entries, err := s.store.Scan(ctx, store.Audit, from, int(to-from+1))
+		entries, err := s.store.Scan(ctx, store.Past, from, lookBack) // one of each revision
 		if err != nil {
 			return 0, err
 		}
 		for _, e := range slices.Backward(entries) {
-			if e.Rev < from || e.Rev > to {
+			if e.Rev > to {
 				continue
 			}
-			event, err := store.DecodeEvent(e.Value)
+			was, err := store.DecodeBefore(e.Value)
 			if err != nil {
 				return 0, err
 			}
-			house := event.Service == ServiceMoat && slices.Contains([]string{"Furnish", "Expire", "ForgetPeerings"}, event.Action)
-			if !house && slices.ContainsFunc(event.Changed, func(key string) bool { return strings.HasPrefix(key, mine) }) {
+			if !slices.ContainsFunc(was.Rows, func(row store.OldRow) bool { return strings.HasPrefix(row.Key, mine) }) {
+				continue
+			}
+			house, err := s.keptHouse(ctx, e.Rev)
+			if err != nil {
+				return 0, err
+			}
+			if !house {
 				return e.Rev, nil
 			}
 		}
 		to = from - 1
 	}
-	return 0, fault.OperationNotPermitted.With("There is nothing to undo: nobody has changed anything here.")
+	return 0, fault.OperationNotPermitted.With("There is nothing to undo: nobody has changed anything here, as far back as the history goes.")
+}
+
+// keptHouse reports whether a revision is of the server's own doing.
+func (s *Server) keptHouse(ctx context.Context, rev uint64) (bool, error) {
+	entries, err := s.store.Scan(ctx, store.Audit, rev, 1)
+	if err != nil || len(entries) == 0 || entries[0].Rev != rev {
+		return false, err
+	}
+	event, err := store.DecodeEvent(entries[0].Value)
+	if err != nil {
+		return false, err
+	}
+	return event.Service == ServiceMoat && slices.Contains([]string{"Furnish", "Expire", "ForgetPeerings"}, event.Action), nil
 }
 
 // unfit says why an undo no longer fits, and who is the reason.

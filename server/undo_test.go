@@ -400,6 +400,24 @@ func TestUndoSaysWhatStandsInTheWay(t *testing.T) {
 		t.Fatalf("%+v %+v", f, out)
 	}
 
+	// The newest is the newest, also where a revision has events of several calls.
+	root.must("ec2:AuthorizeSecurityGroupIngress", "GroupId", group, "IpProtocol", "tcp", "FromPort", "400", "ToPort", "500", "CidrIp", "192.0.2.9/32")
+	for range 4 {
+		w := change.Wish{Do: "deny", Group: "web", What: "443", Peer: "192.0.2.9", Split: true}
+		if f := moat(t, ts.URL, testKey, testSecret, "change", wish(w), nil); f != nil {
+			t.Fatal(f)
+		}
+		for range 3 {
+			at := st.Latest().Rev
+			if out, f = undo(server.Undo{DryRun: true}); f != nil || out.From != at {
+				t.Fatalf("the newest is %d: %+v %+v", at, f, out)
+			}
+			if _, f = undo(server.Undo{From: at}); f != nil {
+				t.Fatal(f)
+			}
+		}
+	}
+
 	// What was made is used since.
 	subnet := element(root.must("ec2:DescribeSubnets"), "subnetId")
 	ops := element(root.must("ec2:CreateSecurityGroup", "GroupName", "ops", "GroupDescription", "d"), "groupId")

@@ -139,7 +139,7 @@ func TestAllHostsObey(t *testing.T) {
 
 	change("AuthorizeSecurityGroupIngress", 81)
 	two.Kill()
-	rev = pending("the other's server was killed a moment ago", patience, patience+3*time.Second)
+	pending("the other's server was killed a moment ago", patience, patience+3*time.Second)
 	l.until(30*time.Second, func() error {
 		if s := host(); s != "lost" {
 			return fmt.Errorf("of a host whose server was killed status says %q, want lost", s)

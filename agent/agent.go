@@ -60,6 +60,7 @@ type Agent struct {
 	seen    *state.View // the last one that is in force; nil to look at everything again
 	bound   []BindingStatus
 	inForce *ruleset.Ruleset
+	compile *ruleset.Compiler
 	failing failing
 }
 
@@ -125,6 +126,7 @@ func New(c Config) *Agent {
 	return &Agent{
 		source: c.Source, plane: c.Plane, host: c.Host, options: c.Options, logger: c.Logger, links: c.Links, bridges: c.Bridges, guards: c.Guards, notes: c.Notes,
 		kick: make(chan struct{}, 1), moved: make(chan struct{}), held: map[vpc.InterfaceID]dataplane.Binding{},
+		compile: ruleset.NewCompiler(c.Options),
 	}
 }
 
@@ -319,7 +321,7 @@ func (a *Agent) enforce(ctx context.Context, view *state.View) error {
 	for i, b := range a.bound {
 		locals[i] = ruleset.Local{Scope: b.Scope, ID: b.Interface}
 	}
-	want := ruleset.Compile(view, locals, a.options)
+	want := a.compile.Compile(view, locals)
 	// The first one is put into force in any case: what is read back may be
 	// equal and yet not whole.
 	if a.seen != nil && ruleset.Diff(a.inForce, want).Empty() {

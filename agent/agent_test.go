@@ -294,7 +294,7 @@ func TestFailedUpdateThatOnlyAddsNeverDenies(t *testing.T) {
 		Policies: []ruleset.Policy{{Name: "egress sg-web", Direction: flow.Egress}, {Name: "ingress sg-web", Rules: []ruleset.Rule{
 			{Protocol: flow.TCP, Ports: flow.PortRange{From: 80, To: 80}, Remote: ruleset.Remote{Group: "sg-c"}, ID: "sgr-1"},
 		}}},
-		Members: []ruleset.Member{{VPC: "vpc-1", Addr: netip.MustParseAddr("10.0.0.9"), Groups: []vpc.GroupID{"sg-c"}}},
+		Members: ruleset.NewMembers(ruleset.Member{VPC: "vpc-1", Addr: netip.MustParseAddr("10.0.0.9"), Groups: []vpc.GroupID{"sg-c"}}),
 	}
 	for _, c := range []struct {
 		narrower bool
@@ -309,13 +309,13 @@ func TestFailedUpdateThatOnlyAddsNeverDenies(t *testing.T) {
 		{true, "a rule less", func(r *ruleset.Ruleset) { r.Policies[1].Rules = nil }},
 		{true, "other ports", func(r *ruleset.Ruleset) { r.Policies[1].Rules[0].Ports.To = 79 }},
 		{false, "a member more", func(r *ruleset.Ruleset) {
-			r.Members = append(r.Members, ruleset.Member{VPC: "vpc-1", Addr: netip.MustParseAddr("10.0.0.10"), Groups: []vpc.GroupID{"sg-c"}})
+			r.Members = ruleset.NewMembers(append(slices.Collect(r.Members.All()), ruleset.Member{VPC: "vpc-1", Addr: netip.MustParseAddr("10.0.0.10"), Groups: []vpc.GroupID{"sg-c"}})...)
 		}},
-		{true, "a member less", func(r *ruleset.Ruleset) { r.Members = nil }},
+		{true, "a member less", func(r *ruleset.Ruleset) { r.Members = ruleset.Members{} }},
 		{true, "an own address less", func(r *ruleset.Ruleset) { r.Interfaces[0].Own = nil }},
 		{false, "an own address less, unchecked", func(r *ruleset.Ruleset) { r.Interfaces[0].Own, r.Interfaces[0].Check = nil, false }},
 	} {
-		want := &ruleset.Ruleset{Interfaces: slices.Clone(old.Interfaces), Members: slices.Clone(old.Members)}
+		want := &ruleset.Ruleset{Interfaces: slices.Clone(old.Interfaces), Members: old.Members}
 		for _, p := range old.Policies {
 			p.Rules = slices.Clone(p.Rules)
 			want.Policies = append(want.Policies, p)

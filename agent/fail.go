@@ -140,7 +140,7 @@ func Narrowed(old, want *ruleset.Ruleset) []vpc.InterfaceID {
 		group vpc.GroupID
 	}
 	left := map[member]bool{} // groups that lost a member
-	for _, m := range old.Members {
+	for m := range old.Members.All() {
 		now := want.GroupsOf(m.VPC, m.Addr)
 		for _, g := range m.Groups {
 			if !slices.Contains(now, g) {

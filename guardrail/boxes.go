@@ -137,7 +137,7 @@ func openings(rs *ruleset.Ruleset, i *ruleset.Interface, d flow.Direction) []ope
 			add(spanOf(r.Remote.Prefix), "")
 			continue
 		}
-		for _, m := range rs.Members {
+		for m := range rs.Members.All() {
 			if m.VPC == i.VPC && slices.Contains(m.Groups, r.Remote.Group) {
 				add(span{m.Addr, m.Addr}, r.Remote.Group)
 			}

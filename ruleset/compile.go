@@ -51,42 +51,64 @@ const OnRevokeTag = "moat:on-revoke"
 // that is not in the view, or has no group, is left out: a data plane denies
 // what it does not have.
 func Compile(v *state.View, locals []Local, o Options) *Ruleset {
-	c := &compiler{view: v, options: o, policies: map[string]int{}, wanted: map[wanted]bool{}}
-	locals = slices.Clone(locals)
-	slices.SortFunc(locals, func(a, b Local) int { return cmp.Compare(a.ID, b.ID) })
-	locals = slices.CompactFunc(locals, func(a, b Local) bool { return a.ID == b.ID })
-	rs := &Ruleset{Rev: v.Rev}
-	var ins, outs []string
-	for _, l := range locals {
-		space := v.In(l.Scope)
-		row := state.Interfaces.Get(space, l.ID)
-		if row == nil {
-			continue
-		}
-		in, out := c.policy(space, row, flow.Ingress), c.policy(space, row, flow.Egress)
-		rs.Interfaces = append(rs.Interfaces, c.iface(space, row))
-		ins, outs = append(ins, in), append(outs, out)
-	}
-	// Policies in the order of names, whatever the order of interfaces.
-	slices.SortFunc(c.made, func(a, b Policy) int { return cmp.Compare(a.Name, b.Name) })
-	at := map[string]int{}
-	for i, p := range c.made {
-		at[p.Name] = i
-	}
-	for i := range rs.Interfaces {
-		rs.Interfaces[i].In, rs.Interfaces[i].Out = at[ins[i]], at[outs[i]]
-	}
-	rs.Policies = c.made
-	rs.Members = c.members()
-	return rs
+	return NewCompiler(o).Compile(v, locals)
 }
 
+// A Compiler compiles one view after another. What has not changed since the
+// last one is not made again, so that a change costs what it changes, however
+// many members groups have. Its answers are those of Compile. It is for one
+// goroutine.
+type Compiler struct {
+	options Options
+	last    *compiler
+}
+
+// NewCompiler gives a compiler. What Options.PrefixList gives must not change.
+func NewCompiler(o Options) *Compiler { return &Compiler{options: o} }
+
+// Compile is like the function of that name.
+func (c *Compiler) Compile(v *state.View, locals []Local) *Ruleset {
+	now := &compiler{view: v, options: c.options, last: c.last}
+	if c.last == nil {
+		now.last = &compiler{view: state.NewView(), rs: &Ruleset{}}
+	}
+	now.compile(locals)
+	now.last = nil
+	c.last = now
+	return now.rs
+}
+
+// A compiler compiles one view, by what the last one gave.
 type compiler struct {
-	view     *state.View
-	options  Options
-	policies map[string]int
+	view    *state.View
+	options Options
+	last    *compiler
+
+	rs       *Ruleset
+	locals   []Local
+	of       map[Local]*local
+	policies map[string]*policy
 	made     []Policy
 	wanted   map[wanted]bool
+	reach    map[reach][]reach // of the VPCs in wanted
+}
+
+// A local is what an interface is compiled to, and of what.
+type local struct {
+	row     *vpc.Interface
+	vpc     *vpc.VPC
+	groups  []*vpc.SecurityGroup // those that there are, in the order of ids
+	iface   Interface
+	in, out string // names of policies
+	wants   []wanted
+}
+
+// A policy is one with what it was made of.
+type policy struct {
+	scope  state.Scope
+	groups []*vpc.SecurityGroup
+	lists  bool // a prefix list is in it
+	rules  []Rule
 }
 
 // wanted is a group whose members must be known in a VPC.
@@ -94,6 +116,89 @@ type wanted struct {
 	scope state.Scope
 	vpc   vpc.VPCID
 	group vpc.GroupID
+}
+
+func (c *compiler) compile(locals []Local) {
+	locals = slices.Clone(locals)
+	slices.SortFunc(locals, func(a, b Local) int { return cmp.Compare(a.ID, b.ID) })
+	c.locals = slices.CompactFunc(locals, func(a, b Local) bool { return a.ID == b.ID })
+	c.of, c.policies = make(map[Local]*local, len(c.locals)), map[string]*policy{}
+	same := slices.Equal(c.locals, c.last.locals)
+	var all []*local
+	for _, l := range c.locals {
+		space := c.view.In(l.Scope)
+		row := state.Interfaces.Get(space, l.ID)
+		if row == nil {
+			same = same && c.last.of[l] == nil
+			continue
+		}
+		x := c.local(space, l, row)
+		same = same && x == c.last.of[l]
+		c.of[l] = x
+		all = append(all, x)
+		same = c.policy(space, x, x.in, flow.Ingress) && same
+		same = c.policy(space, x, x.out, flow.Egress) && same
+	}
+	c.rs = &Ruleset{Rev: c.view.Rev}
+	if same {
+		c.rs.Interfaces, c.rs.Policies, c.wanted = c.last.rs.Interfaces, c.last.rs.Policies, c.last.wanted
+	} else {
+		// Policies in the order of names, whatever the order of interfaces.
+		slices.SortFunc(c.made, func(a, b Policy) int { return cmp.Compare(a.Name, b.Name) })
+		at := map[string]int{}
+		for i, p := range c.made {
+			at[p.Name] = i
+		}
+		c.wanted = map[wanted]bool{}
+		for _, x := range all {
+			i := x.iface
+			i.In, i.Out = at[x.in], at[x.out]
+			c.rs.Interfaces = append(c.rs.Interfaces, i)
+			for _, w := range x.wants {
+				c.wanted[w] = true
+			}
+		}
+		c.rs.Policies = c.made
+	}
+	c.rs.Members = c.members()
+}
+
+// local gives what an interface is compiled to: what it was, if that is of the
+// same rows.
+func (c *compiler) local(space *state.Space, l Local, row *vpc.Interface) *local {
+	x := &local{row: row, vpc: state.VPCs.Get(space, row.VPC)}
+	ids := row.Groups
+	if !slices.IsSorted(ids) {
+		ids = slices.Sorted(slices.Values(ids))
+	}
+	for i, id := range ids {
+		if g := state.Groups.Get(space, id); g != nil && (i == 0 || id != ids[i-1]) {
+			x.groups = append(x.groups, g)
+		}
+	}
+	if was := c.last.of[l]; was != nil && was.row == row && was.vpc == x.vpc && slices.Equal(was.groups, x.groups) {
+		return was
+	}
+	x.iface = c.iface(space, row)
+	name := ""
+	for _, id := range slices.Compact(slices.Clone(ids)) {
+		name += " " + string(id)
+	}
+	_, in := c.pinholes(row, flow.Ingress)
+	_, out := c.pinholes(row, flow.Egress)
+	x.in, x.out = flow.Ingress.String()+in+name, flow.Egress.String()+out+name
+	// An interface of another VPC may share the policy; which members it sees is
+	// its own matter.
+	seen := map[vpc.GroupID]bool{}
+	for _, g := range x.groups {
+		for i := range g.Rules {
+			if ref, ok := g.Rules[i].Peer.Group(); ok && !seen[ref] {
+				seen[ref] = true
+				x.wants = append(x.wants, wanted{space.Scope, row.VPC, ref})
+			}
+		}
+	}
+	return x
 }
 
 func (c *compiler) iface(space *state.Space, row *vpc.Interface) Interface {
@@ -188,41 +293,34 @@ func ParseOnRevoke(s string) (OnRevoke, bool) {
 }
 
 // policy makes the policy of an interface in one direction, unless another
-// interface with the same groups had it made, and gives its name.
-func (c *compiler) policy(space *state.Space, row *vpc.Interface, d flow.Direction) string {
-	ids := slices.Clone(row.Groups)
-	slices.Sort(ids)
-	ids = slices.Compact(ids)
-	rules, mark := c.pinholes(row, d)
-	name := d.String() + mark
-	for _, id := range ids {
-		name += " " + string(id)
+// interface with the same groups had it made, and reports whether it is the last
+// one's.
+func (c *compiler) policy(space *state.Space, x *local, name string, d flow.Direction) (same bool) {
+	was := c.last.policies[name]
+	if p := c.policies[name]; p != nil {
+		return p == was
 	}
-	_, made := c.policies[name]
-	for _, id := range ids {
-		g := state.Groups.Get(space, id)
-		if g == nil {
-			continue
-		}
-		for i := range g.Rules {
-			if r := &g.Rules[i]; r.Direction == d {
-				// An interface of another VPC may share the policy; which
-				// members it sees is its own matter.
-				if ref, ok := r.Peer.Group(); ok {
-					c.wanted[wanted{space.Scope, row.VPC, ref}] = true
-				}
-				if !made {
+	p := was
+	if was == nil || was.scope != space.Scope || !slices.Equal(was.groups, x.groups) ||
+		was.lists && !space.Same(c.last.view.In(space.Scope), state.PrefixLists) {
+		p = &policy{scope: space.Scope, groups: x.groups}
+		rules, _ := c.pinholes(x.row, d)
+		for _, g := range x.groups {
+			for i := range g.Rules {
+				if r := &g.Rules[i]; r.Direction == d {
 					rules = c.expand(space, rules, r)
+					if _, list := r.Peer.PrefixList(); list {
+						p.lists = true
+					}
 				}
 			}
 		}
-	}
-	if !made {
 		slices.SortFunc(rules, Compare)
-		c.policies[name] = len(c.made)
-		c.made = append(c.made, Policy{Name: name, Direction: d, Rules: slices.Compact(rules)})
+		p.rules = slices.Compact(rules)
 	}
-	return name
+	c.policies[name] = p
+	c.made = append(c.made, Policy{Name: name, Direction: d, Rules: p.rules})
+	return p == was
 }
 
 // expand appends what a rule of the state stands for.
@@ -301,23 +399,23 @@ func MembersOf(v *state.View, scope state.Scope, id vpc.VPCID, group vpc.GroupID
 // members gives the addresses of the groups that policies refer to. A group
 // reference matches the private addresses of the group's interfaces in the
 // same VPC and in peered ones: VPC user guide, "Security group referencing".
-// Peered VPCs have no address in common, so that an address is one interface's
-// as seen from either.
-func (c *compiler) members() []Member {
-	type key struct {
-		vpc  vpc.VPCID
-		addr netip.Addr
-	}
-	groups, seen := map[key][]vpc.GroupID{}, map[reach][]reach{}
+// Where peered VPCs have an address in common, it is in the groups of all.
+func (c *compiler) members() Members {
+	c.reach = map[reach][]reach{}
 	for w := range c.wanted {
-		from := reach{w.scope, w.vpc}
-		if seen[from] == nil {
-			seen[from] = reaches(c.view, w.scope, w.vpc)
+		if from := (reach{w.scope, w.vpc}); c.reach[from] == nil {
+			c.reach[from] = reaches(c.view, w.scope, w.vpc)
 		}
-		for _, there := range seen[from] {
+	}
+	if m, ok := c.changedMembers(); ok {
+		return m
+	}
+	groups := map[address][]vpc.GroupID{}
+	for w := range c.wanted {
+		for _, there := range c.reach[reach{w.scope, w.vpc}] {
 			for i := range there.membersOf(c.view, w.group) {
 				for _, a := range slices.Concat(i.Addresses, i.IPv6) {
-					k := key{w.vpc, a}
+					k := address{w.vpc, a}
 					groups[k] = append(groups[k], w.group)
 				}
 			}
@@ -338,5 +436,126 @@ func (c *compiler) members() []Member {
 		out = append(out, Member{k.vpc, k.addr, ids})
 	}
 	slices.SortFunc(out, compareMembers)
-	return out
+	return NewMembers(out...)
+}
+
+// An address as it is seen from a VPC.
+type address struct {
+	vpc  vpc.VPCID
+	addr netip.Addr
+}
+
+// fewAddresses are so many that looking at each is faster than at all members.
+const fewAddresses = 4096
+
+// changedMembers gives the members by what has changed since the last view; ok is
+// false if that is not known, or is much.
+func (c *compiler) changedMembers() (m Members, ok bool) {
+	touched := map[address]bool{}
+	touch := func(from reach, row *vpc.Interface) {
+		for _, a := range row.Addresses {
+			touched[address{from.vpc, a}] = true
+		}
+		for _, a := range row.IPv6 {
+			touched[address{from.vpc, a}] = true
+		}
+	}
+	// Groups that are wanted now, or no longer, with all their members.
+	wants := func(these, those *compiler) {
+		for w := range these.wanted {
+			if those.wanted[w] {
+				continue
+			}
+			from := reach{w.scope, w.vpc}
+			for _, there := range these.reach[from] {
+				for row := range there.membersOf(these.view, w.group) {
+					if touch(from, row); len(touched) > fewAddresses {
+						return
+					}
+				}
+			}
+		}
+	}
+	wants(c, c.last)
+	wants(c.last, c)
+	// Interfaces that changed, in whatever can be seen.
+	seenFrom := map[reach][]reach{}
+	for from, there := range c.reach {
+		if was := c.last.reach[from]; was != nil && !slices.Equal(was, there) {
+			return m, false
+		}
+		for _, t := range there {
+			seenFrom[t] = append(seenFrom[t], from)
+		}
+	}
+	var changed []*vpc.Interface
+	scopes := map[state.Scope]bool{}
+	for there := range seenFrom {
+		if scopes[there.scope] || len(touched) > fewAddresses {
+			continue
+		}
+		scopes[there.scope] = true
+		changes, ok := state.Interfaces.Changes(c.last.view.In(there.scope), c.view.In(there.scope))
+		if !ok {
+			return m, false
+		}
+		for _, x := range changes {
+			for _, row := range []*vpc.Interface{x.Old, x.New} {
+				if row == nil {
+					continue
+				}
+				for _, from := range seenFrom[reach{there.scope, row.VPC}] {
+					if slices.ContainsFunc(row.Groups, func(g vpc.GroupID) bool { return c.wanted[wanted{from.scope, from.vpc, g}] }) {
+						touch(from, row)
+					}
+				}
+			}
+			if x.New != nil {
+				changed = append(changed, x.New)
+			}
+		}
+	}
+	if len(touched) > fewAddresses {
+		return m, false
+	}
+	list := make([]Member, 0, len(touched))
+	for k := range touched {
+		list = append(list, Member{k.vpc, k.addr, c.groupsOf(k, changed)})
+	}
+	return c.last.rs.Members.with(list), true
+}
+
+// groupsOf gives the groups of an address that are wanted, of whatever interfaces
+// have it; some of them are in changed.
+func (c *compiler) groupsOf(k address, changed []*vpc.Interface) (ids []vpc.GroupID) {
+	for from, reaches := range c.reach {
+		if from.vpc != k.vpc {
+			continue
+		}
+		of := func(there reach, row *vpc.Interface) {
+			if row.VPC != there.vpc || !slices.Contains(row.Addresses, k.addr) && !slices.Contains(row.IPv6, k.addr) {
+				return
+			}
+			for _, g := range row.Groups {
+				if c.wanted[wanted{from.scope, from.vpc, g}] {
+					ids = append(ids, g)
+				}
+			}
+		}
+		for _, there := range reaches {
+			space := c.view.In(there.scope)
+			for s := range state.Subnets.By(space, state.SubnetsByVPC, string(there.vpc)) {
+				for row := range state.Interfaces.By(space, state.InterfacesByAddress, state.AddressKey(s.ID, k.addr)) {
+					of(there, row)
+				}
+			}
+			for _, row := range changed {
+				if state.Interfaces.Get(space, row.ID) == row {
+					of(there, row)
+				}
+			}
+		}
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
 }

@@ -1,7 +1,6 @@
 package ruleset
 
 import (
-	"reflect"
 	"slices"
 
 	"moat/vpc"
@@ -27,37 +26,28 @@ func Diff(old, want *Ruleset) *Change {
 		old = &Ruleset{}
 	}
 	c := &Change{}
-	same := func(a, b Interface) bool {
-		pa, pb := old.Policies[a.In].Name+old.Policies[a.Out].Name, want.Policies[b.In].Name+want.Policies[b.Out].Name
-		a.In, a.Out, b.In, b.Out = 0, 0, 0, 0
-		return pa == pb && reflect.DeepEqual(a, b)
-	}
 	c.PutInterfaces, c.RemoveInterfaces = merge(old.Interfaces, want.Interfaces,
-		func(a, b Interface) int { return compareStrings(a.ID, b.ID) }, same)
+		func(a, b *Interface) int { return compareStrings(a.ID, b.ID) },
+		func(a, b *Interface) bool {
+			return old.Policies[a.In].Name == want.Policies[b.In].Name && old.Policies[a.Out].Name == want.Policies[b.Out].Name && a.Alike(b)
+		})
 	c.PutPolicies, c.RemovePolicies = merge(old.Policies, want.Policies,
-		func(a, b Policy) int { return compareStrings(a.Name, b.Name) },
-		func(a, b Policy) bool { return slices.Equal(a.Rules, b.Rules) })
-	o, w := alike(old.Members, want.Members)
-	c.PutMembers, c.RemoveMembers = merge(o, w, compareMembers,
-		func(a, b Member) bool { return slices.Equal(a.Groups, b.Groups) })
+		func(a, b *Policy) int { return compareStrings(a.Name, b.Name) },
+		func(a, b *Policy) bool { return SameRules(a.Rules, b.Rules) })
+	c.PutMembers, c.RemoveMembers = diffMembers(old.Members, want.Members)
 	return c
 }
 
-// alike takes off what two lists have in common at their beginnings and ends: of
-// many members mostly one changes, and each look at one counts.
-func alike(a, b []Member) (x, y []Member) {
-	n := min(len(a), len(b))
-	var s sameGroups
-	i := 0
-	for i < n && s.member(&a[i], &b[i]) {
-		i++
-	}
-	a, b, n = a[i:], b[i:], n-i
-	j := 0
-	for j < n && s.member(&a[len(a)-1-j], &b[len(b)-1-j]) {
-		j++
-	}
-	return a[:len(a)-j], b[:len(b)-j]
+// Alike reports whether two interfaces are equal but for their policies.
+func (i *Interface) Alike(o *Interface) bool {
+	return i.ID == o.ID && i.VPC == o.VPC && i.MAC == o.MAC && i.Check == o.Check && i.Timeouts == o.Timeouts && i.OnRevoke == o.OnRevoke &&
+		slices.Equal(i.Own, o.Own) && slices.Equal(i.Exempt, o.Exempt)
+}
+
+// SameRules reports whether two lists are equal. Of what is one list it does not
+// look at each.
+func SameRules(a, b []Rule) bool {
+	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
 }
 
 // sameGroups are two lists that were found equal. Members of the same groups
@@ -94,18 +84,18 @@ func compareStrings[S ~string](a, b S) int {
 
 // merge walks two sorted lists: what is new or other in want, and what of old
 // is no longer there.
-func merge[T any](old, want []T, order func(a, b T) int, same func(a, b T) bool) (put, remove []T) {
+func merge[T any](old, want []T, order func(a, b *T) int, same func(a, b *T) bool) (put, remove []T) {
 	i, j := 0, 0
 	for i < len(old) || j < len(want) {
 		switch {
-		case j == len(want) || i < len(old) && order(old[i], want[j]) < 0:
+		case j == len(want) || i < len(old) && order(&old[i], &want[j]) < 0:
 			remove = append(remove, old[i])
 			i++
-		case i == len(old) || order(old[i], want[j]) > 0:
+		case i == len(old) || order(&old[i], &want[j]) > 0:
 			put = append(put, want[j])
 			j++
 		default:
-			if !same(old[i], want[j]) {
+			if !same(&old[i], &want[j]) {
 				put = append(put, want[j])
 			}
 			i++

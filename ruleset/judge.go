@@ -78,12 +78,7 @@ func (rs *Ruleset) Interface(id vpc.InterfaceID) *Interface {
 
 // GroupsOf gives the groups that an address belongs to in a VPC.
 func (rs *Ruleset) GroupsOf(v vpc.VPCID, a netip.Addr) []vpc.GroupID {
-	want := Member{VPC: v, Addr: a}
-	i := sort.Search(len(rs.Members), func(i int) bool { return compareMembers(rs.Members[i], want) >= 0 })
-	if i < len(rs.Members) && compareMembers(rs.Members[i], want) == 0 {
-		return rs.Members[i].Groups
-	}
-	return nil
+	return rs.Members.get(Member{VPC: v, Addr: a})
 }
 
 // Compare is the canonical order of rules: by protocol, ports, remote and id.

@@ -24,7 +24,7 @@ type Ruleset struct {
 	Policies []Policy
 	// Members are the addresses that belong to a group which a policy refers
 	// to, in the order of VPC and address.
-	Members []Member
+	Members Members
 }
 
 // An Interface is a network interface as the host enforces it.

@@ -312,7 +312,7 @@ func TestOrderDoesNotMatter(t *testing.T) {
 	}
 	first := []int{0, 1, 2, 3, 4, 5, 6, 7, 8}
 	want := build(first)
-	if len(want.Interfaces) != 3 || len(want.Members) == 0 {
+	if len(want.Interfaces) != 3 || want.Members.Len() == 0 {
 		t.Fatalf("a poor world: %+v", want)
 	}
 	for range 50 {
@@ -397,7 +397,7 @@ func TestDiffOfMembers(t *testing.T) {
 	}
 	for from, a := range lists {
 		for to, b := range lists {
-			c := ruleset.Diff(&ruleset.Ruleset{Members: a}, &ruleset.Ruleset{Members: b})
+			c := ruleset.Diff(&ruleset.Ruleset{Members: ruleset.NewMembers(a...)}, &ruleset.Ruleset{Members: ruleset.NewMembers(b...)})
 			got := map[netip.Addr][]vpc.GroupID{}
 			for _, m := range a {
 				got[m.Addr] = m.Groups

@@ -59,10 +59,34 @@ type table struct {
 	rows    *btree.Map[string, any]
 	indexes []*btree.BTreeG[entry] // the kind's own, then one for tags
 	loading [][]entry              // what is yet to be put into indexes, while a view is loaded
+
+	// changes are the last ones that led here, the first of them but a sign of
+	// where they begin. Tables that come from one another share them.
+	changes []*change
+	noted   bool // changes are this table's own
+}
+
+// A change is a row that was replaced by another; each is nil if there was none.
+type change struct {
+	id       string
+	old, row any
+}
+
+// keptChanges are so many that a reader of each view knows what it missed, and
+// what some busy moments bring.
+const keptChanges = 256
+
+func (t *table) note(id string, old, row any) {
+	if !t.noted || len(t.changes) == 2*keptChanges {
+		last := t.changes[max(0, len(t.changes)-keptChanges):]
+		t.changes = append(make([]*change, 0, len(last)+8), last...)
+		t.noted = true
+	}
+	t.changes = append(t.changes, &change{id, old, row})
 }
 
 func (t *table) copy() *table {
-	c := &table{rows: t.rows.Copy(), indexes: make([]*btree.BTreeG[entry], len(t.indexes))}
+	c := &table{rows: t.rows.Copy(), indexes: make([]*btree.BTreeG[entry], len(t.indexes)), changes: t.changes}
 	for i, x := range t.indexes {
 		c.indexes[i] = x.Copy()
 	}
@@ -111,7 +135,7 @@ func (t *table) loaded() {
 }
 
 func newTable(indexes int) *table {
-	t := &table{rows: new(btree.Map[string, any])}
+	t := &table{rows: new(btree.Map[string, any]), changes: []*change{{}}}
 	for range indexes {
 		t.indexes = append(t.indexes, btree.NewBTreeGOptions(lessEntry, btree.Options{NoLocks: true, Degree: 32}))
 	}
@@ -254,7 +278,50 @@ func (k *Kind[K, T]) replace(t *table, id string, row *T) (old *T) {
 		// What both have was replaced above.
 		k.eachAttr(old, func(i int, attr string) { t.drop(i, attr, id, old) })
 	}
+	t.note(id, rowOrNil(old), rowOrNil(row))
 	return old
+}
+
+// rowOrNil gives no row as nil, which any(row) would not be.
+func rowOrNil[T any](row *T) any {
+	if row == nil {
+		return nil
+	}
+	return row
+}
+
+// A Replaced is a row as it was before and as it is, nil where there is none.
+type Replaced[T any] struct{ Old, New *T }
+
+// Changes gives how the rows of a view came from those of an earlier one, at the
+// cost of what changed. ok is false if that is not known: views that do not come
+// from one another, or too many changes.
+func (k *Kind[K, T]) Changes(from, to Reader) (changes []Replaced[T], ok bool) {
+	old, now := k.in(from), k.in(to)
+	if old == now {
+		return nil, true
+	}
+	if old == nil || now == nil {
+		return nil, false
+	}
+	at := len(now.changes) - 1
+	for last := old.changes[len(old.changes)-1]; at >= 0 && now.changes[at] != last; at-- {
+	}
+	if at < 0 {
+		return nil, false
+	}
+	places := map[string]int{}
+	for _, c := range now.changes[at+1:] {
+		n, found := places[c.id]
+		if !found {
+			n = len(changes)
+			places[c.id] = n
+			was, _ := c.old.(*T)
+			changes = append(changes, Replaced[T]{Old: was})
+		}
+		changes[n].New, _ = c.row.(*T)
+	}
+	return changes, true
 }
 
 func (k *Kind[K, T]) eachAttr(row *T, f func(index int, attr string)) {

@@ -39,3 +39,83 @@ func TestSameAndView(t *testing.T) {
 		t.Error("two kinds are the same where one is not")
 	}
 }
+
+// Changes tells what became of each row since a view, however many others have
+// come from that, and does not know of views that do not come from one another.
+func TestChanges(t *testing.T) {
+	here := state.Scope{Region: "us-east-1", Account: "123456789012"}
+	stage := func(v *state.View, f func(tx *state.Txn)) *state.View {
+		st := state.NewStage(v)
+		tx := st.Begin(state.Call{Scope: here, Now: time.Unix(0, 0)})
+		f(tx)
+		st.Accept(tx)
+		return st.View()
+	}
+	put := func(id vpc.SubnetID, zone string) func(*state.Txn) {
+		return func(tx *state.Txn) { state.Subnets.Put(tx, &vpc.Subnet{ID: id, AvailabilityZone: zone}) }
+	}
+	told := func(from, to *state.View) string {
+		changes, ok := state.Subnets.Changes(from.In(here), to.In(here))
+		if !ok {
+			return "unknown"
+		}
+		out := ""
+		for _, c := range changes {
+			if c.Old != nil {
+				out += string(c.Old.ID) + " " + c.Old.AvailabilityZone
+			}
+			out += " > "
+			if c.New != nil {
+				out += string(c.New.ID) + " " + c.New.AvailabilityZone
+			}
+			out += "; "
+		}
+		return out
+	}
+	empty := state.NewView()
+	first := stage(empty, put("subnet-1", "a"))
+	second := stage(first, put("subnet-2", "a"))
+	third := stage(second, func(tx *state.Txn) {
+		put("subnet-2", "b")(tx)
+		state.Subnets.Delete(tx, "subnet-1")
+		put("subnet-2", "c")(tx)
+	})
+	branch := stage(second, put("subnet-2", "d"))
+	other := stage(third, func(tx *state.Txn) { state.Groups.Put(tx, &vpc.SecurityGroup{ID: "sg-1"}) })
+	many := third
+	for range 200 {
+		many = stage(many, put("subnet-3", "a"))
+	}
+	more := many
+	for range 600 {
+		more = stage(more, put("subnet-3", "b"))
+	}
+	busy := stage(third, func(tx *state.Txn) {
+		for range 2000 {
+			put("subnet-3", "b")(tx)
+		}
+	})
+	for _, row := range []struct {
+		what     string
+		from, to *state.View
+		want     string
+	}{
+		{"a new row", first, second, " > subnet-2 a; "},
+		{"nothing", second, second, ""},
+		{"another kind", third, other, ""},
+		{"a row twice and one that went", second, third, "subnet-2 a > subnet-2 c; subnet-1 a > ; "},
+		{"two views on", first, third, " > subnet-2 c; subnet-1 a > ; "},
+		{"the other branch", second, branch, "subnet-2 a > subnet-2 d; "},
+		{"from one branch to the other", third, branch, "unknown"},
+		{"from nothing", empty, first, "unknown"},
+		{"back", second, first, "unknown"},
+		{"another beginning", stage(empty, put("subnet-1", "a")), second, "unknown"},
+		{"200 views on", third, many, " > subnet-3 a; "},
+		{"too many views on", third, more, "unknown"},
+		{"too much at once", third, busy, "unknown"},
+	} {
+		if got := told(row.from, row.to); got != row.want {
+			t.Errorf("%s: %q, want %q", row.what, got, row.want)
+		}
+	}
+}

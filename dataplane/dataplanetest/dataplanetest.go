@@ -85,7 +85,7 @@ func rules(in ...ruleset.Rule) *ruleset.Ruleset {
 			{Name: "egress sg-web", Direction: flow.Egress},
 			{Name: "ingress sg-web", Direction: flow.Ingress, Rules: in},
 		},
-		Members: []ruleset.Member{{VPC: "vpc-1", Addr: client4, Groups: []vpc.GroupID{"sg-clients"}}},
+		Members: ruleset.NewMembers(ruleset.Member{VPC: "vpc-1", Addr: client4, Groups: []vpc.GroupID{"sg-clients"}}),
 	}
 	return rs
 }
@@ -348,12 +348,12 @@ func members(b *bench) {
 	b.want(true, "a member", syn(client4, 22, b.fresh()))
 	b.want(false, "one that is none", syn(stranger4, 22, b.fresh()))
 	rs = rules(clientsSSH)
-	rs.Members = []ruleset.Member{{VPC: "vpc-1", Addr: stranger4, Groups: []vpc.GroupID{"sg-clients"}}}
+	rs.Members = ruleset.NewMembers(ruleset.Member{VPC: "vpc-1", Addr: stranger4, Groups: []vpc.GroupID{"sg-clients"}})
 	b.apply(rs)
 	b.want(false, "one that was a member", syn(client4, 22, b.fresh()))
 	b.want(true, "one that is a member now", syn(stranger4, 22, b.fresh()))
 	rs = rules(clientsSSH)
-	rs.Members[0].VPC = "vpc-2"
+	rs.Members = ruleset.NewMembers(ruleset.Member{VPC: "vpc-2", Addr: client4, Groups: []vpc.GroupID{"sg-clients"}})
 	b.apply(rs)
 	b.want(false, "a member in another VPC", syn(client4, 22, b.fresh()))
 }

@@ -9,7 +9,6 @@ import (
 	"maps"
 	"math"
 	"net/netip"
-	"reflect"
 	"runtime"
 	"slices"
 	"sync"
@@ -192,7 +191,7 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 	for i := range want.Policies {
 		pol := &want.Policies[i]
 		old, ok := have.policies[pol.Name]
-		if ok && sameRules(old.policy.Rules, pol.Rules) {
+		if ok && ruleset.SameRules(old.policy.Rules, pol.Rules) {
 			next.policies[pol.Name] = old
 			continue
 		}
@@ -235,7 +234,7 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 			before = have.rules.Interface(w.ID)
 		}
 		block, ok := have.blocks[w.ID]
-		if !ok || !sameAddresses(before, w) {
+		if !ok || before == nil || !before.Alike(w) {
 			if before := block; ok {
 				u.after = append(u.after, func() { p.arena.release(before) })
 			}
@@ -358,9 +357,9 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 	return narrowed, next, nil
 }
 
-func (s *state) members0() []ruleset.Member {
+func (s *state) members0() ruleset.Members {
 	if s.rules == nil {
-		return nil
+		return ruleset.Members{}
 	}
 	return s.rules.Members
 }
@@ -720,11 +719,6 @@ func (p *Plane) lay(u *update, policies []placedPolicy) error {
 	return failed
 }
 
-// sameRules is slices.Equal, but of what is the same it does not look at each.
-func sameRules(a, b []ruleset.Rule) bool {
-	return len(a) == len(b) && (len(a) == 0 || &a[0] == &b[0] || slices.Equal(a, b))
-}
-
 func sameIDs(a, b []ruleset.Rule) bool {
 	if len(a) != len(b) {
 		return false
@@ -785,16 +779,6 @@ func (s *survivors) mark(kept, lost bits) {
 // refers reports whether a policy refers to one of some groups.
 func refers(p *ruleset.Policy, groups map[vpc.GroupID]bool) bool {
 	return len(groups) > 0 && slices.ContainsFunc(p.Rules, func(r ruleset.Rule) bool { return groups[r.Remote.Group] })
-}
-
-// sameAddresses reports whether two interfaces have the same block.
-func sameAddresses(a, b *ruleset.Interface) bool {
-	if a == nil {
-		return false
-	}
-	x, y := *a, *b
-	x.In, x.Out, y.In, y.Out = 0, 0, 0, 0
-	return reflect.DeepEqual(x, y)
 }
 
 // lessOwn reports whether an interface may have fewer flows than before, by
@@ -1010,6 +994,7 @@ func (p *Plane) read() (*state, error) {
 	for id, n := range p.names.groups {
 		groups[n] = id
 	}
+	var list []ruleset.Member
 	if err := p.eachMember(func(k any, _ *ebpf.Map, v uint64) error {
 		set := p.setOf(v)
 		if set == 0 || set >= uint64(len(words)) {
@@ -1044,14 +1029,15 @@ func (p *Plane) read() (*state, error) {
 		}
 		ps.uses++
 		s.members[memberKey{m.VPC, m.Addr}] = &member{set: ps}
-		s.rules.Members = append(s.rules.Members, m)
+		list = append(list, m)
 		return nil
 	}); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(s.rules.Members, func(a, b ruleset.Member) int {
+	slices.SortFunc(list, func(a, b ruleset.Member) int {
 		return cmp.Or(cmp.Compare(a.VPC, b.VPC), a.Addr.Compare(b.Addr))
 	})
+	s.rules.Members = ruleset.NewMembers(list...)
 	return s, nil
 }
 

@@ -58,7 +58,7 @@ func BenchmarkKernel(b *testing.B) {
 			p.Rules = append(p.Rules, ruleset.Rule{Protocol: proto, Ports: flow.PortRange{From: 80, To: 80}, ID: vpc.RuleID(fmt.Sprintf("sgr-%017x", i)), Remote: ruleset.Remote{Group: id}})
 		}
 		slices.SortFunc(p.Rules, ruleset.Compare)
-		rs.Members = []ruleset.Member{m}
+		rs.Members = ruleset.NewMembers(m)
 		return rs
 	}
 	four := pkt{src: netip.MustParseAddr("10.4.6.7"), dst: netip.MustParseAddr("10.0.0.5"), proto: 17, sport: 1234, dport: 80, payload: make([]byte, 64)}

@@ -328,6 +328,7 @@ func newWorld(seed uint64) *world {
 	slices.SortFunc(rs.Policies, func(a, b ruleset.Policy) int { return strings.Compare(a.Name, b.Name) })
 	vpcs := []vpc.VPCID{"vpc-1", "vpc-2"}
 	seen := map[memberKey]bool{}
+	var members []ruleset.Member
 	for range w.IntN(40) {
 		m := ruleset.Member{VPC: vpcs[w.IntN(2)], Addr: w.addr(w.IntN(3) == 0)}
 		if seen[memberKey{m.VPC, m.Addr}] || m.Addr.Is4In6() {
@@ -339,15 +340,16 @@ func newWorld(seed uint64) *world {
 		}
 		slices.Sort(m.Groups)
 		m.Groups = slices.Compact(m.Groups)
-		rs.Members = append(rs.Members, m)
+		members = append(members, m)
 		w.addrs = append(w.addrs, m.Addr)
 	}
-	slices.SortFunc(rs.Members, func(a, b ruleset.Member) int {
+	slices.SortFunc(members, func(a, b ruleset.Member) int {
 		if a.VPC != b.VPC {
 			return strings.Compare(string(a.VPC), string(b.VPC))
 		}
 		return a.Addr.Compare(b.Addr)
 	})
+	rs.Members = ruleset.NewMembers(members...)
 	var in, out []int
 	for i := range rs.Policies {
 		if rs.Policies[i].Direction == flow.Egress {

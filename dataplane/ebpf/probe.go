@@ -267,7 +267,7 @@ func remotesOf(rs *ruleset.Ruleset, v vpc.VPCID, r *ruleset.Rule) (all []netip.A
 		}
 		return append(all, last(x), x.Addr())
 	}
-	for _, m := range rs.Members {
+	for m := range rs.Members.All() {
 		if m.VPC == v && slices.Contains(m.Groups, r.Remote.Group) {
 			if all = append(all, m.Addr); len(all) == 4 {
 				break

@@ -22,7 +22,7 @@ import (
 // member is in another.
 func inGroup(t testing.TB, rule, of vpc.GroupID) *ruleset.Ruleset {
 	rs := rules(t, "in tcp 80 from "+string(rule))
-	rs.Members = []ruleset.Member{{VPC: "vpc-1", Addr: netip.MustParseAddr("10.1.0.9"), Groups: []vpc.GroupID{of}}}
+	rs.Members = ruleset.NewMembers(ruleset.Member{VPC: "vpc-1", Addr: netip.MustParseAddr("10.1.0.9"), Groups: []vpc.GroupID{of}})
 	return rs
 }
 
@@ -215,11 +215,13 @@ func BenchmarkApply(b *testing.B) {
 		p := open(b, Options{})
 		sets := [2]*ruleset.Ruleset{rules(b, "in tcp 80 from sg-a"), rules(b, "in tcp 80 from sg-a")}
 		one := []vpc.GroupID{"sg-a"} // which Compile shares, too
+		var members []ruleset.Member
 		for i := range 100_000 {
 			m := ruleset.Member{VPC: "vpc-1", Addr: netip.AddrFrom4([4]byte{10, 8 | byte(i>>16), byte(i >> 8), byte(i)}), Groups: one}
-			sets[0].Members = append(sets[0].Members, m)
+			members = append(members, m)
 		}
-		sets[1].Members = append(slices.Clone(sets[0].Members), ruleset.Member{VPC: "vpc-1", Addr: netip.MustParseAddr("10.200.0.1"), Groups: []vpc.GroupID{"sg-a"}})
+		sets[0].Members = ruleset.NewMembers(members...)
+		sets[1].Members = ruleset.NewMembers(append(members, ruleset.Member{VPC: "vpc-1", Addr: netip.MustParseAddr("10.200.0.1"), Groups: []vpc.GroupID{"sg-a"}})...)
 		apply(b, p, sets[0])
 		p.mu.Lock()
 		p.settle()

@@ -81,7 +81,7 @@ func (b *bench) remembers() error {
 	const four, six = "10.0.0.5 10.1.0.9 80", "2001:db8::5 2001:db8:1::9 80"
 	rs := []string{"in udp 80 from 10.1.0.9/32", "in udp 80 from 2001:db8:1::9/128", "in udp 81 from sg-a"}
 	full := begin(rules(b.t, rs...))
-	full.Members = []ruleset.Member{{VPC: "vpc-1", Addr: netip.MustParseAddr("10.1.0.9"), Groups: []vpc.GroupID{"sg-a"}}}
+	full.Members = ruleset.NewMembers(ruleset.Member{VPC: "vpc-1", Addr: netip.MustParseAddr("10.1.0.9"), Groups: []vpc.GroupID{"sg-a"}})
 	for range 2 {
 		apply(b.t, b.p, full)
 		for range 2 {
@@ -102,7 +102,7 @@ func (b *bench) remembers() error {
 		}
 		// The member leaves, and nothing else.
 		left := *full
-		left.Members = nil
+		left.Members = ruleset.Members{}
 		apply(b.t, b.p, &left)
 		ask(true, eni, false, four)
 		ask(false, eni, false, "10.0.0.5 10.1.0.9 81")

@@ -128,7 +128,7 @@ func TestSourcesComeBack(t *testing.T) {
 		}
 		for _, i := range w.rs.Interfaces {
 			i.In, i.Out = 0, 0
-			if got, err := decodeInterface(encodeInterface(&i)); err != nil || !sameAddresses(&got, &i) {
+			if got, err := decodeInterface(encodeInterface(&i)); err != nil || !(&got).Alike(&i) {
 				t.Fatalf("%+v came back as %+v, %v", i, got, err)
 			}
 			for n := range encodeInterface(&i) {

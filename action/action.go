@@ -13,6 +13,7 @@ import (
 	"moat/fault"
 	"moat/iam"
 	"moat/state"
+	"moat/trail"
 	"moat/vpc"
 )
 
@@ -62,6 +63,9 @@ type Call struct {
 	// opens an encoded authorization message.
 	Token   func(*iam.Session) string
 	Message func(encoded string) (message string, ok bool)
+	// Events finds events of the audit trail, and Action an action of any service.
+	Events func(*trail.Query) (events []*trail.Event, next trail.Place, err error)
+	Action func(service, name string) Action
 	// KeyUse gives the last use of a key or a role that is yet to be stored;
 	// nil for none.
 	KeyUse func(id string) *iam.KeyUse

@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"moat/action"
+	"moat/cloudtrail"
 	"moat/ec2"
 	"moat/iamapi"
 	"moat/sts"
@@ -48,6 +49,7 @@ var services = []apiService{
 	{"ec2", "EC2, version 2016-11-15", ec2.Actions},
 	{"iam", "IAM, version 2010-05-08", iamapi.Actions},
 	{"sts", "STS, version 2011-06-15", sts.Actions},
+	{"cloudtrail", "CloudTrail, version 2013-11-01", cloudtrail.Actions},
 }
 
 func (s apiService) sorted() []action.Info {

@@ -56,6 +56,9 @@ func status(code int) error {
 func invocation(prog string, args []string) awscli.Invocation {
 	inv := awscli.Invocation{Prog: prog, Args: args, In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Version: Version()}
 	for _, s := range services {
+		if s.name == "cloudtrail" {
+			continue // the AWS CLI itself is needed for it: its wire is another
+		}
 		inv.Services = append(inv.Services, awscli.Service{Name: s.name, Actions: s.actions})
 	}
 	return inv

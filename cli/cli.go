@@ -44,6 +44,7 @@ func rootCommand() *cobra.Command {
 	root.AddCommand(serveCommand(), envCommand(), backupCommand(), restoreCommand(), actionsCommand(), versionCommand(),
 		attachCommand(), detachCommand(), enforceCommand(), interfacesCommand(), rulesCommand(), statusCommand(), waitCommand())
 	root.AddCommand(lsCommand(), showCommand(), findCommand(), whoUsesCommand(), diffCommand())
+	root.AddCommand(logCommand(), blameCommand())
 	root.AddCommand(guardrailCommand(), whyCommand(), tryCommand(), demoCommand(), demoWebCommand(), demoProbeCommand())
 	root.AddCommand(allowCommand(), denyCommand(), renameCommand(), rmCommand(), replaceGroupCommand(), undoCommand())
 	root.AddCommand(manualCommand())

@@ -158,6 +158,15 @@ func serve(ctx context.Context, s *settings) error {
 	go keepHouse(housekeeping, st, api, s, logger)
 	go keepKeyUses(housekeeping, api, logger)
 	go api.KeepTrail(housekeeping)
+	exported := make(chan struct{})
+	exporting, stopExporting := context.WithCancel(context.Background())
+	defer func() { stopExporting(); <-exported }()
+	go func() {
+		defer close(exported)
+		if s.auditExport != "" {
+			exportTrail(exporting, s.auditExport, api, logger)
+		}
+	}()
 
 	logger.Info("ready", "url", e.URL, "region", s.region, "account", s.account, "revision", st.Latest().Rev, "version", Version())
 	fmt.Printf("moat is ready on %s (region %s, account %s). Next, in another terminal:\n\n    eval \"$(%s)\"\n    aws ec2 describe-security-groups\n\n",

@@ -55,6 +55,7 @@ type settings struct {
 	metricsListen                      string
 	history, audit                     days
 	historyRevisions                   uint64
+	auditExport                        string
 	logLevel, logFormat                string
 	waitEnforced                       string
 	waitTimeout                        time.Duration
@@ -101,6 +102,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.Uint64Var(&s.historyRevisions, "history-revisions", 10_000, "`NUMBER` of revisions of history that are kept at least")
 	f.Var(&s.audit, "audit-retention", "how long audit events are kept")
 	f.StringVar(&s.waitEnforced, "wait-enforced", "local", "`local|all|none`: a call that changes something returns when this host's data plane obeys, when that of every host of the cluster does that has bound interfaces, or at once")
+	f.StringVar(&s.auditExport, "audit-export", "", "`FILE` to which audit events are appended as lines of JSON, within a second or so (default: none)")
 	f.DurationVar(&s.waitTimeout, "wait-timeout", 5*time.Second, "how long such a call waits at most")
 	f.StringVar(&s.onRevoke, "on-revoke", "cut", "`cut|aws|drain SECONDS`: end the tracked flows that no rule allows any more, let them live as EC2 does, or let them live for a while; the tag "+ruleset.OnRevokeTag+" of a group says otherwise for its interfaces")
 	f.DurationVar(&s.adopt, "adopt", 3*time.Hour, "how long after a device is enforced TCP connections that were open before are tracked from their next packet on, unless the interface loses a rule first; 0s for never")

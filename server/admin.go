@@ -53,6 +53,11 @@ var adminCalls = map[string]adminCall{
 	"diff":     {http.MethodGet, "DescribeDifference", (*Server).describeDifference, true},
 	"complete": {http.MethodGet, "Complete", (*Server).complete, true},
 
+	"log":        {http.MethodGet, "DescribeLog", (*Server).describeLog, true},
+	"blame":      {http.MethodGet, "DescribeBlame", (*Server).describeBlame, true},
+	"log-verify": {http.MethodGet, "VerifyLog", (*Server).verifyTrail, false},
+	"log-export": {http.MethodGet, "ExportLog", (*Server).exportTrail, false},
+
 	"guardrails":       {http.MethodGet, "DescribeGuardrails", (*Server).describeGuardrails, false},
 	"guardrail-set":    {http.MethodPost, "SetGuardrail", (*Server).setGuardrail, false},
 	"guardrail-remove": {http.MethodPost, "RemoveGuardrail", (*Server).removeGuardrail, false},

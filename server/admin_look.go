@@ -506,6 +506,11 @@ func (s *Server) tellAdded(r *request, view *state.View, rules []*survey.Rule) e
 		}
 		pending[key][rule.ID] = append(pending[key][rule.ID], rule)
 	}
+	told, err := s.tellAddedByEvents(ctx, r, view, pending)
+	if err != nil {
+		return err
+	}
+	left -= told
 	const page = 128
 	floor := uint64(1)
 	if view.Rev > mostLookedBack {

@@ -25,7 +25,10 @@ func (s *Server) authenticate(r *request) error {
 		return r.service.authFault(err)
 	}
 	switch svc := service(sig.Service); svc {
-	case serviceEC2, serviceSTS, serviceIAM:
+	case serviceEC2, serviceSTS, serviceIAM, serviceCloudTrail:
+		if r.inJSON && svc != serviceCloudTrail {
+			return r.service.authFault(&sigv4.Error{Kind: sigv4.WrongService, Detail: string(r.service)})
+		}
 		r.service = svc
 	default:
 		return r.service.authFault(&sigv4.Error{Kind: sigv4.WrongService, Detail: string(r.service)})

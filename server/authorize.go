@@ -91,6 +91,9 @@ func (s *Server) needsOf(r *request, at place, in any) (needs []iam.Need, ok boo
 	if r.service == serviceIAM {
 		return iamapi.Needs(r.action, at, r.caller, in), true
 	}
+	if r.service == serviceCloudTrail {
+		return []iam.Need{{Action: "cloudtrail:" + r.action, Resource: "*"}}, true
+	}
 	if r.service == ServiceMoat {
 		needs = change.Needs(r.scope, at(r.scope), in)
 		return needs, needs != nil
@@ -145,6 +148,10 @@ func (d *denied) Error() string { return iam.Denial(&d.Request, &d.Decision) }
 // denial gives what the caller of a request is told of a refusal.
 func (s *Server) denial(r *request, d *denied) *fault.Error {
 	q := d.Request
+	if r.service == serviceCloudTrail {
+		q.Resource = ""
+		return fault.AccessDeniedException.Say("%s", iam.Denial(&q, &d.Decision))
+	}
 	if r.service != serviceEC2 {
 		return iam.AccessDenied(&q, &d.Decision)
 	}

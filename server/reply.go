@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"moat/action"
+	"moat/awsjson"
 	"moat/ec2query"
 )
 
@@ -28,7 +29,9 @@ func (s *Server) reply(w http.ResponseWriter, r *request, reply *action.Reply) {
 		}
 	}()
 	setHeaders(w.Header(), r)
-	if r.service != serviceEC2 {
+	if r.inJSON {
+		buf = awsjson.Append(buf, reply.Out)
+	} else if r.service != serviceEC2 {
 		buf = r.service.namespace().AppendResponse(buf, r.action, r.id, reply.Out)
 	} else {
 		if reply.Item != nil && reply.Len >= gatherFrom && s.gather(w, r, reply, buf) {
@@ -100,6 +103,9 @@ func (s *Server) refuse(w http.ResponseWriter, r *request, err error) {
 // directly: the keys are in canonical form.
 func setHeaders(h http.Header, r *request) {
 	h["Content-Type"] = contentType
+	if r.service == serviceCloudTrail {
+		h["Content-Type"] = jsonType
+	}
 	h["Cache-Control"] = cacheControl
 	h["Strict-Transport-Security"] = transportSecurity
 	h["Vary"] = vary
@@ -123,6 +129,7 @@ func (h *header) set(v string) []string {
 
 var (
 	contentType       = []string{"text/xml;charset=UTF-8"}
+	jsonType          = []string{awsjson.ContentType}
 	cacheControl      = []string{"no-cache, no-store"}
 	transportSecurity = []string{"max-age=31536000; includeSubDomains"}
 	vary              = []string{"accept-encoding"}

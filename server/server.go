@@ -23,6 +23,8 @@ import (
 
 	"moat/action"
 	"moat/agent"
+	"moat/awsjson"
+	"moat/cloudtrail"
 	"moat/ec2"
 	"moat/ec2query"
 	"moat/fault"
@@ -33,6 +35,7 @@ import (
 	"moat/state"
 	"moat/store"
 	"moat/sts"
+	"moat/trail"
 	"moat/vpc"
 )
 
@@ -113,6 +116,7 @@ func New(st *store.Store, cfg Config) *Server {
 		upstream: newUpstream(cfg.Upstream),
 		actions: map[service]map[string]action.Action{
 			serviceEC2: byName(ec2.Actions), serviceSTS: byName(sts.Actions), serviceIAM: byName(iamapi.Actions),
+			serviceCloudTrail: byName(cloudtrail.Actions),
 		},
 		keys:     keyCache{derived: map[derivation][32]byte{}},
 		sessions: sessionCache{opened: map[[32]byte]*iam.Session{}},
@@ -129,6 +133,9 @@ func New(st *store.Store, cfg Config) *Server {
 	}
 	return s
 }
+
+// actionOf gives an action of a service, or nil.
+func (s *Server) actionOf(of, name string) action.Action { return s.actions[service(of)][name] }
 
 func byName(actions []action.Action) map[string]action.Action {
 	m := make(map[string]action.Action, len(actions))
@@ -150,6 +157,7 @@ type request struct {
 	form    *ec2query.Form
 	action  string
 	known   bool   // the action is one that is served
+	inJSON  bool   // the body is JSON, and the form empty
 	region  string // of the signature
 	caller  iam.Principal
 	scope   state.Scope
@@ -235,7 +243,12 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 		return s.forward(w, r)
 	}
 	in := a.NewInput()
-	if err := r.service.decode(r.form, in); err != nil {
+	if r.inJSON {
+		err = awsjson.Decode(r.body, in)
+	} else {
+		err = r.service.decode(r.form, in)
+	}
+	if err != nil {
 		return err
 	}
 	if err := s.furnish(r); err != nil {
@@ -301,6 +314,8 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 		reply, err := a.Answer(&action.Call{
 			Space: view.In(r.scope), View: view, Caller: r.caller, Now: r.began, Quotas: s.cfg.Quotas, Cache: s.cache,
 			Context: &callContext{r: r, need: &iam.Need{}}, Random: unforetold, Token: s.token, KeyUse: s.uses.of,
+			Events:  func(q *trail.Query) ([]*trail.Event, trail.Place, error) { return s.store.Find(r.Context(), q) },
+			Action:  s.actionOf,
 			Message: func(encoded string) (string, bool) { return s.openMessage(r.caller.Account, encoded) },
 		}, in)
 		if err != nil {
@@ -324,6 +339,16 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 func (s *Server) receive(r *request) error {
 	var err error
 	body := r.body
+	if target := r.Header["X-Amz-Target"]; len(target) == 1 {
+		if name, ok := cloudTrailAction(target[0]); ok {
+			r.service, r.action, r.inJSON = serviceCloudTrail, name, true
+			if r.Method != http.MethodPost {
+				return fault.UnknownOperationException.With(name)
+			}
+			r.form, err = ec2query.ParseForm("", nil, ec2query.Limits{})
+			return err
+		}
+	}
 	if ct := r.Header.Get("Content-Type"); ct != "" && len(body) > 0 && !isForm(ct) {
 		err = fault.MalformedQueryString.Say("The request's Content-Type %q is not application/x-www-form-urlencoded", ct)
 	} else {
@@ -348,6 +373,9 @@ func isForm(contentType string) bool {
 func (s *Server) find(r *request) (action.Action, error) {
 	if r.action == "" {
 		return nil, fault.MissingAction.With()
+	}
+	if r.inJSON != (r.service == serviceCloudTrail) {
+		return nil, r.service.unknownAction(r.action, "")
 	}
 	version := r.form.Get("Version")
 	if err := r.service.checkVersion(version, r.action); err != nil {

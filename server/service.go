@@ -3,6 +3,7 @@ package server
 import (
 	"strings"
 
+	"moat/awsjson"
 	"moat/awsquery"
 	"moat/ec2query"
 	"moat/fault"
@@ -16,7 +17,22 @@ const (
 	serviceEC2 service = "ec2"
 	serviceSTS service = "sts"
 	serviceIAM service = "iam"
+	// serviceCloudTrail is asked in JSON; see package awsjson.
+	serviceCloudTrail service = "cloudtrail"
 )
+
+// cloudTrailTarget is what the header that names an operation of CloudTrail
+// begins with; AWS takes the short form too.
+const cloudTrailTarget = "com.amazonaws.cloudtrail.v20131101.CloudTrail_20131101."
+
+// cloudTrailAction gives the operation that a request names, if it is one of
+// CloudTrail's.
+func cloudTrailAction(target string) (string, bool) {
+	if name, ok := strings.CutPrefix(target, cloudTrailTarget); ok {
+		return name, true
+	}
+	return strings.CutPrefix(target, "CloudTrail_20131101.")
+}
 
 // serviceOfVersion guesses the service of a request that is not signed, or
 // whose signature cannot be read.
@@ -48,8 +64,11 @@ func (s service) decode(f *ec2query.Form, in any) error {
 }
 
 func (s service) appendError(buf []byte, f *fault.Error, id string) []byte {
-	if s == serviceEC2 {
+	switch s {
+	case serviceEC2:
 		return ec2query.AppendError(buf, f, id)
+	case serviceCloudTrail:
+		return awsjson.AppendError(buf, f)
 	}
 	return s.namespace().AppendError(buf, f, id)
 }
@@ -77,8 +96,11 @@ func (s service) checkVersion(version, action string) error {
 }
 
 func (s service) unknownAction(action, version string) error {
-	if s == serviceEC2 {
+	switch s {
+	case serviceEC2:
 		return fault.InvalidAction.With(action)
+	case serviceCloudTrail:
+		return fault.UnknownOperationException.With(action)
 	}
 	return fault.InvalidAction.Say("Could not find operation %s for version %s", action, version)
 }
@@ -89,6 +111,9 @@ func (s service) authFault(err error) *fault.Error {
 	e, ok := err.(*sigv4.Error)
 	if !ok {
 		return fault.AuthFailure.With()
+	}
+	if s == serviceCloudTrail {
+		return jsonAuthFault(e)
 	}
 	if s != serviceEC2 {
 		code, message, status := e.STSMessage()
@@ -101,4 +126,20 @@ func (s service) authFault(err error) *fault.Error {
 		return fault.RequestExpired.With()
 	}
 	return fault.AuthFailure.With()
+}
+
+// jsonAuthFault gives what CloudTrail says of a signature that fails.
+func jsonAuthFault(e *sigv4.Error) *fault.Error {
+	code, message, _ := e.STSMessage()
+	switch {
+	case e.Kind == sigv4.Unsigned:
+		return fault.MissingAuthenticationJSON.With()
+	case e.Kind == sigv4.TokenExpired:
+		return fault.ExpiredTokenJSON.With()
+	case code == "InvalidClientTokenId":
+		return fault.UnrecognizedClient.With()
+	case code == "IncompleteSignature":
+		return fault.IncompleteSignatureJSON.Say("%s", message)
+	}
+	return fault.InvalidSignature.Say("%s", message)
 }

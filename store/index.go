@@ -218,20 +218,19 @@ func (x *index) lookUp(q *trail.Query, before trail.Place, limit int) (places []
 	if !q.Until.IsZero() {
 		until = q.Until.UnixNano()
 	}
-	fits := make([]bool, math.MaxUint16+1)
-	fits[math.MaxUint16] = true
-	any := false
+	fits := make([]bool, len(x.known))
+	any := len(x.known) == math.MaxUint16
 	for i, c := range x.known {
 		fits[i] = (q.Account == "" || c.account == q.Account) && (q.Region == "" || c.region == "" || c.region == q.Region) &&
 			(q.Source == "" || c.service == q.Source) && (q.ReadOnly == nil || c.readOnly == *q.ReadOnly)
 		any = any || fits[i]
 	}
-	if !any && len(x.known) < math.MaxUint16 {
+	if !any {
 		return nil, false
 	}
 	// wanted takes one event by its place in the slices; false is enough.
 	wanted := func(i int) bool {
-		if x.times[i] < since || x.times[i] > until || !fits[x.classes[i]] {
+		if c := x.classes[i]; x.times[i] < since || x.times[i] > until || c != math.MaxUint16 && !fits[c] {
 			return true
 		}
 		if len(places) == limit {
@@ -348,6 +347,56 @@ func (s *Store) Find(ctx context.Context, q *trail.Query) (events []*Event, next
 		read += len(places)
 	}
 	return events, before, nil
+}
+
+// Latests gives, for each term, the newest event of an account that has it; nil
+// where there is none.
+func (s *Store) Latests(ctx context.Context, account vpc.AccountID, terms []string) ([]*Event, error) {
+	if err := s.catchUp(ctx, math.MaxInt); err != nil {
+		return nil, err
+	}
+	out := make([]*Event, len(terms))
+	var places []trail.Place
+	at := make([]int, len(terms)) // into places
+	seen := map[trail.Place]int{}
+	for i, t := range terms {
+		q := trail.Query{Account: account, Terms: []string{t}}
+		found, _ := s.index.lookUp(&q, trail.Place{}, 1)
+		at[i] = -1
+		if len(found) == 0 {
+			continue
+		}
+		n, ok := seen[found[0]]
+		if !ok {
+			n = len(places)
+			seen[found[0]], places = n, append(places, found[0])
+		}
+		at[i] = n
+	}
+	entries, err := s.log.Get(ctx, Audit, places)
+	if err != nil {
+		return nil, err
+	}
+	events := make([]*Event, len(entries))
+	for i := range entries {
+		if entries[i].Value != nil {
+			if events[i], err = s.readEvent(&entries[i]); err != nil {
+				s.opts.Logger.Warn("an event is left out of an answer", "err", err)
+			}
+		}
+	}
+	for i, t := range terms {
+		if at[i] < 0 || events[at[i]] == nil {
+			continue
+		}
+		q := trail.Query{Account: account, Terms: []string{t}, Limit: 1}
+		if isFound(&q, events[at[i]]) {
+			out[i] = events[at[i]]
+		} else if found, _, err := s.Find(ctx, &q); err == nil && len(found) == 1 { // another term has its hash
+			out[i] = found[0]
+		}
+	}
+	return out, nil
 }
 
 // isFound tells an event that has the terms from one whose terms have the same

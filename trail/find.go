@@ -77,11 +77,13 @@ func Terms(e *Event) iter.Seq[string] {
 }
 
 // Username gives what CloudTrail's Username is: the user's name, the name of a
-// role's session, or root.
+// role's session, or root; and moat, of what it does by itself.
 func Username(e *Event) string {
 	switch {
 	case e.UserName != "":
 		return e.UserName
+	case e.Service == "moat" && e.AccessKey == "":
+		return "moat" // itself
 	case strings.HasSuffix(e.Principal, ":root"):
 		return "root"
 	}

@@ -195,6 +195,9 @@ func (h *historian) call(action string, params ...string) {
 // as of each revision the state is what was recorded at the time, and so is
 // what moat ls tells.
 func TestHistory(t *testing.T) {
+	if testing.Short() {
+		*historyRevisions = min(*historyRevisions, 120)
+	}
 	h := &historian{site: newSite(t, nil), r: rand.New(rand.NewPCG(5, 5)), made: map[string]int{}}
 	h.caller = caller{t, h.site.url, signed()}
 	image = between(h.must("ec2:DescribeImages", "Owner.1", "amazon"), "<imageId>", "</imageId>")
@@ -232,7 +235,7 @@ func TestHistory(t *testing.T) {
 	for action, n := range h.made {
 		kinds[strings.TrimPrefix(action, "ec2:")] = n
 	}
-	if len(kinds) < 22 {
+	if len(kinds) < 22 && *historyRevisions >= 300 {
 		t.Errorf("only %d kinds of calls changed something: %v", len(kinds), kinds)
 	}
 	head := h.store.Latest().Rev

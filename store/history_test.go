@@ -33,6 +33,9 @@ func digest(v *state.View) [32]byte {
 // As of each revision of a random history of every kind of record, the state is
 // what it was at the time, also for a store that was opened later.
 func TestAsOf(t *testing.T) {
+	if testing.Short() {
+		*historyRevisions = min(*historyRevisions, 60)
+	}
 	eachLog(t, func(t *testing.T, open func() store.Log) {
 		r := rand.New(rand.NewPCG(11, 11))
 		d := openStore(t, open())

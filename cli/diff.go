@@ -64,7 +64,7 @@ func (s *screen) difference(d *server.Difference) {
 		return fmt.Sprintf("%d (%s)", rev, words.Ago(time.Since(t)))
 	}
 	s.line(cell{"from revision " + at(d.From, d.FromTime) + " to " + at(d.To, d.ToTime), quiet})
-	if len(d.Changes) == 0 {
+	if len(d.Changes) == 0 && d.Hidden == 0 {
 		s.line(cell{"nothing is different", plain})
 	}
 	styles := map[string]style{"+": plus, "-": minus, "~": tilde, "added": plus, "removed": minus, "changed": tilde}
@@ -77,5 +77,8 @@ func (s *screen) difference(d *server.Difference) {
 		for _, x := range c.Details {
 			s.line(cell{"  " + x.Sign, styles[x.Sign]}, cell{x.Text, plain})
 		}
+	}
+	if d.Hidden > 0 {
+		s.line(cell{"and " + words.Count(d.Hidden, "change") + " of what you have no permission to see", quiet})
 	}
 }

@@ -23,11 +23,23 @@ import (
 	"moat/words"
 )
 
-// Whoever may make the calls of EC2 that tell the same may look.
-var (
-	mayLook  = []string{"ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "ec2:DescribeNetworkInterfaces"}
-	mayLists = append(slices.Clone(mayLook), "ec2:DescribeManagedPrefixLists", "ec2:GetManagedPrefixListEntries")
-)
+// Whoever may make the calls of EC2 that tell the same may look: at groups and
+// interfaces, and at the names of what these are in, of and open to.
+var mayLook = []string{
+	"ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "ec2:DescribeNetworkInterfaces", "ec2:DescribeVpcs", "ec2:DescribeInstances",
+	"ec2:DescribeManagedPrefixLists", "ec2:GetManagedPrefixListEntries",
+}
+
+// mayCompare is what one needs to be told that a record of a kind is another.
+// The root alone is told of kinds that are not here.
+var mayCompare = map[state.AnyKind]string{
+	state.Groups: "ec2:DescribeSecurityGroups", state.Interfaces: "ec2:DescribeNetworkInterfaces", state.PrefixLists: "ec2:GetManagedPrefixListEntries",
+	state.GroupAssociations: "ec2:DescribeSecurityGroupVpcAssociations", state.VPCs: "ec2:DescribeVpcs", state.Subnets: "ec2:DescribeSubnets",
+	state.Instances: "ec2:DescribeInstances", state.Volumes: "ec2:DescribeVolumes", state.KeyPairs: "ec2:DescribeKeyPairs", state.Addresses: "ec2:DescribeAddresses",
+	state.InternetGateways: "ec2:DescribeInternetGateways", state.RouteTables: "ec2:DescribeRouteTables", state.RouteTableAssociations: "ec2:DescribeRouteTables",
+	state.NetworkACLs: "ec2:DescribeNetworkAcls", state.NetworkACLAssociations: "ec2:DescribeNetworkAcls", state.DHCPOptions: "ec2:DescribeDhcpOptions",
+	state.Endpoints: "ec2:DescribeVpcEndpoints", state.Peerings: "ec2:DescribeVpcPeeringConnections",
+}
 
 // mayKnowWho is what one needs to be told who did something.
 const mayKnowWho = "cloudtrail:LookupEvents"
@@ -256,7 +268,6 @@ func (s *Server) describeList(r *request) (any, error) {
 		return nil, err
 	}
 	f := survey.Filter{VPC: q.VPC, Tags: q.Tags}
-	needs := mayLook
 	for _, k := range q.Kinds {
 		switch k {
 		case "groups":
@@ -267,12 +278,11 @@ func (s *Server) describeList(r *request) (any, error) {
 			f.Interfaces = true
 		case "lists":
 			f.Lists = true
-			needs = mayLists
 		default:
 			return nil, fault.InvalidParameterValue.Say("kind %q: want groups, rules, interfaces or lists", k)
 		}
 	}
-	o, at, err := s.look(r, q.AsOf, needs)
+	o, at, err := s.look(r, q.AsOf, mayLook)
 	if err != nil {
 		return nil, err
 	}
@@ -301,7 +311,7 @@ func (s *Server) describeThing(r *request) (any, error) {
 	if q.Name == "" {
 		return nil, fault.MissingParameter.With("name")
 	}
-	o, at, err := s.look(r, q.AsOf, mayLists)
+	o, at, err := s.look(r, q.AsOf, mayLook)
 	if err != nil {
 		return nil, err
 	}
@@ -338,7 +348,7 @@ func (s *Server) findRules(r *request) (any, error) {
 		}
 		search.Traffic = &what
 	}
-	o, at, err := s.look(r, q.AsOf, mayLists)
+	o, at, err := s.look(r, q.AsOf, mayLook)
 	if err != nil {
 		return nil, err
 	}
@@ -365,7 +375,7 @@ func (s *Server) describeUses(r *request) (any, error) {
 	if q.Name == "" {
 		return nil, fault.MissingParameter.With("name")
 	}
-	o, at, err := s.look(r, q.AsOf, append(slices.Clone(mayLists), "ec2:DescribeInstances", "ec2:DescribeRouteTables"))
+	o, at, err := s.look(r, q.AsOf, append(slices.Clone(mayLook), "ec2:DescribeRouteTables"))
 	if err != nil {
 		return nil, err
 	}
@@ -389,9 +399,11 @@ func (s *Server) describeDifference(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	// All that changed is told, of whatever kind.
-	if err := s.mayDo(r, view, append(slices.Clone(mayLists), "ec2:DescribeVpcs", "ec2:DescribeInstances", mayKnowWho)...); err != nil {
+	if err := s.mayDo(r, view, mayLook...); err != nil {
 		return nil, err
+	}
+	see := func(k state.AnyKind) bool {
+		return r.caller.IsRoot() || mayCompare[k] != "" && s.mayDo(r, view, mayCompare[k]) == nil
 	}
 	from, err := s.revision(r.Context(), view, cmp.Or(q.From, "now-1"))
 	if err != nil {
@@ -418,7 +430,7 @@ func (s *Server) describeDifference(r *request) (any, error) {
 		if err != nil {
 			return nil, s.historyFault(err)
 		}
-		out.Diff = survey.Compare(before, after, touched, scopes...)
+		out.Diff = survey.Compare(before, after, touched, see, scopes...)
 		// Of the last change is asked, not of what nobody sees: when keys were
 		// used, or what another account did.
 		if q.From != "" || len(out.Changes) > 0 || from == 0 || view.Rev-from >= mostUnseen {
@@ -464,7 +476,7 @@ func (s *Server) complete(r *request) (any, error) {
 		}
 		kinds = append(kinds, kind)
 	}
-	o, _, err := s.look(r, "", append(slices.Clone(mayLists), "ec2:DescribeVpcs", "ec2:DescribeInstances", "ec2:DescribeSubnets"))
+	o, _, err := s.look(r, "", append(slices.Clone(mayLook), "ec2:DescribeSubnets"))
 	if err != nil {
 		return nil, err
 	}

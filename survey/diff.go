@@ -21,6 +21,8 @@ type Diff struct {
 	From    uint64   `json:"from_revision"`
 	To      uint64   `json:"to_revision"`
 	Changes []Change `json:"changes"`
+	// Hidden counts what is different and of a kind that the caller may not see.
+	Hidden int `json:"hidden,omitempty"`
 }
 
 // A Change is one thing that came, went or is another.
@@ -58,8 +60,12 @@ var unseen = []state.AnyKind{state.PrefixListVersions, state.ClientTokens, state
 var secret = []state.AnyKind{state.AccessKeys, state.KeyPairs}
 
 // Compare tells what is different in scopes between two views, of the records
-// with the keys that may be.
-func Compare(before, after *state.View, touched []string, scopes ...state.Scope) *Diff {
+// with the keys that may be; of the kinds that are not to be seen, how many are.
+func Compare(before, after *state.View, touched []string, see func(state.AnyKind) bool, scopes ...state.Scope) *Diff {
+	seen := map[state.AnyKind]bool{}
+	for _, k := range state.Kinds {
+		seen[k] = see(k)
+	}
 	out := &Diff{From: before.Rev, To: after.Rev, Changes: []Change{}}
 	for _, key := range touched {
 		scope, kind, id := state.ParseKey(key)
@@ -68,7 +74,9 @@ func Compare(before, after *state.View, touched []string, scopes ...state.Scope)
 		}
 		d := differ{before: &Survey{View: before, Scope: scope}, after: &Survey{View: after, Scope: scope}, kind: kind}
 		d.old, d.new = kind.Row(before.In(scope), id), kind.Row(after.In(scope), id)
-		if c, ok := d.change(id); ok {
+		if c, ok := d.change(id); ok && !seen[kind] {
+			out.Hidden++
+		} else if ok {
 			out.Changes = append(out.Changes, c)
 		}
 	}
@@ -357,7 +365,7 @@ func (d *differ) fields(old, now any, but []string) {
 			continue
 		}
 		a, b := valueText(o.Field(i)), valueText(n.Field(i))
-		if a == "" && b == "" || len(a)+len(b) > 160 {
+		if a == "" && b == "" || len(a)+len(b) > 160 || name == "UserData" { // which may hold secrets
 			d.say("~", "%s is another", fieldWords(name))
 		} else {
 			d.say("~", "%s %s is now %s", fieldWords(name), cmp.Or(a, "none"), cmp.Or(b, "none"))

@@ -132,12 +132,26 @@ changed VPC VPC
 		before := w.View
 		row.do()
 		w.ids["VPC"] = string(state.DefaultVPC(w.Space()).ID)
-		if got := w.text(survey.Compare(before, w.View, touched(before, w.View), w.Scope)); got != strings.TrimPrefix(row.want, "\n") {
+		if got := w.text(survey.Compare(before, w.View, touched(before, w.View), everything, w.Scope)); got != strings.TrimPrefix(row.want, "\n") {
 			t.Errorf("%s:\n got %s\nwant %s", row.what, got, row.want)
 		}
-		if d := survey.Compare(before, w.View, touched(before, w.View), state.Scope{Region: "eu-west-1", Account: w.Scope.Account}); len(d.Changes) > 0 {
+		if d := survey.Compare(before, w.View, touched(before, w.View), everything, state.Scope{Region: "eu-west-1", Account: w.Scope.Account}); len(d.Changes) > 0 {
 			t.Errorf("%s: told to another scope: %+v", row.what, d)
 		}
+	}
+}
+
+func everything(state.AnyKind) bool { return true }
+
+// Of what somebody may not see it is told how much is different, and no more.
+func TestCompareHides(t *testing.T) {
+	w := newSite(t)
+	before := w.View
+	w.group("web")
+	w.list("office", "203.0.113.0/24")
+	d := survey.Compare(before, w.View, touched(before, w.View), func(k state.AnyKind) bool { return k != state.AnyKind(state.PrefixLists) }, w.Scope)
+	if got := w.text(d); d.Hidden != 1 || strings.Contains(got, "office") || !strings.Contains(got, "added security group web") {
+		t.Errorf("hidden %d of\n%s", d.Hidden, got)
 	}
 }
 
@@ -185,7 +199,7 @@ func TestCompareMissesNothing(t *testing.T) {
 			tx = st.Begin(state.Call{Scope: scope})
 			k.Put(tx, changed.Interface())
 			st.Accept(tx)
-			d := survey.Compare(before, st.View(), touched(before, st.View()), scope)
+			d := survey.Compare(before, st.View(), touched(before, st.View()), everything, scope)
 			switch {
 			case slices.Contains(quiet, k.Name()):
 				if len(d.Changes) > 0 {

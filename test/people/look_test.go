@@ -306,6 +306,7 @@ func TestLookingNeedsPermission(t *testing.T) {
 	}
 	reader := person("reader", allow(`"ec2:Describe*","ec2:GetManagedPrefixListEntries"`))
 	auditor := person("auditor", allow(`"ec2:Describe*","ec2:GetManagedPrefixListEntries","cloudtrail:LookupEvents"`))
+	narrow := person("narrow", allow(`"ec2:DescribeSecurityGroups","ec2:DescribeSecurityGroupRules","ec2:DescribeNetworkInterfaces","ec2:DescribeVpcs","ec2:DescribeInstances","ec2:DescribeManagedPrefixLists","ec2:GetManagedPrefixListEntries"`))
 	blind := person("blind", allow(`"ec2:DescribeVpcs"`))
 	for _, row := range []struct {
 		who    *house
@@ -318,8 +319,10 @@ func TestLookingNeedsPermission(t *testing.T) {
 		{reader, "web", 0, "ls"},
 		{reader, "office door", 0, "find --ip 203.0.113.7 --port 22"},
 		{reader, "app1", 0, "who-uses web"},
-		{reader, "cloudtrail:LookupEvents", 1, "diff"},
-		{auditor, "added network interface", 0, "diff 15"},
+		{reader, "added instance app1", 0, "diff 15"},
+		{reader, "added volume", 0, "diff 15"},
+		{narrow, "added instance app1", 0, "diff 15"},
+		{narrow, "and 1 change of what you have no permission to see", 0, "diff 15"}, // the instance's volume
 		{blind, "ec2:DescribeSecurityGroups", 1, "ls"},
 		{blind, "is not authorized", 1, "show web"},
 		{blind, "is not authorized", 1, "find --ip 203.0.113.7"},

@@ -75,7 +75,9 @@ func (h *house) ec2(name, query, line string, args ...string) string {
 
 var (
 	anyID  = regexp.MustCompile(`\b(sg|sgr|eni|i|pl|vpc|subnet|rtb|igw|dopt|acl|aclassoc|rtbassoc|vol|eni-attach)-[0-9a-f]{17}\b`)
-	anyAge = regexp.MustCompile(`just now|\d+ s ago`)
+	anyAge = regexp.MustCompile(`just now|\d+ (s|min) ago`)
+	// How wide an age is depends on the machine's speed.
+	beforeDot = regexp.MustCompile(` {2,}·`)
 	// Public addresses are drawn at random.
 	benchmarking = regexp.MustCompile(`\b198\.1[89]\.\d+\.\d+\b`)
 	clock        = regexp.MustCompile(`\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d(\.\d+)?Z?`)
@@ -93,7 +95,7 @@ func (h *house) tidy(text string) string {
 	})
 	text = clock.ReplaceAllStringFunc(text, func(s string) string { return strings.Repeat("T", 19) })
 	text = benchmarking.ReplaceAllString(text, "198.18.x.x")
-	return anyAge.ReplaceAllString(text, "just now")
+	return beforeDot.ReplaceAllString(anyAge.ReplaceAllString(text, "just now"), "  ·")
 }
 
 // A script has lines "$ moat …", each with what it writes and, in brackets, a

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -471,6 +472,17 @@ func TestCompletion(t *testing.T) {
 		}
 		if !strings.Contains(out, ":4\n") {
 			t.Errorf("%s: files are completed too:\n%s", row.line, out)
+		}
+	}
+	const lib = "/usr/share/bash-completion/bash_completion"
+	if _, err := os.Stat(lib); err == nil {
+		bin := moattest.Binary(t)
+		c := exec.Command("bash", "-c", `source `+lib+`; PATH=$1:$PATH; source <(moat completion bash)
+COMP_WORDS=(moat show we) COMP_CWORD=2 COMP_LINE="moat show we" COMP_POINT=12 COMP_TYPE=9 COMP_KEY=9
+__start_moat 2>/dev/null; echo "${COMPREPLY[@]}"`, "bash", filepath.Dir(bin))
+		c.Env = h.env
+		if out, err := c.CombinedOutput(); err != nil || string(out) != "web web1 web2\n" {
+			t.Errorf("bash completes %q, %v", out, err)
 		}
 	}
 	// Without a server nothing is completed, and nothing is said.

@@ -104,7 +104,12 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 	for i := range want.Interfaces {
 		p.names.vpc(want.Interfaces[i].VPC)
 	}
+	same := make([]bool, len(want.Policies))
 	for i := range want.Policies {
+		old, ok := have.policies[want.Policies[i].Name]
+		if same[i] = ok && ruleset.SameRules(old.policy.Rules, want.Policies[i].Rules); same[i] {
+			continue // whose names are there
+		}
 		for j := range want.Policies[i].Rules {
 			if g := want.Policies[i].Rules[j].Remote.Group; g != "" {
 				p.names.group(g)
@@ -157,7 +162,7 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 	for i := range want.Policies {
 		pol := &want.Policies[i]
 		old, ok := have.policies[pol.Name]
-		if ok && ruleset.SameRules(old.policy.Rules, pol.Rules) {
+		if same[i] {
 			next.policies[pol.Name] = old
 			continue
 		}

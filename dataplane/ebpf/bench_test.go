@@ -210,6 +210,8 @@ func BenchmarkFeatures(b *testing.B) {
 		{what: "exempt addresses", old: "if (r->exempt & exemption(", new: "if (0 && exemption("},
 		{what: "allowances", old: "if (!take(state, six))", new: "if (0)"},
 		{what: "remembered verdicts", old: "v->epoch == c->epoch &&", new: "0 &&"},
+		{what: "the policy", old: "	by = permitted(c, r, who, p->x, dir == DIR_OUT, six);", new: "	by = 1;"},
+		{what: "the entry in the table", old: "bpf_map_update_elem(flows, key, &v, BPF_NOEXIST)", new: "0"}, // so that no packet is tracked
 		{what: "the quick way", old: decide, new: "	why = LOOK;\n"},
 	}
 	for _, v := range variants {

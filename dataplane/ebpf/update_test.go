@@ -204,7 +204,9 @@ func BenchmarkApply(b *testing.B) {
 	})
 	b.Run("one of 1000 interfaces of 100 rules", func(b *testing.B) {
 		p := open(b, Options{})
-		sets := [2]*ruleset.Ruleset{many(1000, 100, 0), many(1000, 100, 0)}
+		one := many(1000, 100, 0)
+		other := *one // the rest is the same, as it is when Compile is told of a change
+		sets := [2]*ruleset.Ruleset{one, &other}
 		sets[1].Policies = slices.Clone(sets[1].Policies)
 		pol := &sets[1].Policies[500]
 		pol.Rules = slices.Clone(pol.Rules[1:])

@@ -35,12 +35,13 @@ func (m *maker) allow() error {
 		add = append(add, r)
 		m.does("  + %s", m.ruleText(&r))
 	}
-	for _, s := range sides {
-		m.mind(s)
-	}
 	if len(add) == 0 {
-		m.Notes = nil
 		return nil
+	}
+	for _, s := range sides {
+		if slices.ContainsFunc(add, func(r vpc.Rule) bool { return r.Peer == s.peer }) {
+			m.mind(s)
+		}
 	}
 	m.authorize(add)
 	return nil
@@ -196,11 +197,8 @@ func (m *maker) deny() error {
 			continue
 		}
 		for _, c := range (ranges{m.r}).of(p.peer) {
-			q := p
-			if q.peer = (vpc.Peer{CIDR: c.Masked()}); q.protocol == flow.ICMP && c.Addr().Is6() {
-				q.protocol = flow.ICMPv6
-			}
-			if !slices.Contains(denied, q) {
+			q, ok := (part{p.protocol, p.ports, vpc.Peer{CIDR: c.Masked()}}).ofFamily()
+			if ok && !slices.Contains(denied, q) {
 				denied = append(denied, q)
 			}
 		}

@@ -44,16 +44,38 @@ func (m *maker) asked() (parts []part, sides []side, err error) {
 	}
 	for _, s := range sides {
 		for _, w := range whats {
-			p := part{w.Protocol, w.Ports, s.peer}
-			if p.protocol == flow.ICMP && s.peer.CIDR.Addr().Is6() && w.Ports.From < 0 {
-				p.protocol = flow.ICMPv6 // a rule of ICMP is for IPv4
-			}
-			if !slices.Contains(parts, p) {
+			p, ok := (part{w.Protocol, w.Ports, s.peer}).ofFamily()
+			if ok && !slices.Contains(parts, p) {
 				parts = append(parts, p)
 			}
 		}
 	}
+	if len(parts) == 0 {
+		return nil, nil, fault.InvalidParameterValue.Say("%s is of the other family than %s: icmp is of IPv4, icmpv6 of IPv6.", m.w.What, m.w.Peer)
+	}
 	return parts, sides, nil
+}
+
+// ofFamily gives the part with the ICMP of its addresses' family: all of it, or
+// ping. ok is false for a type that has no like in that family.
+func (p part) ofFamily() (q part, ok bool) {
+	if !p.peer.CIDR.IsValid() {
+		return p, true
+	}
+	const ping, ping6 = 8, 128
+	six := p.peer.CIDR.Addr().Is6()
+	switch {
+	case p.protocol == flow.ICMP && six:
+		p.protocol = flow.ICMPv6
+		if p.ports == (flow.PortRange{From: ping, To: -1}) {
+			p.ports.From = ping6
+			return p, true
+		}
+		return p, p.ports.From < 0
+	case p.protocol == flow.ICMPv6 && !six:
+		return p, false
+	}
+	return p, true
 }
 
 // parseWhats reads traffic, several with commas between. A number is of TCP

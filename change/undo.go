@@ -47,6 +47,12 @@ func (u *Undo) Make(tx *state.Txn) (*Plan, []state.Decoded, error) {
 	if err := w.fits(); err != nil {
 		return nil, nil, err
 	}
+	if len(w.bindings) > 0 {
+		if len(w.put) == 0 {
+			return nil, nil, notUndone("%s was bound to a device then, or taken off one, or enforced: `moat attach`, `moat detach` and `moat enforce` do that, which look at the device.", list(w.bindings))
+		}
+		w.note("to which device %s is bound, and how, stays as it is: `moat attach`, `moat detach` and `moat enforce` change that", list(w.bindings))
+	}
 	w.tell()
 	w.seal()
 	w.Idle = len(w.put) == 0
@@ -75,6 +81,8 @@ type undoing struct {
 	tx            *state.Txn
 	before, after *state.Space
 	put           []state.Decoded
+	// bindings are the interfaces whose device stays what it is.
+	bindings []string
 }
 
 // targets finds out what each record comes to.
@@ -92,6 +100,11 @@ func (w *undoing) targets() error {
 		if err := w.may(&d, b, a); err != nil {
 			return err
 		}
+		bound, err := w.bindingStays(&d, b, a)
+		if err != nil {
+			return err
+		}
+		b = bound
 		switch {
 		case same(b, a), same(n, b):
 			continue
@@ -133,19 +146,9 @@ func changedSince(d *state.Decoded, b, a, n any) string {
 
 // may refuses what records alone do not take back.
 func (w *undoing) may(d *state.Decoded, b, a any) error {
-	var was, is *vpc.Device
-	if i, ok := b.(*vpc.Interface); ok && i.Attachment != nil {
-		was = i.Attachment.Device
-	}
-	if i, ok := a.(*vpc.Interface); ok && i.Attachment != nil {
-		is = i.Attachment.Device
-	}
 	either := b
 	if a != nil {
 		either = a
-	}
-	if (was == nil) != (is == nil) || was != nil && !equal(reflect.ValueOf(was), reflect.ValueOf(is)) {
-		return notUndone("%s was bound to a device then, or taken off one, or enforced: `moat attach`, `moat detach` and `moat enforce` do that, which look at the device.", thing(d, either))
 	}
 	if d.Kind() == state.AnyKind(state.Spaces) {
 		return notUndone("What every account begins with was made then.")
@@ -158,6 +161,42 @@ func (w *undoing) may(d *state.Decoded, b, a any) error {
 		}
 	}
 	return nil
+}
+
+// bindingStays gives a network interface as it was before, with the device that
+// it had after: to bind a device takes a look at it, and to free one opens it.
+func (w *undoing) bindingStays(d *state.Decoded, before, after any) (any, error) {
+	b, _ := before.(*vpc.Interface)
+	a, _ := after.(*vpc.Interface)
+	was, is := deviceOf(b), deviceOf(a)
+	if (was == nil) == (is == nil) && (was == nil || equal(reflect.ValueOf(was), reflect.ValueOf(is))) {
+		return before, nil
+	}
+	if b == nil {
+		return nil, notUndone("%s, which was made then, is bound to %s: `moat detach` first.", thing(d, a), is.Name)
+	}
+	c := *b
+	var at vpc.Attachment
+	switch {
+	case b.Attachment != nil:
+		at = *b.Attachment
+	case is != nil:
+		at = *a.Attachment
+	}
+	if at.Device = is; is == nil && at.Instance == "" {
+		c.Attachment = nil
+	} else {
+		c.Attachment = &at
+	}
+	w.bindings = append(w.bindings, thing(d, b))
+	return &c, nil
+}
+
+func deviceOf(i *vpc.Interface) *vpc.Device {
+	if i == nil || i.Attachment == nil {
+		return nil
+	}
+	return i.Attachment.Device
 }
 
 func notUndone(format string, args ...any) error {

@@ -132,7 +132,7 @@ func TestANewNameShowsEverywhere(t *testing.T) {
 	group := element(root.must("ec2:CreateSecurityGroup", "GroupName", "web", "GroupDescription", "d"), "groupId")
 	subnet := element(root.must("ec2:DescribeSubnets"), "subnetId")
 	eni := element(root.must("ec2:CreateNetworkInterface", "SubnetId", subnet, "SecurityGroupId.1", group), "networkInterfaceId")
-	for _, name := range []string{"web", "www"} {
+	for i, name := range []string{"web", "www", "web"} {
 		for _, call := range []string{"ec2:DescribeNetworkInterfaces", "ec2:DescribeSecurityGroups", "ec2:GetSecurityGroupsForVpc"} {
 			params := []string{}
 			if call == "ec2:GetSecurityGroupsForVpc" {
@@ -142,7 +142,11 @@ func TestANewNameShowsEverywhere(t *testing.T) {
 				t.Errorf("%s does not show %s of %s", call, name, eni)
 			}
 		}
-		if f := moat(t, ts.URL, testKey, testSecret, "change", wish(change.Wish{Do: "rename", Group: group, New: "www"}), nil); f != nil {
+		call, in := "change", any(wish(change.Wish{Do: "rename", Group: group, New: "www"}))
+		if i == 1 {
+			call, in = "undo", server.Undo{}
+		}
+		if f := moat(t, ts.URL, testKey, testSecret, call, in, nil); f != nil {
 			t.Fatal(f)
 		}
 	}

@@ -1,13 +1,16 @@
 package server_test
 
 import (
+	"context"
 	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 
 	"moat/agent"
@@ -486,5 +489,98 @@ func TestUndoIsJudgedAsAnyCall(t *testing.T) {
 	allow("")
 	if f := moat(t, ts.URL, aliceKey, aliceSecret, "undo", server.Undo{From: revoked}, nil); f != nil {
 		t.Errorf("alice, who may undo: %+v", f)
+	}
+}
+
+// Which device an interface is bound to is not taken back with the rest.
+func TestUndoLeavesDevicesBound(t *testing.T) {
+	s := newSite(t, nil)
+	eni, group := s.furnish()
+	made := s.store.Latest().Rev
+	rule := func(port string) string { return opens(group, port, "192.0.2.7/32") }
+	s.ec2(rule("80"))
+	opened := s.store.Latest().Rev
+	if status, code, m := s.admin("attach", map[string]string{"interface": eni, "device": "veth0"}, nil); status != 200 {
+		t.Fatal(code, m)
+	}
+	s.ec2("Action=CreateTags&ResourceId.1=" + eni + "&Tag.1.Key=Name&Tag.1.Value=x")
+	s.ec2(rule("81"))
+	if !s.passes(eni, 80) || !s.passes(eni, 81) {
+		t.Fatal("the rules are not in force")
+	}
+	var out server.Undone
+	if status, code, m := s.admin("undo", server.Undo{From: opened, Since: true}, &out); status != 200 {
+		t.Fatal(code, m)
+	}
+	i := state.Interfaces.Get(s.store.Latest().In(scope()), vpc.InterfaceID(eni))
+	if i.Attachment == nil || i.Attachment.Device == nil || i.Attachment.Device.Name != "veth0" || len(i.Tags) != 0 {
+		t.Errorf("the interface: %+v", i)
+	}
+	if s.passes(eni, 80) || s.passes(eni, 81) || out.EnforcedAfter == nil || len(out.Notes) != 1 || !strings.Contains(out.Notes[0], "stays as it is") {
+		t.Errorf("%+v %q", out, out.Notes)
+	}
+	if status, code, m := s.admin("undo", server.Undo{From: made, Since: true}, nil); status != 409 && code != "OperationNotPermitted" || !strings.Contains(m, "`moat detach` first") {
+		t.Errorf("the interface itself: %d %s %s", status, code, m)
+	}
+}
+
+// While others write all the time an undo finds its moment, or looks at
+// everything there is: it is never judged on a state that is older than what it
+// is done on.
+func TestUndoAmongOthers(t *testing.T) {
+	ts, st := newAPI(t, nil)
+	root := rootOf(t, ts)
+	web := element(root.must("ec2:CreateSecurityGroup", "GroupName", "web", "GroupDescription", "d"), "groupId")
+	other := element(root.must("ec2:CreateSecurityGroup", "GroupName", "other", "GroupDescription", "d"), "groupId")
+	stop := make(chan struct{})
+	var busy sync.WaitGroup
+	for n := range 4 {
+		busy.Go(func() {
+			for i := 0; ; i++ {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				signed().post(t, ts.URL, fmt.Sprintf("Version=2016-11-15&Action=CreateTags&ResourceId.1=%s&Tag.1.Key=k%d&Tag.1.Value=%d", other, n, i))
+			}
+		})
+	}
+	defer busy.Wait()
+	defer close(stop)
+	for i := range 25 {
+		port := fmt.Sprint(1000 + i)
+		// The header tells which revision it was.
+		resp := signed().post(t, ts.URL, "Version=2016-11-15&"+opens(web, port, "192.0.2.7/32"))
+		read(t, resp)
+		rev, err := strconv.ParseUint(resp.Header.Get("X-Moat-Revision"), 10, 64)
+		if err != nil {
+			t.Fatal(err)
+		}
+		// A group that is named by then stands in the way, whoever is faster.
+		if i%5 == 4 {
+			friend := element(root.must("ec2:CreateSecurityGroup", "GroupName", "friend"+port, "GroupDescription", "d"), "groupId")
+			made := st.Latest().Rev
+			for ; ; made-- { // the revision that made it
+				before, err := st.AsOf(context.Background(), made-1)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if state.Groups.Get(before.In(scope()), vpc.GroupID(friend)) == nil {
+					break
+				}
+			}
+			root.must("ec2:AuthorizeSecurityGroupIngress", "GroupId", web, "IpPermissions.1.IpProtocol", "tcp", "IpPermissions.1.FromPort", port, "IpPermissions.1.ToPort", port, "IpPermissions.1.Groups.1.GroupId", friend)
+			if f := moat(t, ts.URL, testKey, testSecret, "undo", server.Undo{From: made}, nil); f == nil || f.Code != "NoLongerFits" || !strings.Contains(f.Message, "is used by security group web") {
+				t.Fatalf("a group that a rule names: %+v", f)
+			}
+		}
+		if f := moat(t, ts.URL, testKey, testSecret, "undo", server.Undo{From: rev}, nil); f != nil {
+			t.Fatalf("undo of revision %d: %+v", rev, f)
+		}
+		g := state.Groups.Get(st.Latest().In(scope()), vpc.GroupID(web))
+		if slices.ContainsFunc(g.Rules, func(r vpc.Rule) bool { return fmt.Sprint(r.Ports.From) == port && r.Peer.Ref == "" }) {
+			t.Fatalf("the rule for port %s is there", port)
+		}
 	}
 }

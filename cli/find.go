@@ -54,7 +54,9 @@ The status is 1 if no rule is found.`,
 		switch {
 		case protocol == "":
 		case q.Traffic == "":
-			q.Traffic = protocol
+			if q.Traffic = protocol; strings.Trim(protocol, "0123456789") == "" {
+				q.Traffic += "/proto" // a number is no port here
+			}
 		case strings.ContainsAny(q.Traffic, "/:"):
 			return errors.New("--port names a protocol already: leave out --protocol")
 		case protocol == "icmp" || protocol == "icmpv6":
@@ -120,7 +122,7 @@ The status is 1 if no rule is found.`,
 	f := c.Flags()
 	f.StringVar(&q.Addresses, "ip", "", "`ADDRESS|CIDR` on the other side, or me: the address by which the server sees you")
 	f.StringVar(&q.Traffic, "port", "", "`PORT`, range, service or protocol")
-	f.StringVar(&protocol, "protocol", "", "`PROTOCOL` of the port: tcp, udp, icmp, icmpv6")
+	f.StringVar(&protocol, "protocol", "", "`PROTOCOL` of the port, tcp, udp, icmp or icmpv6; without --port any protocol, by name or number")
 	f.BoolVar((*bool)(&q.Egress), "egress", false, "look at outbound rules: what lets it be reached")
 	f.BoolVar(&containing, "containing", false, "rules that let in all of it (default)")
 	f.BoolVar(&exact, "exact", false, "rules for exactly it")

@@ -210,12 +210,77 @@ func find(piece string, single bool, s string) int {
 		}
 		return i + len(piece)
 	}
+	if len(piece)*len(s) > naiveFind {
+		return findLong(piece, s)
+	}
 	for i := range s {
 		if len(s)-i < len(piece) { // a mark stands for one byte at least
 			return -1
 		}
 		if n, ok := matchHere(piece, true, s[i:]); ok {
 			return i + n
+		}
+	}
+	return -1
+}
+
+// naiveFind is up to which product of lengths a piece with marks is tried at
+// every place in turn.
+const naiveFind = 1 << 14
+
+// findLong is find for a long piece with marks in a long text, 64 places of
+// the piece at a time: after each character there is a bit for each beginning
+// of the piece that the text ends with. A piece has as many characters as what
+// it matches, so the first end is that of the leftmost occurrence.
+func findLong(piece, s string) int {
+	var chars []rune // -1 for a mark
+	for i := 0; i < len(piece); {
+		if piece[i] == mark {
+			chars = append(chars, -1)
+			i++
+			continue
+		}
+		r, size := utf8.DecodeRuneInString(piece[i:])
+		chars = append(chars, r)
+		i += size
+	}
+	words := (len(chars) + 63) / 64
+	any := make([]uint64, words)
+	at := map[rune][]uint64{}
+	for i, c := range chars {
+		if c < 0 {
+			any[i/64] |= 1 << (i % 64)
+		} else if at[c] == nil {
+			at[c] = make([]uint64, words)
+		}
+	}
+	for i, c := range chars {
+		if c >= 0 {
+			at[c][i/64] |= 1 << (i % 64)
+		}
+	}
+	for _, mask := range at {
+		for w := range mask {
+			mask[w] |= any[w]
+		}
+	}
+	last, end := (len(chars)-1)/64, uint64(1)<<((len(chars)-1)%64)
+	begun := make([]uint64, words)
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		mask := at[r]
+		if mask == nil || r == utf8.RuneError && size == 1 { // a byte that is no character equals none
+			mask = any
+		}
+		i += size
+		carry := uint64(1)
+		for w := range begun {
+			out := begun[w] >> 63
+			begun[w] = (begun[w]<<1 | carry) & mask[w]
+			carry = out
+		}
+		if begun[last]&end != 0 {
+			return i
 		}
 	}
 	return -1

@@ -141,8 +141,12 @@ type simulation struct {
 	callerARN          string
 }
 
-// maxAsked bounds the questions of one simulation.
-const maxAsked = 10_000
+// maxAsked bounds the questions of one simulation, maxContextValue what is
+// compared in each.
+const (
+	maxAsked        = 10_000
+	maxContextValue = 8192
+)
 
 func (q *simulation) run(c *action.Call, marker string, max *int32) (out []EvaluationResult, more bool, next string, err error) {
 	bad := func(err error) ([]EvaluationResult, bool, string, error) { return nil, false, "", err }
@@ -178,6 +182,11 @@ func (q *simulation) run(c *action.Call, marker string, max *int32) (out []Evalu
 	}
 	context := iam.ContextMap{}
 	for _, e := range q.entries {
+		for _, v := range e.ContextKeyValues {
+			if len(v) > maxContextValue {
+				return bad(fault.InvalidInput.With(fmt.Sprintf("A value of %s has %d characters, of which %d are taken.", e.ContextKeyName, len(v), maxContextValue)))
+			}
+		}
 		context[strings.ToLower(e.ContextKeyName)] = e.ContextKeyValues
 	}
 	resources := q.resources

@@ -221,7 +221,8 @@ func (c *callContext) Values(key string) ([]string, bool) {
 	case "aws:useragent":
 		return one(userAgent(c.r.Request))
 	case "aws:referer":
-		return one(c.r.Referer())
+		referer := c.r.Referer()
+		return one(referer[:min(len(referer), 2048)])
 	case "aws:requestedregion":
 		return one(c.r.region)
 	case "ec2:region":

@@ -84,10 +84,14 @@ func BenchmarkWaitKernel(b *testing.B) {
 		state.VPCs.Put(tx, &vpc.VPC{ID: "vpc-1"})
 		state.Subnets.Put(tx, &vpc.Subnet{ID: "subnet-1", VPC: "vpc-1"})
 		state.Interfaces.Put(tx, &vpc.Interface{ID: eni, VPC: "vpc-1", Groups: []vpc.GroupID{"sg-web"}, Attachment: &vpc.Attachment{Device: &vpc.Device{Host: host, Name: "d0", Netns: "/run/netns/" + netns}}})
-		for i := range 100_000 {
-			state.Interfaces.Put(tx, member(i))
-		}
 	})
+	for i := 0; i < 100_000; i += 500 {
+		write(func(tx *state.Txn) {
+			for j := range 500 {
+				state.Interfaces.Put(tx, member(i+j))
+			}
+		})
+	}
 	rev := write(group(0))
 	a := agent.New(agent.Config{Source: st, Plane: plane, Host: host})
 	ctx, cancel := context.WithCancel(b.Context())

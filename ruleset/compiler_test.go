@@ -181,32 +181,46 @@ func BenchmarkMember(b *testing.B) {
 	w := newWorld(b)
 	w.add("group web: in tcp 80 from a")
 	w.add("interface eni-0 10.0.0.1 in web")
-	row := func(i int) *vpc.Interface {
+	member := func(i int) *vpc.Interface {
 		return &vpc.Interface{ID: vpc.InterfaceID(fmt.Sprintf("eni-m%d", i)), VPC: "vpc-1", Groups: []vpc.GroupID{"sg-a"}, Addresses: []netip.Addr{netip.AddrFrom4([4]byte{10, 1 + byte(i>>16), byte(i >> 8), byte(i)})}}
 	}
-	w.stage(func(tx *state.Txn) {
-		for i := range 100_000 {
-			state.Interfaces.Put(tx, row(i))
-		}
-	})
-	locals := []ruleset.Local{{Scope: scope, ID: "eni-0"}}
-	c := ruleset.NewCompiler(options)
-	last := c.Compile(w.view, locals)
-	n := 0
-	for b.Loop() {
-		b.StopTimer()
+	for i := 0; i < 100_000; i += 500 {
 		w.stage(func(tx *state.Txn) {
-			if n++; n%2 == 1 {
-				state.Interfaces.Put(tx, row(100_000))
-			} else {
-				state.Interfaces.Delete(tx, row(100_000).ID)
+			for j := range 500 {
+				state.Interfaces.Put(tx, member(i+j))
 			}
 		})
-		b.StartTimer()
-		now := c.Compile(w.view, locals)
-		if d := ruleset.Diff(last, now); len(d.PutMembers)+len(d.RemoveMembers) != 1 {
-			b.Fatalf("%+v", d)
-		}
-		last = now
+	}
+	locals := []ruleset.Local{{Scope: scope, ID: "eni-0"}}
+	n := 0
+	for _, row := range []struct {
+		what    string
+		compile func(*state.View) *ruleset.Ruleset
+	}{
+		{"by what changed", func() func(*state.View) *ruleset.Ruleset {
+			c := ruleset.NewCompiler(options)
+			return func(v *state.View) *ruleset.Ruleset { return c.Compile(v, locals) }
+		}()},
+		{"from nothing", func(v *state.View) *ruleset.Ruleset { return ruleset.Compile(v, locals, options) }},
+	} {
+		b.Run(row.what, func(b *testing.B) {
+			last := row.compile(w.view)
+			for b.Loop() {
+				b.StopTimer()
+				w.stage(func(tx *state.Txn) {
+					if n++; n%2 == 1 {
+						state.Interfaces.Put(tx, member(100_000))
+					} else {
+						state.Interfaces.Delete(tx, member(100_000).ID)
+					}
+				})
+				b.StartTimer()
+				now := row.compile(w.view)
+				if d := ruleset.Diff(last, now); len(d.PutMembers)+len(d.RemoveMembers) != 1 {
+					b.Fatalf("%+v", d)
+				}
+				last = now
+			}
+		})
 	}
 }

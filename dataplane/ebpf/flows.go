@@ -352,13 +352,41 @@ func (p *Plane) sweep(narrowed map[uint32]*kept) {
 		s.kept[i] &^= lost[i]
 	}
 	var cut [2][]bpfFlow6Key
-	p.some(tendJudge, s, func(k bpfFlow6Key, six bool) {
-		i := 0
-		if six {
-			i = 1
+	look := func() error {
+		return p.some(tendJudge, s, func(k bpfFlow6Key, six bool) {
+			i := 0
+			if six {
+				i = 1
+			}
+			cut[i] = append(cut[i], k)
+		})
+	}
+	// It may fail for want of memory; those that were cut are not cut again.
+	for n := 0; look() != nil && n < 50 && p.pause(100*time.Millisecond); n++ {
+	}
+	p.provokeAll(cut)
+	if len(cut[0])+len(cut[1]) == 0 {
+		return
+	}
+	// What is sent once may be lost. Whoever was reset answers with a reset.
+	p.work.Go(func() {
+		if p.pause(time.Second) {
+			p.provokeAll(cut)
 		}
-		cut[i] = append(cut[i], k)
 	})
+}
+
+// pause waits; false if the plane is closed.
+func (p *Plane) pause(d time.Duration) bool {
+	select {
+	case <-time.After(d):
+		return true
+	case <-p.stop:
+		return false
+	}
+}
+
+func (p *Plane) provokeAll(cut [2][]bpfFlow6Key) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for i := range cut {

@@ -7,6 +7,7 @@ import (
 	"moat/ec2"
 	"moat/fault"
 	"moat/flow"
+	"moat/names"
 	"moat/state"
 	"moat/vpc"
 	"moat/words"
@@ -78,7 +79,7 @@ func (m *maker) replace() error {
 
 // replaced adds to a plan what puts another group in the group's place.
 func (m *maker) replaced(p *Plan, other vpc.GroupID) {
-	for i := range state.Interfaces.By(m.r, state.InterfacesByGroup, string(m.g.ID)) {
+	for _, i := range m.users() {
 		var ids []string
 		for _, id := range i.Groups {
 			if id == m.g.ID {
@@ -91,7 +92,7 @@ func (m *maker) replaced(p *Plan, other vpc.GroupID) {
 		p.does("  ~ %s: %s in place of %s", m.interfaceText(i), m.groupWord(other), words.Clean(m.g.Name))
 		p.call("ModifyNetworkInterfaceAttribute", &ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: string(i.ID), Groups: ids})
 	}
-	for g := range state.Groups.By(m.r, state.GroupsByRef, string(m.g.ID)) {
+	for _, g := range m.referring() {
 		if g.ID == m.g.ID {
 			continue
 		}
@@ -123,6 +124,21 @@ func (m *maker) replaced(p *Plan, other vpc.GroupID) {
 		p.revoke(g, flow.Ingress, ids[0])
 		p.revoke(g, flow.Egress, ids[1])
 	}
+}
+
+// users gives the interfaces that have the group, in the order of their names.
+func (m *maker) users() []*vpc.Interface {
+	all := slices.Collect(state.Interfaces.By(m.r, state.InterfacesByGroup, string(m.g.ID)))
+	slices.SortStableFunc(all, func(a, b *vpc.Interface) int { return strings.Compare(names.NameTag(a.Tags), names.NameTag(b.Tags)) })
+	return all
+}
+
+// referring gives the groups with rules that refer to the group, in the order of
+// their names.
+func (m *maker) referring() []*vpc.SecurityGroup {
+	all := slices.Collect(state.Groups.By(m.r, state.GroupsByRef, string(m.g.ID)))
+	slices.SortStableFunc(all, func(a, b *vpc.SecurityGroup) int { return strings.Compare(a.Name, b.Name) })
+	return all
 }
 
 func (m *maker) groupWord(id vpc.GroupID) string {
@@ -189,7 +205,7 @@ func (m *maker) remove() error {
 	if !m.w.Detach {
 		mark = "!"
 	}
-	for i := range state.Interfaces.By(m.r, state.InterfacesByGroup, string(g.ID)) {
+	for _, i := range m.users() {
 		used++
 		var ids, left []string
 		for _, id := range i.Groups {
@@ -211,7 +227,7 @@ func (m *maker) remove() error {
 		}
 		m.call("ModifyNetworkInterfaceAttribute", &ec2.ModifyNetworkInterfaceAttributeInput{NetworkInterfaceId: string(i.ID), Groups: ids})
 	}
-	for o := range state.Groups.By(m.r, state.GroupsByRef, string(g.ID)) {
+	for _, o := range m.referring() {
 		if o.ID == g.ID {
 			continue
 		}

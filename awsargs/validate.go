@@ -3,6 +3,8 @@ package awsargs
 import (
 	"encoding/base64"
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -137,9 +139,14 @@ func (c *checker) value(v any, s *awsmodel.Shape, name string) {
 	}
 }
 
-// ParseTime reads a time in one of the forms that people write.
+// ParseTime reads a time in one of the forms that people write. A number is the
+// seconds since 1970, as the AWS CLI takes it, also one that reads as a date.
 func ParseTime(s string) (time.Time, bool) {
-	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02", "20060102", "20060102T150405Z", time.RFC1123, time.RFC1123Z} {
+	if n, err := strconv.ParseFloat(strings.TrimSpace(s), 64); err == nil && math.Abs(n) < 1<<40 {
+		whole, part := math.Modf(n)
+		return time.Unix(int64(whole), int64(math.RoundToEven(part*1e6))*1000).UTC(), true
+	}
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05", "2006-01-02 15:04:05", "2006-01-02T15:04", "2006-01-02 15:04", "2006-01-02", "20060102T150405Z", time.RFC1123, time.RFC1123Z} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t.UTC(), true
 		}

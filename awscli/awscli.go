@@ -44,6 +44,10 @@ var (
 	iamLater string
 	//go:embed table/later/sts.txt
 	stsLater string
+	//go:embed table/2.9.19/cloudtrail.txt
+	cloudtrailTable string
+	//go:embed table/later/cloudtrail.txt
+	cloudtrailLater string
 	//go:embed table/2.9.19/commands.txt
 	commandTable string
 )
@@ -300,6 +304,8 @@ func tableOf(name string) (known, later string) {
 		return iamTable, iamLater
 	case "sts":
 		return stsTable, stsLater
+	case "cloudtrail":
+		return cloudtrailTable, cloudtrailLater
 	}
 	return "", ""
 }
@@ -316,7 +322,7 @@ func (s *session) service(name string) *awsmodel.Service {
 	}
 	for _, have := range s.Services {
 		if have.Name == name {
-			base := awsmodel.Service{Name: known.Name, ID: known.ID, Title: known.Title, Version: known.Version, Protocol: known.Protocol, Global: known.Global}
+			base := awsmodel.Service{Name: known.Name, ID: known.ID, Title: known.Title, Version: known.Version, Protocol: known.Protocol, Target: known.Target, Global: known.Global}
 			return awsmodel.FromActions(base, have.Actions, later(known, awsmodel.ReadTable(newer)))
 		}
 	}

@@ -212,7 +212,7 @@ var throttled = []string{
 // call makes a call with checked parameters. What may pass by itself is tried
 // again.
 func (c *client) call(ctx context.Context, op *awsmodel.Operation, params *awsmodel.Map) (*answer, error) {
-	body := []byte(awswire.Encode(op, params))
+	body := awswire.Encode(op, params)
 	for attempt := 1; ; attempt++ {
 		a, err := c.send(ctx, op, body)
 		again := err != nil && errors.As(err, new(*lostError)) || err == nil && a.refused != nil &&
@@ -247,7 +247,9 @@ func (c *client) send(ctx context.Context, op *awsmodel.Operation, body []byte) 
 	if r.URL.Path == "" {
 		r.URL.Path = "/"
 	}
-	r.Header.Set("Content-Type", "application/x-www-form-urlencoded; charset=utf-8")
+	for name, value := range awswire.Header(op) {
+		r.Header.Set(name, value)
+	}
 	r.Header.Set("User-Agent", c.s.agent)
 	unsigned := op.Name == "AssumeRoleWithSAML" || op.Name == "AssumeRoleWithWebIdentity"
 	if !c.s.globals.noSign && !unsigned {
@@ -270,7 +272,7 @@ func (c *client) send(ctx context.Context, op *awsmodel.Operation, body []byte) 
 	}
 	c.s.debugf("%s\n%s", resp.Status, doc)
 	if resp.StatusCode < 301 {
-		out, err := awswire.Decode(op, doc, awswire.Options{WireTimes: c.s.wireTimes})
+		out, err := awswire.Decode(op, doc, awswire.Options{WireTimes: c.s.wireTimes, Zone: time.Local})
 		if err != nil {
 			return nil, general("Unable to parse response (%v), invalid XML received. Further retries may succeed:\n%s", err, pythonBytes(doc))
 		}
@@ -280,7 +282,7 @@ func (c *client) send(ctx context.Context, op *awsmodel.Operation, body []byte) 
 	text := strings.TrimSpace(string(doc))
 	if resp.StatusCode >= 500 && (text == "" || strings.HasPrefix(text, "<html>")) {
 		refused.code, refused.message = strconv.Itoa(resp.StatusCode), http.StatusText(resp.StatusCode)
-	} else if refused.code, refused.message, err = awswire.DecodeError(doc); err != nil {
+	} else if refused.code, refused.message, err = awswire.DecodeError(op, doc); err != nil {
 		return nil, general("Unable to parse response (%v), invalid XML received. Further retries may succeed:\n%s", err, pythonBytes(doc))
 	}
 	return &answer{refused: refused, status: resp.StatusCode}, nil

@@ -23,7 +23,7 @@ func FromActions(base Service, actions []action.Action, known *Service) *Service
 		byName[info.Name] = a
 	}
 	fields := ec2query.Fields
-	if s.Protocol == Query {
+	if s.Protocol != EC2 {
 		fields = awsquery.Fields
 	}
 	r := &reflector{fields: fields, flat: s.Protocol == EC2, shapes: map[reflected]*Shape{}}

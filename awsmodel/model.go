@@ -116,6 +116,7 @@ type Acceptor struct {
 const (
 	EC2   = "ec2"   // EC2's own form of the Query protocol
 	Query = "query" // that of STS and IAM
+	JSON  = "json"  // JSON 1.1, of CloudTrail
 )
 
 // A Service is what the operations of a service have in common.
@@ -125,6 +126,7 @@ type Service struct {
 	Title      string
 	Version    string
 	Protocol   string
+	Target     string   // what the operation's name follows in X-Amz-Target; of JSON only
 	Global     string   // the host of a service that has one endpoint for all regions
 	Operations []string // in order
 	Waiters    []string // in order

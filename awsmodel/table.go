@@ -40,6 +40,9 @@ func ReadTable(text string) *Service {
 		switch f[0] {
 		case "service":
 			s.Name, s.ID, s.Title, s.Version, s.Protocol, s.Global = f[1], f[2], f[3], f[4], f[5], f[6]
+			if len(f) > 7 {
+				s.Target = f[7]
+			}
 		case "ops":
 			s.Operations = f[1:]
 		case "waiters":

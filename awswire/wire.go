@@ -1,6 +1,7 @@
 // Package awswire knows how values travel to a service and back: the Query
-// protocol of STS and IAM and EC2's form of it, by shapes that are known only
-// when the program runs. Package ec2query does the same for Go's types.
+// protocol of STS and IAM, EC2's form of it, and CloudTrail's JSON, by shapes
+// that are known only when the program runs. Packages ec2query, awsquery and
+// awsjson do the same for Go's types.
 package awswire
 
 import (
@@ -17,8 +18,23 @@ import (
 	"moat/awsmodel"
 )
 
-// Encode gives the form of a request. The values were checked before.
-func Encode(op *awsmodel.Operation, params *awsmodel.Map) string {
+// Encode gives the body of a request. The values were checked before.
+func Encode(op *awsmodel.Operation, params *awsmodel.Map) []byte {
+	if op.Service.Protocol == awsmodel.JSON {
+		return encodeJSON(op, params)
+	}
+	return []byte(encodeForm(op, params))
+}
+
+// Header gives the header fields that say what the body of a request is.
+func Header(op *awsmodel.Operation) map[string]string {
+	if op.Service.Protocol == awsmodel.JSON {
+		return map[string]string{"Content-Type": jsonType, "X-Amz-Target": op.Service.Target + "." + op.Name}
+	}
+	return map[string]string{"Content-Type": "application/x-www-form-urlencoded; charset=utf-8"}
+}
+
+func encodeForm(op *awsmodel.Operation, params *awsmodel.Map) string {
 	e := encoder{ec2: op.Service.Protocol == awsmodel.EC2}
 	e.pair("Action", op.Name)
 	e.pair("Version", op.Service.Version)
@@ -113,7 +129,8 @@ func (e *encoder) value(key string, v any, s *awsmodel.Shape) {
 
 // Options say how answers are read.
 type Options struct {
-	WireTimes bool // times stay as they were sent
+	WireTimes bool           // times stay as they were sent
+	Zone      *time.Location // in which times that JSON tells as numbers are shown; nil for UTC
 }
 
 // A node is an element of a document.
@@ -180,6 +197,9 @@ func parse(doc []byte) (*node, error) {
 // Decode reads the document of a success. Members come in the shape's order;
 // elements that it does not know are left out.
 func Decode(op *awsmodel.Operation, doc []byte, o Options) (*awsmodel.Map, error) {
+	if op.Service.Protocol == awsmodel.JSON {
+		return decodeJSON(op, doc, o)
+	}
 	root, err := parse(doc)
 	if err != nil {
 		return nil, err
@@ -299,7 +319,10 @@ func policy(text string) any {
 
 // DecodeError reads the document of a refusal. What it does not say is
 // Unknown.
-func DecodeError(doc []byte) (code, message string, err error) {
+func DecodeError(op *awsmodel.Operation, doc []byte) (code, message string, err error) {
+	if op.Service.Protocol == awsmodel.JSON {
+		return decodeJSONError(doc)
+	}
 	root, err := parse(doc)
 	if err != nil {
 		return "", "", err

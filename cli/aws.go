@@ -19,6 +19,7 @@ var awsCommands = []struct{ name, short string }{
 	{"ec2", "Call an action of EC2, with the AWS CLI's options and output"},
 	{"iam", "Call an action of IAM, with the AWS CLI's options and output"},
 	{"sts", "Call an action of STS, with the AWS CLI's options and output"},
+	{"cloudtrail", "Call an action of CloudTrail, with the AWS CLI's options and output"},
 	{"configure", "Write a profile of credentials and region, as aws configure does"},
 }
 
@@ -56,9 +57,6 @@ func status(code int) error {
 func invocation(prog string, args []string) awscli.Invocation {
 	inv := awscli.Invocation{Prog: prog, Args: args, In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Version: Version()}
 	for _, s := range services {
-		if s.name == "cloudtrail" {
-			continue // the AWS CLI itself is needed for it: its wire is another
-		}
 		inv.Services = append(inv.Services, awscli.Service{Name: s.name, Actions: s.actions})
 	}
 	return inv

@@ -8,7 +8,7 @@
 // is, package awsmodel says. Nothing else writes into the tables: to take
 // another version, run this and review the difference.
 //
-//	go run ./awscli/maketable -later /usr/lib/python3/dist-packages/botocore awscli/table/later
+//	go run ./awscli/maketable -later .../site-packages/botocore awscli/table/later
 //
 // writes how operations are paged and waited for alone, from a later botocore,
 // for the form without --cli-compat.
@@ -27,7 +27,7 @@ import (
 	"strings"
 )
 
-var services = []struct{ name, version string }{{"ec2", "2016-11-15"}, {"iam", "2010-05-08"}, {"sts", "2011-06-15"}}
+var services = []struct{ name, version string }{{"ec2", "2016-11-15"}, {"iam", "2010-05-08"}, {"sts", "2011-06-15"}, {"cloudtrail", "2013-11-01"}}
 
 func main() {
 	if len(os.Args) == 4 && os.Args[1] == "-later" {
@@ -148,7 +148,7 @@ type ref struct {
 
 type model struct {
 	Metadata struct {
-		ServiceID, EndpointPrefix, ServiceFullName, APIVersion, Protocol, GlobalEndpoint string
+		ServiceID, EndpointPrefix, ServiceFullName, APIVersion, Protocol, GlobalEndpoint, TargetPrefix string
 	}
 	Operations object
 	Shapes     map[string]shape
@@ -175,7 +175,11 @@ func table(dir string, choices []string) (string, error) {
 	b.WriteString("# Derived from the service model in the AWS CLI, copyright Amazon.com, Inc. or its affiliates,\n" +
 		"# licensed under the Apache License 2.0 (LICENSE-APACHE-2.0.txt). Changed: the form, and documentation is left out.\n")
 	md := m.Metadata
-	line(&b, "service", md.EndpointPrefix, md.ServiceID, md.ServiceFullName, md.APIVersion, md.Protocol, md.GlobalEndpoint)
+	service := []string{"service", md.EndpointPrefix, md.ServiceID, md.ServiceFullName, md.APIVersion, md.Protocol, md.GlobalEndpoint}
+	if md.TargetPrefix != "" {
+		service = append(service, md.TargetPrefix)
+	}
+	line(&b, service...)
 	line(&b, append([]string{"ops"}, m.Operations.keys...)...)
 
 	var waiters struct{ Waiters map[string]waiter }

@@ -204,7 +204,7 @@ func TestEveryActionIsACommand(t *testing.T) {
 	n := 0
 	for line := range strings.Lines(list.out) {
 		f := strings.Fields(line)
-		if len(f) < 2 || f[0] == "cloudtrail" {
+		if len(f) < 2 {
 			continue
 		}
 		n++

@@ -460,6 +460,10 @@ func TestWishes(t *testing.T) {
 		{"a list that does not have it", []string{"in tcp 22-22 LIST"}, split("22", "203.0.112.7"), "= nothing allows 22 from 203.0.112.7"},
 		{"a group that has the address", []string{"in tcp 22-22 OPS"}, split("22", addr),
 			"! R0 ssh 22/tcp from group ops (OPS): ops has " + addr + ": take group ops off that interface, or the rule away with `moat deny web 22 --from OPS` | refused What is marked ! still allows it. Change that first; --anyway takes away what can be, and leaves that."},
+		{"a group that has the address, on more ports", []string{"in tcp 20-30 OPS"}, split("22", addr),
+			"! R0 20-30/tcp from group ops (OPS): ops has " + addr + ": take group ops off that interface, or that from the rule with `moat deny web 22 --from OPS --split` | refused What is marked ! still allows it. Change that first; --anyway takes away what can be, and leaves that."},
+		{"a group that has the address, for all protocols", []string{"in -1 OPS"}, split("22", addr),
+			"! R0 everything from group ops (OPS): ops has " + addr + ": take group ops off that interface, or the rule away with `moat deny web all --from OPS` | refused What is marked ! still allows it. Change that first; --anyway takes away what can be, and leaves that."},
 		{"the group itself", []string{"in tcp 22-22 OPS", "in tcp 22-22 " + addr + "/32"}, deny("22", "ops"), "- R0 ssh 22/tcp from group ops (OPS) | - R1 ssh 22/tcp from " + addr + "/32 | RevokeSecurityGroupIngress"},
 		{"all protocols", []string{"in -1 192.0.2.7/32"}, split("22", "192.0.2.7"),
 			"! R0 everything from 192.0.2.7/32: a rule for all protocols cannot lose one: allow what is needed by rules of their own, as `moat allow web tcp --from 192.0.2.7/32`, and take this one away with `moat deny web all --from 192.0.2.7/32` | refused What is marked ! still allows it. Change that first; --anyway takes away what can be, and leaves that."},
@@ -627,5 +631,36 @@ func TestDigestTellsPlansApart(t *testing.T) {
 	one := p.plan(allow).Digest
 	if allow.Description = "x"; p.plan(allow).Digest == one {
 		t.Error("another description, and the same digest")
+	}
+}
+
+// A group may be called what the id of something else looks like, or have signs
+// in its name that mean something to a shell.
+func TestNamesDeceiveNobody(t *testing.T) {
+	p := newPlace(t)
+	web := p.group("web")
+	eni := p.iface(web)
+	list := p.do("prefixListId", "CreateManagedPrefixList", "PrefixListName", "office", "AddressFamily", "IPv4", "MaxEntries", "5", "Entry.1.Cidr", "203.0.113.0/24")
+	for word, want := range map[string]string{
+		list:             "+ ssh 22/tcp from list office (" + list + ")",
+		"pl-63a5400a":    "+ ssh 22/tcp from list com.amazonaws.us-east-1.s3 (pl-63a5400a)",
+		string(eni.ID):   "+ ssh 22/tcp from " + eni.Addresses[0].String() + "/32",
+		string(p.net):    "+ ssh 22/tcp from 172.31.",
+		string(p.vpc):    "+ ssh 22/tcp from 172.31.0.0/16",
+		"vpc-0123456789": "+ ssh 22/tcp from group vpc-0123456789 (sg-",
+	} {
+		p.group(word)
+		if got := strings.Join(p.plan(change.Wish{Do: "allow", Group: "web", What: "22", Peer: word}).Does, "\n"); !strings.Contains(got, want) {
+			t.Errorf("%s, which a group is called as well: %s", word, got)
+		}
+	}
+
+	odd := p.group("a$(reboot) b")
+	p.rules(odd, rule(t, "in -1 10.0.0.0/8"), rule(t, "in tcp 22-22 "+list))
+	got := strings.Join(p.plan(change.Wish{Do: "deny", Group: "a$(reboot) b", What: "22", Peer: "10.0.0.1,203.0.113.1"}).Does, "\n")
+	for _, want := range []string{"`moat allow 'a$(reboot) b' tcp", "`moat deny 'a$(reboot) b' all", "`moat deny 'a$(reboot) b' 22"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("want %s in\n%s", want, got)
+		}
 	}
 }

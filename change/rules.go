@@ -322,7 +322,7 @@ func (m *maker) inTheWay(r *vpc.Rule, rest []part, cannot string, denied []part)
 		o.text += fmt.Sprintf("wider than what is denied; --split puts %s in its place", words.Count(len(rest), "narrower rule"))
 	case "protocol":
 		o.text += fmt.Sprintf("a rule for all protocols cannot lose one: allow what is needed by rules of their own, as `moat allow %s tcp %s %s`, and take this one away with `moat deny %s all %s %s`",
-			m.w.Group, m.fromFlag(), m.peerWord(r), m.w.Group, m.fromFlag(), m.peerWord(r))
+			shellWord(m.w.Group), m.fromFlag(), m.peerWord(r), shellWord(m.w.Group), m.fromFlag(), m.peerWord(r))
 	case "pieces":
 		o.text += fmt.Sprintf("it would take more than %d rules in its place", mostPieces)
 	default:
@@ -333,24 +333,32 @@ func (m *maker) inTheWay(r *vpc.Rule, rest []part, cannot string, denied []part)
 
 // refAdvice says how to take from a list or a group what is denied.
 func (m *maker) refAdvice(r *vpc.Rule, denied []part) string {
-	what := ""
+	what, wider := "", false
 	for _, d := range denied {
-		if _, common := partOf(r).portsWithout(d); common {
+		if left, common := partOf(r).portsWithout(d); common {
 			if what = (ranges{m.r}).common(r.Peer, d.peer); what != "" {
+				wider = len(left) > 0
 				break
 			}
 		}
 	}
+	how := fmt.Sprintf("the rule away with `moat deny %s %s %s %s`", shellWord(m.w.Group), shellWord(m.w.What), m.fromFlag(), r.Peer.Ref)
+	switch {
+	case partOf(r).cannotProtocol(denied[0]) != "":
+		how = fmt.Sprintf("the rule away with `moat deny %s all %s %s`", shellWord(m.w.Group), m.fromFlag(), r.Peer.Ref)
+	case wider:
+		how = fmt.Sprintf("that from the rule with `moat deny %s %s %s %s --split`", shellWord(m.w.Group), shellWord(m.w.What), m.fromFlag(), r.Peer.Ref)
+	}
 	name := words.Clean(nameOf(m.r, r.Peer))
 	if id, ok := r.Peer.PrefixList(); ok {
 		if l := state.PrefixLists.Get(m.r, id); l != nil {
-			return fmt.Sprintf("the list has %s, and a rule cannot allow a part of a list: take it out of the list with `aws ec2 modify-managed-prefix-list --prefix-list-id %s --current-version %d --remove-entries Cidr=%s`, or the rule away with `moat deny %s %s %s %s`",
-				what, id, l.Version, what, m.w.Group, shellWord(m.w.What), m.fromFlag(), id)
+			return fmt.Sprintf("the list has %s, and a rule cannot allow a part of a list: take it out of the list with `aws ec2 modify-managed-prefix-list --prefix-list-id %s --current-version %d --remove-entries Cidr=%s`, or %s",
+				what, id, l.Version, what, how)
 		}
-		return fmt.Sprintf("the list, which AWS owns, has %s: take the rule away with `moat deny %s %s %s %s`", what, m.w.Group, shellWord(m.w.What), m.fromFlag(), id)
+		return fmt.Sprintf("the list, which AWS owns, has %s: take %s", what, how)
 	}
-	return fmt.Sprintf("%s has %s: take group %s off that interface, or the rule away with `moat deny %s %s %s %s`",
-		name, strings.TrimSuffix(strings.TrimSuffix(what, "/32"), "/128"), name, m.w.Group, shellWord(m.w.What), m.fromFlag(), r.Peer.Ref)
+	return fmt.Sprintf("%s has %s: take group %s off that interface, or %s",
+		name, strings.TrimSuffix(strings.TrimSuffix(what, "/32"), "/128"), name, how)
 }
 
 // throughOthers gives rules of other groups that allow what is denied to an

@@ -133,18 +133,11 @@ func (m *maker) sides(text string) (out []side, err error) {
 		if strings.Contains(word, "/") && looksLikeRange(word) {
 			return nil, fault.InvalidParameterValue.Say("%q is no range of addresses: want such as 203.0.113.0/24 or 2001:db8::/32", word)
 		}
-		t, err := names.Resolve(m.r, names.Query{Text: word, Kinds: []names.Kind{names.Group, names.PrefixList}, VPC: m.g.VPC})
-		if first, unknown := err.(*names.UnknownError); unknown {
-			if l := prefixList(m.r, vpc.PrefixListID(word)); l != nil { // one that AWS owns
-				add(side{peer: vpc.Peer{Ref: word}})
-				continue
-			}
-			t, err = names.Resolve(m.r, names.Query{Text: word, Kinds: []names.Kind{names.Interface, names.Subnet, names.VPC}, VPC: m.g.VPC})
-			if u, ok := err.(*names.UnknownError); ok {
-				u.Kinds = []names.Kind{names.Group, names.PrefixList, names.Interface, names.Subnet, names.VPC}
-				u.Near = append(first.Near, u.Near...)
-			}
+		if l := prefixList(m.r, vpc.PrefixListID(word)); l != nil { // also one that AWS owns
+			add(side{peer: vpc.Peer{Ref: word}})
+			continue
 		}
+		t, err := m.other(word)
 		if err != nil {
 			return nil, notUnderstood(err)
 		}
@@ -162,6 +155,29 @@ func (m *maker) sides(text string) (out []side, err error) {
 		}
 	}
 	return out, nil
+}
+
+// other finds what a word for the other side names: by its id, else a group or
+// a list, else what has addresses.
+func (m *maker) other(word string) (names.Thing, error) {
+	all := names.Query{Text: word, Kinds: []names.Kind{names.Group, names.PrefixList, names.Interface, names.Subnet, names.VPC}, VPC: m.g.VPC}
+	if t, ok := names.ByID(m.r, all); ok {
+		return t, nil
+	}
+	q := all
+	q.Kinds = all.Kinds[:2]
+	t, err := names.Resolve(m.r, q)
+	first, unknown := err.(*names.UnknownError)
+	if !unknown {
+		return t, err
+	}
+	q.Kinds = all.Kinds[2:]
+	t, err = names.Resolve(m.r, q)
+	if u, ok := err.(*names.UnknownError); ok {
+		u.Kinds = all.Kinds
+		u.Near = append(first.Near, u.Near...)
+	}
+	return t, err
 }
 
 // parseRange reads an address or a range, also one with bits beyond its mask.

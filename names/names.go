@@ -161,10 +161,26 @@ func only(r state.Reader, q Query, found []Thing) (Thing, error) {
 	return Thing{}, &AmbiguousError{q, found}
 }
 
+// ByID gives the thing of one of the kinds whose id the word is. EC2 lets a
+// group be called what another kind's id looks like: whoever looks among some
+// kinds before others asks for the id first, so that such a name hides nothing.
+func ByID(r state.Reader, q Query) (Thing, bool) {
+	f := finder{r: r, kinds: q.Kinds}
+	for _, t := range f.byID(q.Text) {
+		if t.ID == q.Text {
+			return t, true
+		}
+	}
+	return Thing{}, false
+}
+
 // ResolveFirst is Resolve for the first of the kinds of which the word stands
 // for something: a group's name is not ambiguous because an interface has it,
-// too.
+// too. An id stands for what has it, of whichever kind.
 func ResolveFirst(r state.Reader, q Query) (Thing, error) {
+	if t, ok := ByID(r, q); ok {
+		return t, nil
+	}
 	for _, k := range q.Kinds {
 		one := q
 		one.Kinds = []Kind{k}

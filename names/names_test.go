@@ -54,6 +54,7 @@ func world(t *testing.T) state.Reader {
 		state.Interfaces.Put(tx, row)
 	}
 	state.PrefixLists.Put(tx, &vpc.PrefixList{ID: "pl-01", Name: "office"})
+	state.PrefixLists.Put(tx, &vpc.PrefixList{ID: "pl-12", Name: "eni-0b2"})
 	state.Instances.Put(tx, &vpc.Instance{ID: "i-0123", VPC: "vpc-0a", Tags: named("runner")})
 	state.Groups.Put(tx, &vpc.SecurityGroup{ID: "sg-0612345678", Name: "ruled", VPC: "vpc-0a", Rules: []vpc.Rule{{ID: "sgr-0612345678a"}, {ID: "sgr-0612345678b"}}})
 	st.Accept(tx)
@@ -171,6 +172,7 @@ func TestResolveFirst(t *testing.T) {
 		{"eni-0a2", "i-0123", []names.Kind{names.Group, names.Interface}},
 		{"ambiguous", "web", []names.Kind{names.Group, names.Interface}},
 		{"unknown", "nothing", []names.Kind{names.Group, names.Interface}},
+		{"eni-0b2", "eni-0b2", []names.Kind{names.PrefixList, names.Interface}}, // a list is called so
 	} {
 		thing, err := names.ResolveFirst(r, names.Query{Text: row.text, Kinds: row.kinds})
 		got := thing.ID

@@ -9,6 +9,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"reflect"
+	"slices"
 	"strings"
 
 	"moat/ec2query"
@@ -60,6 +62,9 @@ type Plan struct {
 	AWS []string `json:"aws,omitempty"`
 	// Idle tells that there is nothing to do.
 	Idle bool `json:"idle,omitempty"`
+	// Reads are the calls of EC2 that tell what the plan tells beyond groups,
+	// interfaces and the names of lists: who may not make them is not to see it.
+	Reads []Call `json:"-"`
 	// Digest is the same for plans that do the same.
 	Digest string `json:"digest"`
 }
@@ -81,6 +86,13 @@ func (p *Plan) note(format string, args ...any) {
 func (p *Plan) call(action string, in any) {
 	p.Calls = append(p.Calls, Call{action, in})
 	p.AWS = append(p.AWS, awsLine(action, in)...)
+}
+
+// read notes that the plan tells what a call of EC2 does.
+func (p *Plan) read(action string, in any) {
+	if !slices.ContainsFunc(p.Reads, func(c Call) bool { return c.Action == action && reflect.DeepEqual(c.In, in) }) {
+		p.Reads = append(p.Reads, Call{action, in})
+	}
 }
 
 // Make gives the plan for a wish on a state. The error is a fault: the wish

@@ -55,7 +55,7 @@ func (m *maker) mind(s side) {
 		m.note("%s is the range %s: a rule has no address in a range", s.typed, c)
 	case s.peer.Ref != "":
 		if id, ok := s.peer.Group(); ok {
-			if n := len((ranges{m.r}).of(s.peer)); n == 0 {
+			if n := len(m.ranges().of(s.peer)); n == 0 {
 				m.note("no interface has group %s yet, so that the rule lets nobody in for now", words.Clean(nameOf(m.r, vpc.Peer{Ref: string(id)})))
 			}
 		}
@@ -73,7 +73,7 @@ func (m *maker) allowing(p part) *vpc.Rule {
 		if r.Direction != direction(m.w.Egress) {
 			continue
 		}
-		rest, hit, cannot := p.minus(partOf(r), ranges{m.r})
+		rest, hit, cannot := p.minus(partOf(r), m.ranges())
 		if hit && len(rest) == 0 && cannot == "" {
 			return r
 		}
@@ -196,7 +196,7 @@ func (m *maker) deny() error {
 		if p.peer.Ref == "" {
 			continue
 		}
-		for _, c := range (ranges{m.r}).of(p.peer) {
+		for _, c := range m.ranges().of(p.peer) {
 			q, ok := (part{p.protocol, p.ports, vpc.Peer{CIDR: c.Masked()}}).ofFamily()
 			if ok && !slices.Contains(denied, q) {
 				denied = append(denied, q)
@@ -299,7 +299,7 @@ func (m *maker) left(r *vpc.Rule, denied []part) (rest []part, hit bool, cannot 
 	for _, d := range denied {
 		var next []part
 		for _, p := range rest {
-			more, touched, no := p.minus(d, ranges{m.r})
+			more, touched, no := p.minus(d, m.ranges())
 			hit = hit || touched
 			if no != "" {
 				return nil, true, no
@@ -336,7 +336,7 @@ func (m *maker) refAdvice(r *vpc.Rule, denied []part) string {
 	what, wider := "", false
 	for _, d := range denied {
 		if left, common := partOf(r).portsWithout(d); common {
-			if what = (ranges{m.r}).common(r.Peer, d.peer); what != "" {
+			if what = m.ranges().common(r.Peer, d.peer); what != "" {
 				wider = len(left) > 0
 				break
 			}

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"moat/ec2"
 	"moat/fault"
 	"moat/flow"
 	"moat/names"
@@ -145,6 +146,12 @@ func (m *maker) sides(text string) (out []side, err error) {
 		case names.Group, names.PrefixList:
 			add(side{peer: vpc.Peer{Ref: t.ID}})
 			continue
+		}
+		switch t.Kind {
+		case names.Subnet:
+			m.read("DescribeSubnets", &ec2.DescribeSubnetsInput{SubnetIds: []string{t.ID}})
+		case names.VPC:
+			m.read("DescribeVpcs", &ec2.DescribeVpcsInput{VpcIds: []string{t.ID}})
 		}
 		ranges := rangesOf(m.r, t)
 		if len(ranges) == 0 {
@@ -364,7 +371,17 @@ func flipped(a netip.Addr, bit int) netip.Addr {
 }
 
 // ranges gives what peers hold.
-type ranges struct{ r state.Reader }
+type ranges struct {
+	r state.Reader
+	// read is told of the lists whose entries are looked at.
+	read func(*vpc.PrefixList)
+}
+
+func (m *maker) ranges() ranges {
+	return ranges{m.r, func(l *vpc.PrefixList) {
+		m.read("GetManagedPrefixListEntries", &ec2.GetManagedPrefixListEntriesInput{PrefixListId: string(l.ID)})
+	}}
+}
 
 // of gives the ranges that a peer lets in, now.
 func (x ranges) of(p vpc.Peer) (out []netip.Prefix) {
@@ -373,6 +390,7 @@ func (x ranges) of(p vpc.Peer) (out []netip.Prefix) {
 	}
 	if id, ok := p.PrefixList(); ok {
 		if l := prefixList(x.r, id); l != nil {
+			x.read(l)
 			for _, e := range l.Entries {
 				out = append(out, e.CIDR)
 			}

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -55,6 +56,9 @@ The status is 1 if no rule is found.`,
 		case protocol == "":
 		case q.Traffic == "":
 			if q.Traffic = protocol; strings.Trim(protocol, "0123456789") == "" {
+				if n, err := strconv.Atoi(protocol); err != nil || n > 255 {
+					return fmt.Errorf("--protocol %s: want a name or a number from 0 to 255", protocol)
+				}
 				q.Traffic += "/proto" // a number is no port here
 			}
 		case strings.ContainsAny(q.Traffic, "/:"):

@@ -46,9 +46,11 @@ its number.`,
 			if q.Group != "" && q.Group != args[0] {
 				return errors.New("the group is named twice: by itself and with --group")
 			}
-			q.Group = args[0]
+			if q.Group = args[0]; q.Group == "" {
+				return errors.New("the group's name is empty: leave it out for all groups")
+			}
 		}
-		if q.Port < 0 || q.Port > 65535 {
+		if c.Flags().Changed("port") && (q.Port < 1 || q.Port > 65535) {
 			return fmt.Errorf("--port %d: want 1 to 65535", q.Port)
 		}
 		for _, t := range []struct {

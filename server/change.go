@@ -45,6 +45,11 @@ func (s *Server) changeWished(r *request) (any, error) {
 		if err != nil {
 			return nil, err
 		}
+		for _, c := range plan.Reads {
+			if err := s.mayRead(r, tx, c.Action, c.In); err != nil {
+				return nil, err
+			}
+		}
 		out.Plan = plan
 		switch {
 		case in.Expect != "" && in.Expect != plan.Digest:
@@ -74,16 +79,22 @@ var looks = []string{"DescribeSecurityGroups", "DescribeNetworkInterfaces", "Des
 
 func (s *Server) mayLook(r *request, tx *state.Txn) error {
 	for _, name := range looks {
-		one := *r
-		one.service, one.action = serviceEC2, name
-		if _, err := s.authorise(&one, txnPlace(tx), s.actions[serviceEC2][name].NewInput(), nil); err != nil {
-			if f := s.asFault(&one, err); f != nil {
-				return f // in EC2's words
-			}
+		if err := s.mayRead(r, tx, name, s.actions[serviceEC2][name].NewInput()); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// mayRead refuses who may not make a call of EC2.
+func (s *Server) mayRead(r *request, tx *state.Txn, name string, in any) error {
+	one := *r
+	one.service, one.action = serviceEC2, name
+	_, err := s.authorise(&one, txnPlace(tx), in, nil)
+	if f := s.asFault(&one, err); err != nil && f != nil {
+		return f // in EC2's words
+	}
+	return err
 }
 
 // planned gives the step that makes a call of a plan.

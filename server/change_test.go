@@ -125,6 +125,40 @@ func TestAWishIsAuthorised(t *testing.T) {
 	}
 }
 
+// Thinking a wish out tells nobody the entries of a list, or the ranges of a
+// subnet or a VPC, who may not ask EC2 for them.
+func TestAWishTellsNoMoreThanEC2(t *testing.T) {
+	ts, st := newAPI(t, nil)
+	root := rootOf(t, ts)
+	web := element(root.must("ec2:CreateSecurityGroup", "GroupName", "web", "GroupDescription", "d"), "groupId")
+	list := element(root.must("ec2:CreateManagedPrefixList", "PrefixListName", "office", "AddressFamily", "IPv4", "MaxEntries", "5", "Entry.1.Cidr", "203.0.113.0/24"), "prefixListId")
+	root.must("ec2:AuthorizeSecurityGroupIngress", "GroupId", web, "IpPermissions.1.IpProtocol", "tcp", "IpPermissions.1.FromPort", "22", "IpPermissions.1.ToPort", "22", "IpPermissions.1.PrefixListIds.1.PrefixListId", list)
+	net := element(root.must("ec2:DescribeSubnets"), "subnetId")
+	in := element(root.must("ec2:DescribeVpcs"), "vpcId")
+	for _, row := range []struct{ wish, what, peer, also string }{
+		{"deny", "22", "203.0.113.7", "GetManagedPrefixListEntries"},
+		{"deny", "23", "203.0.113.7", ""}, // the rule with the list is not about that port
+		{"deny", "22", "office", "GetManagedPrefixListEntries"},
+		{"allow", "22", net, "DescribeSubnets"},
+		{"allow", "22", in, "DescribeVpcs"},
+		{"allow", "22", "office", ""},
+	} {
+		w := wish(change.Wish{Do: row.wish, Group: "web", What: row.what, Peer: row.peer})
+		w.DryRun = true
+		for _, may := range []bool{false, true} {
+			also := ""
+			if may && row.also != "" {
+				also = `,"ec2:` + row.also + `"`
+			}
+			alice(t, st, `{"Version":"2012-10-17","Statement":{"Effect":"Allow","Action":["ec2:DescribeSecurityGroups","ec2:DescribeNetworkInterfaces","ec2:DescribeManagedPrefixLists","ec2:*SecurityGroupIngress"`+also+`],"Resource":"*"}}`)
+			f := moat(t, ts.URL, aliceKey, aliceSecret, "change", w, nil)
+			if refused := row.also != "" && !may; refused != (f != nil) || refused && (f.Code != "UnauthorizedOperation" || !strings.Contains(f.Message, row.also) || strings.Contains(f.Message, "203.0.113.0/24")) {
+				t.Errorf("%s %s of %s, with %q: %+v", row.wish, row.what, row.peer, also, f)
+			}
+		}
+	}
+}
+
 // A new name shows wherever the API tells it, also in what was rendered before.
 func TestANewNameShowsEverywhere(t *testing.T) {
 	ts, _ := newAPI(t, nil)

@@ -40,7 +40,9 @@ func rootCommand() *cobra.Command {
 		Short:         "Amazon EC2 security groups that you run yourself",
 		SilenceUsage:  true,
 		SilenceErrors: true,
+		Version:       Version(),
 	}
+	root.SetVersionTemplate(versionLine())
 	root.AddCommand(serveCommand(), envCommand(), backupCommand(), restoreCommand(), actionsCommand(), versionCommand(),
 		attachCommand(), detachCommand(), enforceCommand(), interfacesCommand(), rulesCommand(), statusCommand(), waitCommand())
 	root.AddCommand(lsCommand(), showCommand(), findCommand(), whoUsesCommand(), diffCommand())

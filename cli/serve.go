@@ -220,17 +220,17 @@ func openEtcd(ctx context.Context, s *settings, logger *slog.Logger) (*store.Etc
 func keepHouse(ctx context.Context, st *store.Store, api *server.Server, s *settings, logger *slog.Logger) {
 	tick := time.NewTicker(10 * time.Minute)
 	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-		}
+	for { // at once too: a server that is often started anew keeps house all the same
 		if err := api.KeepHouse(ctx); err != nil && ctx.Err() == nil {
 			logger.Warn("old client tokens could not be removed; it is tried again", "err", err)
 		}
 		if err := st.Retain(ctx, time.Now(), s.retention()); err != nil && ctx.Err() == nil {
 			logger.Warn("old history could not be removed; it is tried again", "err", err)
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
 		}
 	}
 }

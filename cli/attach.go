@@ -20,7 +20,7 @@ import (
 func attachCommand() *cobra.Command {
 	in := &server.AttachDevice{}
 	c := adminCommand(&cobra.Command{
-		Use:   "attach eni-ID --dev DEV",
+		Use:   "attach INTERFACE --dev DEV",
 		Short: "Enforce a network interface's security groups on a device",
 		Long: `Binds an EC2 network interface to a network device of the server's host. From
 then on only what the interface's security groups allow passes there. It is
@@ -32,8 +32,9 @@ a virtual machine's tap. With --side workload it is the device that carries the
 interface's addresses itself: one in a network namespace, or the machine's own.
 A machine's own begins by observing: it judges and counts, and drops nothing.
 
-A network namespace is named as ip netns does, by the id of a process in it, or
-by a path.`,
+The interface is named by its id, its address, its tag Name, or whatever else
+stands for one: see the manual. A network namespace is named as ip netns does, by
+the id of a process in it, or by a path.`,
 		Args: cobra.ExactArgs(1),
 	}, func(c *cobra.Command, args []string, e endpoint) error {
 		in.Interface = vpc.InterfaceID(args[0])
@@ -64,7 +65,7 @@ func detachCommand() *cobra.Command {
 	in := &server.DetachDevice{}
 	force := false
 	c := adminCommand(&cobra.Command{
-		Use:   "detach eni-ID | --dev DEV",
+		Use:   "detach INTERFACE | --dev DEV",
 		Short: "Stop enforcing on a device",
 		Long: `Takes a network interface off its device. The device passes everything from
 there on, and nothing of moat is left on it, unless its name is guarded or it is

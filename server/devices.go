@@ -9,6 +9,7 @@ import (
 	"moat/agent"
 	"moat/dataplane"
 	"moat/fault"
+	"moat/names"
 	"moat/state"
 	"moat/store"
 	"moat/vpc"
@@ -16,6 +17,7 @@ import (
 
 // An AttachDevice request binds an interface to a device of the server's host.
 type AttachDevice struct {
+	// Interface is the id, or another word for it as package names has them.
 	Interface vpc.InterfaceID `json:"interface"`
 	Device    string          `json:"device"`
 	// Netns names the device's network namespace: a name as `ip netns` has
@@ -75,14 +77,36 @@ func (s *Server) attachDevice(r *request) (any, error) {
 		return nil, fault.MissingParameter.With("interface")
 	case in.Device == "":
 		return nil, fault.MissingParameter.With("device")
-	case !vpc.WellFormed(vpc.InterfacePrefix, string(in.Interface)):
-		return nil, fault.InvalidNetworkInterfaceMalformed.With(in.Interface)
 	case in.Side != "" && in.Side != "host" && in.Side != "workload":
 		return nil, fault.InvalidParameterValue.With(in.Side, "side", "It is host or workload.")
 	case len(in.Device) > 15 || strings.ContainsAny(in.Device, "/ \t\n"):
 		return nil, fault.InvalidParameterValue.With(in.Device, "device", "It is no name of a network device.")
 	}
+	var err error
+	if in.Interface, err = s.interfaceNamed(r, in.Interface); err != nil {
+		return nil, err
+	}
 	return s.attach(r, &in)
+}
+
+// interfaceNamed gives the id of the network interface that a word stands for. A
+// group never stands for its members: who has it changes.
+func (s *Server) interfaceNamed(r *request, word vpc.InterfaceID) (vpc.InterfaceID, error) {
+	if vpc.WellFormed(vpc.InterfacePrefix, string(word)) {
+		return word, nil
+	}
+	view, err := s.store.View(r.Context())
+	if err != nil {
+		return "", err
+	}
+	t, err := names.ResolveFirst(view.In(r.scope), names.Query{Text: string(word), Kinds: []names.Kind{names.Interface}})
+	if err == nil {
+		return vpc.InterfaceID(t.ID), nil
+	}
+	if _, unknown := errors.AsType[*names.UnknownError](err); unknown && strings.HasPrefix(string(word), vpc.InterfacePrefix+"-") {
+		return "", fault.InvalidNetworkInterfaceMalformed.With(word)
+	}
+	return "", said(err)
 }
 
 // attach is attachDevice once the request is known to be well formed.
@@ -197,6 +221,10 @@ func (s *Server) detachDevice(r *request) (any, error) {
 			return out, s.cfg.Enforcement.Agent.Free(r.Context(), b.Interface)
 		}
 		in.Interface, r.scope = b.Interface, b.Scope
+	}
+	var err error
+	if in.Interface, err = s.interfaceNamed(r, in.Interface); err != nil {
+		return nil, err
 	}
 	v, rev, err := s.store.Write(r.Context(), &store.Write{
 		Call: s.call(r),

@@ -217,7 +217,9 @@ func TestAttachRefusals(t *testing.T) {
 		in            any
 	}{
 		{"InvalidNetworkInterfaceID.NotFound", "The networkInterface ID 'eni-00000000' does not exist", "attach", attach("eni-00000000", "veth1")},
-		{"InvalidNetworkInterfaceId.Malformed", `Invalid id: "web" (expecting "eni-...")`, "attach", attach("web", "veth1")},
+		{"InvalidNetworkInterfaceId.Malformed", `Invalid id: "eni-web" (expecting "eni-...")`, "attach", attach("eni-web", "veth1")},
+		{"NotFound", `no network interface is called "web"`, "attach", attach("web", "veth1")},
+		{"NotFound", `no network interface is called "web"`, "detach", map[string]string{"interface": "web"}},
 		{"InvalidNetworkInterface.InUse", "Interface: [" + eni + "] in use.", "attach", attach(eni, "veth1")},
 		{"IncorrectState", "device veth0 is bound to interface " + eni, "attach", attach(other, "veth0")},
 		{"InvalidParameterValue", "There is no device veth9 on the server's host.", "attach", attach(other, "veth9")},
@@ -404,4 +406,37 @@ func TestLockoutIsRefused(t *testing.T) {
 	refused(rule("Revoke", "22", "0.0.0.0/0"))
 	s.ec2("Action=CreateTags&ResourceId.1=" + group + "&Tag.1.Key=moat:allow-lockout&Tag.1.Value=true")
 	s.ec2(rule("Revoke", "22", "0.0.0.0/0"))
+}
+
+// Where an interface is named its name and its address will do.
+func TestAttachByName(t *testing.T) {
+	s := newSite(t, nil)
+	body, _ := s.ec2("Action=DescribeSubnets")
+	front := "Action=CreateNetworkInterface&TagSpecification.1.ResourceType=network-interface" +
+		"&TagSpecification.1.Tag.1.Key=Name&TagSpecification.1.Tag.1.Value=front&SubnetId=" + one(body, "subnetId")
+	body, _ = s.ec2(front)
+	eni, address := one(body, "networkInterfaceId"), one(body, "privateIpAddress")
+	s.host.AddDevice("", "veth0")
+	for _, word := range []string{"front", "tag:Name=front", address, eni[:10]} {
+		for _, call := range []string{"attach", "detach"} {
+			in := map[string]string{"interface": word}
+			if call == "attach" {
+				in["device"] = "veth0"
+			}
+			var bound server.Bound
+			if status, _, m := s.admin(call, in, &bound); status != 200 || string(bound.Interface) != eni {
+				t.Errorf("%s %s: %d %s: %s, not %s", call, word, status, m, bound.Interface, eni)
+			}
+		}
+	}
+	s.ec2(front)
+	for _, call := range []string{"attach", "detach"} {
+		in := map[string]string{"interface": "front"}
+		if call == "attach" {
+			in["device"] = "veth0"
+		}
+		if _, code, m := s.admin(call, in, nil); code != "Ambiguous" || !strings.Contains(m, eni) {
+			t.Errorf("%s of a name that two have: %s: %s", call, code, m)
+		}
+	}
 }

@@ -39,7 +39,9 @@ func NetnsPath(name string) (string, error) {
 	if err != nil {
 		return "", fmt.Errorf("network namespace %q: %w: %w", name, dataplane.ErrNoDevice, err)
 	}
-	if own, err := os.Stat("/proc/self/ns/net"); err == nil && os.SameFile(own, fi) {
+	// Of this thread: the process's first one, which is what "self" means, may have
+	// been the one that entered another namespace, and cannot end as others do.
+	if own, err := os.Stat("/proc/thread-self/ns/net"); err == nil && os.SameFile(own, fi) {
 		return "", nil
 	}
 	named, _ := filepath.Glob(filepath.Join(netnsDir, "*"))

@@ -13,6 +13,10 @@ import (
 
 // As a process of its own, under a name of its own, the test listens.
 func TestMain(m *testing.M) {
+	if os.Getenv(elsewhere) != "" {
+		firstThreadElsewhere()
+		return
+	}
 	if os.Getenv("MOAT_TEST_LISTEN") != "" {
 		l, err := net.Listen("tcp", "127.0.0.1:0")
 		if err != nil {

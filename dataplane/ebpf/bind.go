@@ -347,7 +347,7 @@ func (p *Plane) programsOf(ns uint32) (*programs, error) {
 		return nil, err
 	}
 	// The process's own namespace has many devices, others are of a workload.
-	if own, err := inode("/proc/self/ns/net"); err == nil && own == ns {
+	if p.own == ns {
 		spec.Maps["nearby"].MaxEntries = 4096
 	}
 	if err := spec.Variables["near"].Set(spec.Maps["nearby"].MaxEntries - 1); err != nil {

@@ -76,6 +76,7 @@ type Plane struct {
 
 	mu       sync.Mutex
 	programs map[uint32]*programs // by network namespace
+	own      uint32               // the process's own
 	arena    *arena
 	names    *names
 	counters counters
@@ -148,6 +149,9 @@ func Open(o Options) (*Plane, error) {
 	defaults(&o.FlowLimit, 131_072)
 	defaults(&o.HalfLimit, 32_768)
 	p := &Plane{options: o, dir: filepath.Join(o.PinDir, o.Identity, version), programs: map[uint32]*programs{}, stop: make(chan struct{}), wake: make(chan struct{}, 1)}
+	if err := within("", func(ns uint32) error { p.own = ns; return nil }); err != nil {
+		return nil, err
+	}
 	if err := p.open(); err != nil {
 		p.Close()
 		if errors.Is(err, unix.EPERM) || errors.Is(err, unix.EACCES) {

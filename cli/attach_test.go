@@ -22,6 +22,7 @@ import (
 
 	"moat/ec2query"
 	"moat/server"
+	"moat/test/moattest"
 	"moat/vpc"
 )
 
@@ -55,7 +56,7 @@ func newLAN(t *testing.T, name, hostAddr, guestAddr string) *lan {
 	exec.Command("ip", "netns", "del", l.netns).Run()
 	exec.Command("ip", "link", "del", l.dev).Run()
 	ip(t, "netns", "add", l.netns)
-	t.Cleanup(func() {
+	moattest.Undo(t, func() {
 		exec.Command("ip", "netns", "del", l.netns).Run()
 		exec.Command("ip", "link", "del", l.dev).Run()
 	})

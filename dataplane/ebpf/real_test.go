@@ -21,6 +21,7 @@ import (
 	"moat/dataplane"
 	"moat/flow"
 	"moat/ruleset"
+	"moat/test/moattest"
 	"moat/vpc"
 )
 
@@ -79,7 +80,7 @@ func newLab(t testing.TB) *lab {
 	l := &lab{host: n + "h", workload: n + "w", client: n + "c"}
 	for _, ns := range []string{l.host, l.workload, l.client} {
 		run(t, "ip netns add "+ns)
-		t.Cleanup(func() { exec.Command("ip", "netns", "del", ns).Run() })
+		moattest.Undo(t, func() { exec.Command("ip", "netns", "del", ns).Run() })
 	}
 	run(t, "ip -n "+l.host+" link add w type veth peer name eth0 netns "+l.workload)
 	run(t, "ip -n "+l.host+" link add c type veth peer name eth0 netns "+l.client)

@@ -68,7 +68,7 @@ func newLab(t *testing.T, args ...string) *lab {
 	l.host = l.name + "host"
 	l.netns(l.host)
 	l.server = moattest.Start(t, args...)
-	t.Cleanup(func() { // after the server has stopped
+	moattest.Undo(t, func() { // after the server has stopped
 		if b, err := os.ReadFile(filepath.Join(l.server.Dir, "identity")); err == nil {
 			l.server.Kill()
 			os.RemoveAll("/sys/fs/bpf/moat/" + strings.TrimSpace(string(b)))
@@ -95,7 +95,7 @@ func newLab(t *testing.T, args ...string) *lab {
 func (l *lab) netns(name string) {
 	l.Helper()
 	l.ip("netns", "add", name)
-	l.Cleanup(func() { exec.Command("ip", "netns", "del", name).Run() })
+	moattest.Undo(l, func() { exec.Command("ip", "netns", "del", name).Run() })
 	l.sysctl(name, "net.ipv6.conf.all.accept_dad=0", "net.ipv6.conf.default.accept_dad=0")
 }
 

@@ -115,11 +115,11 @@ func StartIn(tb testing.TB, dir string, args ...string) *Server {
 		}
 	}
 	tb.Cleanup(func() {
-		s.Kill()
 		if tb.Failed() && s.stderr != nil {
 			tb.Logf("the server on %s logged:\n%s", s.URL, s.stderr)
 		}
 	})
+	Undo(tb, s.Kill)
 	s.start()
 	return s
 }

@@ -318,7 +318,7 @@ func TestLookingNeedsPermission(t *testing.T) {
 		line   string
 	}{
 		{reader, "ssh 22/tcp from list office", 0, "show web"},
-		{auditor, "added just now by root", 0, "show web"},
+		{auditor, "· added just now by root", 0, "show web"},
 		{reader, "web", 0, "ls"},
 		{reader, "office door", 0, "find --ip 203.0.113.7 --port 22"},
 		{reader, "app1", 0, "who-uses web"},
@@ -336,7 +336,7 @@ func TestLookingNeedsPermission(t *testing.T) {
 			t.Errorf("%s: %d %s\nwant %d …%s…", row.line, status, out, row.status, row.want)
 		}
 	}
-	if out, _ := reader.run("show", "web"); strings.Contains(out, "added") {
+	if out, _ := reader.run("show", "web"); strings.Contains(out, "· added") { // an id may have "added" in it
 		t.Errorf("one who may not look events up is told:\n%s", out)
 	}
 	stranger := &house{t: t, server: h.server, env: append(append([]string{}, h.env...), "AWS_SECRET_ACCESS_KEY=wrong")}

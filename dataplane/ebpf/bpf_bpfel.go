@@ -81,12 +81,25 @@ type bpfFlow6Key struct {
 	Pad     [3]uint8
 }
 
+type bpfFlowSide struct {
+	_       structs.HostLayout
+	Packets uint64
+	Bytes   uint64
+	End     uint32
+	Ack     uint32
+	Limit   uint32
+	Bits    uint32
+}
+
 type bpfFlowValue struct {
-	_    structs.HostLayout
-	Seen uint32
-	Gen  uint32
-	Rule uint32
-	Bits uint32
+	_     structs.HostLayout
+	Seen  uint32
+	Gen   uint32
+	Rule  uint32
+	Bits  uint32
+	Begun uint32
+	Syn   uint32
+	Side  [2]bpfFlowSide
 }
 
 type bpfFragKey struct {
@@ -175,6 +188,15 @@ type bpfScratch struct {
 		Code     uint8
 		Seen     uint8
 		_        [3]byte
+		T        struct {
+			_      structs.HostLayout
+			Seq    uint32
+			End    uint32
+			Ack    uint32
+			Window uint16
+			Header uint8
+			Scale  uint8
+		}
 	}
 	_   [4]byte
 	Who struct {
@@ -186,9 +208,11 @@ type bpfScratch struct {
 		Six   uint32
 		Epoch uint32
 	}
-	K4 bpfFlow4Key
-	_  [24]byte
-	_  [4]byte
+	K4      bpfFlow4Key
+	_       [24]byte
+	_       [4]byte
+	V       bpfFlowValue
+	Options [40]uint8
 }
 
 type bpfShare struct {

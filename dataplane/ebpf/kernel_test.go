@@ -37,6 +37,9 @@ type bench struct {
 	p *Plane
 	g *programs
 	k bpfDeviceKey
+	// talks are the TCP connections of a script, by family and port.
+	talks map[string]*talk
+	sent  func() // notes that the last packet of a script passed
 }
 
 func newBench(t testing.TB, o Options) *bench {
@@ -111,6 +114,8 @@ type pkt struct {
 	frag         int // offset in bytes
 	more         bool
 	id           uint32
+	seq, ack     uint32 // of TCP
+	tcpOptions   []byte // whole words
 }
 
 const eth4, eth6 = "\x02\x00\x00\x00\x00\x01\x02\x00\x00\x00\x00\x02\x08\x00", "\x02\x00\x00\x00\x00\x01\x02\x00\x00\x00\x00\x02\x86\xdd"
@@ -121,7 +126,10 @@ func (k *pkt) transport() []byte {
 	switch {
 	case k.proto == 6:
 		b = be.AppendUint16(be.AppendUint16(b, k.sport), k.dport)
-		b = append(b, 0, 0, 0, 1, 0, 0, 0, 2, 0x50, k.flags, 1, 0, 0, 0, 0, 0)
+		b = be.AppendUint32(be.AppendUint32(b, k.seq), k.ack)
+		b = append(b, 0x50+byte(len(k.tcpOptions)/4)<<4, k.flags)
+		b = append(be.AppendUint16(b, 256), 0, 0, 0, 0)
+		b = append(b, k.tcpOptions...)
 	case k.proto == 17:
 		b = be.AppendUint16(be.AppendUint16(b, k.sport), k.dport)
 		b = append(be.AppendUint16(b, uint16(8+len(k.payload))), 0, 0)

@@ -25,6 +25,9 @@ import (
 //	in udp 53: drop
 //	out ping 7: pass        an echo request out with identifier 7; pong is a reply
 //	adopt 60                connections open before are tracked for so long
+//
+// The numbers of TCP are those of peers who got every packet that passed. With
+// "seq 5" a packet is so far from where it should be, and nobody has sent it.
 func (b *bench) play(script string) {
 	b.t.Helper()
 	for _, err := range b.played(script) {
@@ -37,7 +40,7 @@ func (b *bench) played(script string) (errs []error) {
 	t := b.t
 	t.Helper()
 	six := false
-	b.p.options.Adopt = 0
+	b.p.options.Adopt, b.talks = 0, map[string]*talk{}
 	for n, line := range strings.Split(strings.TrimSpace(script), "\n") {
 		line, _, _ = strings.Cut(strings.TrimSpace(line), "  #")
 		word, rest, _ := strings.Cut(line, " ")
@@ -94,9 +97,16 @@ func (b *bench) played(script string) (errs []error) {
 		}
 		if got := b.run(word == "out", b.packet(what, six)); got != (want == "pass") {
 			errs = append(errs, fmt.Errorf("line %d, %q: passes: %v", n+1, line, got))
+		} else if got {
+			b.sent()
 		}
 	}
 	return errs
+}
+
+// A talk is a TCP connection: what each side, in and out, sends next.
+type talk struct {
+	next [2]uint32
 }
 
 // packet makes the packet that a line of a script names.
@@ -118,6 +128,7 @@ func (b *bench) packet(line string, six bool) []byte {
 		k.sport, k.dport = port, 5000
 	}
 	rest := f[3:]
+	b.sent = func() {}
 	switch f[1] {
 	case "tcp":
 		k.proto = 6
@@ -127,6 +138,7 @@ func (b *bench) packet(line string, six bool) []byte {
 			}
 			rest = rest[1:]
 		}
+		b.numbers(&k, out, six, rest)
 	case "udp":
 		k.proto = 17
 	case "ping", "pong":
@@ -171,6 +183,46 @@ func (b *bench) packet(line string, six bool) []byte {
 	return k.bytes()
 }
 
+// numbers gives a TCP packet its numbers.
+func (b *bench) numbers(k *pkt, out, six bool, rest []string) {
+	port := k.dport
+	me, you := 0, 1
+	if out {
+		port, me, you = k.sport, 1, 0
+	}
+	name := fmt.Sprint(six, port)
+	c := b.talks[name]
+	if c == nil {
+		c = &talk{next: [2]uint32{rand.Uint32(), rand.Uint32()}}
+		if b.talks != nil {
+			b.talks[name] = c
+		}
+	}
+	length := uint32(32)
+	if k.flags&(2|4) != 0 {
+		k.payload, length = nil, 0
+	}
+	begins := k.flags&2 != 0
+	if begins {
+		k.tcpOptions = []byte{2, 4, 5, 180, 1, 3, 3, 7}
+	}
+	if i := slices.Index(rest, "seq"); i >= 0 {
+		var off int64
+		fmt.Sscan(rest[i+1], &off)
+		k.seq = c.next[me] + uint32(off)
+	} else {
+		k.seq = c.next[me]
+		if begins {
+			k.seq = rand.Uint32() // a connection's own
+		}
+		seq := k.seq + length + uint32(k.flags&1) + uint32(k.flags>>1&1)
+		b.sent = func() { c.next[me] = seq }
+	}
+	if k.flags&16 != 0 {
+		k.ack = c.next[you]
+	}
+}
+
 var sequences = []struct{ name, script string }{
 	{"a reply passes, another packet does not", `
 			rules in tcp 80 from 10.1.0.0/16
@@ -206,7 +258,11 @@ var sequences = []struct{ name, script string }{
 			out tcp 80 FA: pass
 			in tcp 80 A: pass
 			out tcp 80 S: drop
-			flows 0`},
+			flows 1
+			in tcp 80 S: pass
+			flows 1
+			wait 62
+			out tcp 80 SA: drop`},
 	{"a reset ends it after ten seconds", `
 			rules in tcp 80 from 10.1.0.0/16
 			in tcp 80 S: pass
@@ -284,6 +340,144 @@ var sequences = []struct{ name, script string }{
 			out tcp 80 A: pass
 			flows 0
 			in tcp 80 A: drop`},
+	{"a reset with a wrong number changes nothing", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			out tcp 80 A: pass
+			in tcp 80 A: pass
+			in tcp 80 R seq 1: pass
+			in tcp 80 R seq -200: pass
+			in tcp 80 R seq 5000: pass
+			in tcp 80 RA seq 2000000000: pass
+			out tcp 80 R seq 1: pass
+			wait 431000
+			out tcp 80 A: pass
+			flows 1`},
+	{"a SYN on a live connection is judged, and changes nothing", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			out tcp 80 S seq 5000: drop
+			in tcp 80 S seq 70000: pass
+			out tcp 80 A: pass
+			wait 431000
+			in tcp 80 A: pass
+			out tcp 80 A: pass
+			flows 1`},
+	{"nor does a reset and a SYN after it", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			in tcp 80 R seq 3000: pass
+			in tcp 80 S seq 3000: pass
+			wait 100
+			out tcp 80 A: pass
+			in tcp 80 A: pass
+			flows 1`},
+	{"a live connection begins again when both peers have forgotten it", `
+			rules in tcp 80 from 10.1.0.0/16; in tcp 80 from 2001:db8:1::/64
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			out tcp 80 A: pass
+			in tcp 80 A: pass
+			wait 431000
+			out tcp 80 A: pass
+			in tcp 80 R: pass
+			wait 12
+			out tcp 80 A: drop`},
+	{"an answer to nobody's SYN does not begin it again", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			in tcp 80 S seq 1000: pass
+			out tcp 80 SA seq 90000: pass
+			wait 431000
+			out tcp 80 R seq 90000: pass
+			wait 12
+			in tcp 80 A: pass
+			out tcp 80 A: pass`},
+	{"a SYN with the ports of a connection that was reset is judged, and refused changes nothing", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			out tcp 80 A: pass
+			in tcp 80 RA: pass
+			out tcp 80 S: drop
+			flows 1
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			wait 431000
+			out tcp 80 A: pass
+			flows 1`},
+	{"a connection that is refused is over", `
+			rules in tcp 80-81 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 RA seq 77: pass
+			wait 12
+			out tcp 80 A: drop
+			in tcp 81 S: pass
+			out tcp 81 RA seq 77: pass
+			in tcp 81 S: pass
+			out tcp 81 SA: pass
+			flows 1`},
+	{"a FIN out of the window does not close", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			out tcp 80 A: pass
+			in tcp 80 FA seq 100000: pass
+			out tcp 80 FA: pass
+			wait 62
+			in tcp 80 A: pass
+			out tcp 80 S: drop
+			flows 1`},
+	{"what is out of the window does not move it", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			out tcp 80 A: pass
+			in tcp 80 A seq 1000000: pass
+			in tcp 80 A seq -1000000: pass
+			in tcp 80 R seq 1000: pass
+			wait 12
+			out tcp 80 A: pass
+			in tcp 80 A: pass
+			in tcp 80 R: pass
+			wait 12
+			out tcp 80 A: drop`},
+	{"the window is as large as the SYNs say", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			out tcp 80 A: pass
+			in tcp 80 FA seq 32000: pass
+			out tcp 80 FA: pass
+			wait 62
+			out tcp 80 A: drop`},
+	{"and no larger", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			out tcp 80 A: pass
+			in tcp 80 FA seq 33000: pass
+			out tcp 80 FA: pass
+			wait 62
+			out tcp 80 A: pass`},
 	{"UDP: 30 seconds, as a stream 180", `
 			rules in udp 53 from 10.1.0.0/16
 			out udp 53: drop

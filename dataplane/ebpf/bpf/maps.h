@@ -160,6 +160,8 @@ struct scratch {
 		struct flow4_key k4;
 		struct flow6_key k6;
 	};
+	struct flow_value v;	/* of a new flow */
+	__u8 options[40];	/* of TCP */
 };
 
 struct {

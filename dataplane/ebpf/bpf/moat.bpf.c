@@ -28,6 +28,15 @@ enum {
 	TRACK_REPLY = 2,	/* it can be of a flow, but begins none */
 };
 
+/* The numbers of a segment, in host order. */
+struct segment {
+	__u32 seq, end;		/* where it begins, and where the next one does */
+	__u32 ack;
+	__u16 window;
+	__u8 header;		/* length of its header in bytes; 0: there is no segment */
+	__u8 scale;		/* that a SYN offers, with SCALE_OFFERED */
+};
+
 /* What of a packet matters. Ports in host order. */
 struct packet {
 	__u32 l3, l4, end;	/* where headers begin and the IP packet ends */
@@ -40,6 +49,7 @@ struct packet {
 	__u8 tracked;		/* TRACK_* */
 	__u8 type, code;	/* of ICMP */
 	__u8 seen;		/* SEEN_* */
+	struct segment t;	/* of TCP that is no fragment */
 };
 
 /* Whom a packet is between, for permit. */
@@ -299,19 +309,14 @@ static __always_inline void learn(struct __sk_buff *skb, struct context *c, stru
 		bpf_skb_load_bytes(skb, c->dir == DIR_OUT ? 6 : 0, state->mac, 6);
 }
 
-/* Whether a packet of TCP asks for a new connection with the ports of one that
- * is over. */
-static __always_inline int anew(__u8 proto, __u32 seen, __u32 bits)
-{
-	return proto == IP_TCP && (seen & (SEEN_SYN | SEEN_ACK | SEEN_RST)) == SEEN_SYN &&
-		(bits & FLOW_CUT || (bits | bits >> 8) & SEEN_RST || bits & bits >> 8 & SEEN_FIN);
-}
+#include "tcp.h"
 
-/* Whether a packet is of a flow that lives, of which nothing is to be asked. */
+/* Whether a packet is of a flow that lives, of which nothing is to be asked. What
+ * opens a TCP connection is always looked at. */
 static __always_inline int lives(struct rules *r, struct flow_value *f, struct context *c, __u8 proto, __u32 six, __u32 seen)
 {
 	return !(f->bits & FLOW_CUT) && current(r, f, c->now) && !expired(r, proto, six, f, c->now) &&
-		!anew(proto, seen, f->bits);
+		!(proto == IP_TCP && seen & SEEN_SYN);
 }
 
 /* Whether TCP begins a flow in the middle of a connection: one that was open
@@ -327,7 +332,10 @@ static __always_inline int adopts(struct rules *r, struct context *c)
 static __always_inline void note(struct __sk_buff *skb, struct context *c, __u32 *eni, struct flow_value *f, __u8 proto, __u32 seen)
 {
 	__u32 bits = f->bits, mine = c->dir == DIR_OUT ? bits >> 8 : bits, more;
+	struct flow_side *me = side_of(f, c->dir);
 
+	__sync_fetch_and_add(&me->packets, 1);
+	__sync_fetch_and_add(&me->bytes, skb->len);
 	if (proto == IP_UDP && mine & SEEN_ANY)
 		seen |= SEEN_MORE;
 	more = c->dir == DIR_OUT ? seen << 8 : seen;
@@ -354,6 +362,91 @@ static __always_inline void note(struct __sk_buff *skb, struct context *c, __u32
 	hit(f->rule, skb->len, c->now, 0);
 }
 
+/* A packet of a flow that passes. */
+static __noinline int goes_on(struct __sk_buff *skb, struct context *c, struct packet *p, struct flow_value *f, __u32 seen)
+{
+	__u32 eni = c->eni;
+
+	if (p->proto == IP_TCP) {
+		if (asks(IP_TCP, seen)) {
+			syn_sent(f, c->dir, &p->t);
+			seen = SEEN_ANY;
+		} else if (seen & SEEN_SYN) {
+			syn_answered(f, c->dir, &p->t, c->now);
+		}
+		seen = follow(side_of(f, c->dir), side_of(f, !c->dir), &p->t, seen);
+	}
+	note(skb, c, &eni, f, p->proto, seen);
+	return PASS;
+}
+
+/* Enters the packet in scratches as a flow, which a rule allows: by is permit's
+ * answer. Gives PASS or the reason to drop it. */
+__noinline int begin(struct __sk_buff *skb, struct context *c, __u64 by)
+{
+	__u32 zero = 0, eni, out, six, half = 0;
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
+	struct eni_state *state;
+	struct flow_side *me, *you;
+	struct rules *r;
+	long err = 0;
+
+	if (!c || !s)
+		return DROP_INTERNAL;
+	eni = c->eni;
+	r = rules_of(c);
+	state = bpf_map_lookup_elem(&eni_states, &eni);
+	if (!r || !state)
+		return DROP_INTERNAL;
+	out = c->dir == DIR_OUT;
+	six = s->who.six;
+	me = side_of(&s->v, out);
+	you = side_of(&s->v, !out);
+	__builtin_memset(&s->v, 0, sizeof(s->v));
+	s->v.seen = s->v.begun = c->now;
+	s->v.gen = out ? r->gen[DIR_OUT] : r->gen[DIR_IN];
+	s->v.rule = (__u32)by - 1;
+	s->v.bits = out ? s->p.seen << 8 | FLOW_OUT : s->p.seen;
+	me->packets = 1;
+	me->bytes = skb->len;
+	if (state->flows[0] + state->flows[1] >= r->flow_limit)
+		return DROP_FLOWS;
+	if (s->p.proto == IP_TCP) {
+		if (state->half >= r->half_limit)
+			return DROP_HALF_OPEN;
+		half = FLOW_HALF;
+		s->v.bits |= FLOW_HALF;
+		if (asks(IP_TCP, s->p.seen))
+			syn_sent(&s->v, c->dir, &s->p.t);
+		else
+			me->bits = you->bits = SCALE_UNKNOWN;
+		follow(me, you, &s->p.t, s->p.seen);
+	}
+	/* Counted first: who removes it takes it back. */
+	if (!(six ? take(state, 1) : take(state, 0)))
+		return DROP_TABLE_FULL;
+	if (half)
+		__sync_fetch_and_add(&state->half, 1);
+	for (int i = 0; i < 3; i++) {
+		err = six ? bpf_map_update_elem(&flows6, &s->k6, &s->v, BPF_NOEXIST) :
+			bpf_map_update_elem(&flows4, &s->k4, &s->v, BPF_NOEXIST);
+		if (err != -EBUSY)
+			break;
+	}
+	if (err) {
+		if (six)
+			release(state, 1);
+		else
+			release(state, 0);
+		if (half)
+			__sync_fetch_and_add(&state->half, -1);
+		if (err != -EEXIST)
+			return DROP_TABLE_FULL;
+	}
+	hit((__u32)by - 1, skb->len, c->now, 1);
+	return PASS;
+}
+
 /* A packet that has both ports, or none by its protocol: by its flow, or by
  * the policy. Gives PASS or the reason to drop it. */
 static __always_inline int decide(struct __sk_buff *skb, struct context *c, struct packet *p,
@@ -366,17 +459,21 @@ static __always_inline int decide(struct __sk_buff *skb, struct context *c, stru
 	__u16 rport = dir == DIR_OUT ? p->dport : p->sport;
 	struct flow_value *f = 0;
 	__u64 by;
-	__u32 seen = p->seen;
+	__u32 seen = p->seen, fresh = asks(p->proto, seen);
 
 	if (!r || !state)
 		return DROP_INTERNAL;
+	if (p->proto == IP_TCP && seen & SEEN_SYN)
+		window_scale(skb);
 	if (p->tracked && !c->unknown)
 		f = bpf_map_lookup_elem(flows, key);
-	if (f) {
+	if (f && expired(r, p->proto, six, f, c->now)) {
+		forget(flows, key, state, f->bits, six);
+		f = 0;
+	}
+	if (f && !fresh) {
 		__u32 bits = f->bits;
 
-		if (expired(r, p->proto, six, f, c->now) || anew(p->proto, seen, bits))
-			goto gone;
 		if (!(bits & FLOW_CUT) && !current(r, f, c->now) &&
 		    again(r, f, who, p->proto, lport, rport) != LIVES) {
 			if (c->device & DEVICE_OBSERVE)
@@ -402,10 +499,7 @@ static __always_inline int decide(struct __sk_buff *skb, struct context *c, stru
 			c->end = p->end;
 			return RESET;
 		}
-		note(skb, c, &eni, f, p->proto, seen);
-		return PASS;
-gone:
-		forget(flows, key, state, bits, six);
+		return goes_on(skb, c, p, f, seen);
 	}
 
 	by = permitted(c, r, who, p->x, dir == DIR_OUT, six);
@@ -420,6 +514,13 @@ gone:
 	}
 	if (!by)
 		return DROP_NO_RULE;
+	if (f) {
+		/* A SYN. If the flow lives it changes nothing until it is answered. */
+		if (!over(f->bits)) {
+			return goes_on(skb, c, p, f, seen);
+		}
+		forget(flows, key, state, f->bits, six);
+	}
 	if (p->tracked != TRACK || seen & SEEN_RST)
 		goto pass;
 	if (p->proto == IP_TCP && (seen & (SEEN_SYN | SEEN_ACK)) != SEEN_SYN && !adopts(r, c))
@@ -433,42 +534,7 @@ gone:
 		    permit(r, who, x_of(p->proto, six, p->sport), dir == DIR_IN) & BY_ANY)
 			goto pass;
 	}
-	{
-		struct flow_value v = {
-			.seen = c->now,
-			.gen = dir == DIR_OUT ? r->gen[DIR_OUT] : r->gen[DIR_IN],
-			.rule = (__u32)by - 1,
-			.bits = dir == DIR_OUT ? seen << 8 | FLOW_OUT : seen,
-		};
-		long err = 0;
-
-		if (state->flows[0] + state->flows[1] >= r->flow_limit)
-			return DROP_FLOWS;
-		if (p->proto == IP_TCP) {
-			if (state->half >= r->half_limit)
-				return DROP_HALF_OPEN;
-			v.bits |= FLOW_HALF;
-		}
-		/* Counted first: who removes it takes it back. */
-		if (!take(state, six))
-			return DROP_TABLE_FULL;
-		if (v.bits & FLOW_HALF)
-			__sync_fetch_and_add(&state->half, 1);
-		for (int i = 0; i < 3; i++) {
-			err = bpf_map_update_elem(flows, key, &v, BPF_NOEXIST);
-			if (err != -EBUSY)
-				break;
-		}
-		if (err) {
-			release(state, six);
-			if (v.bits & FLOW_HALF)
-				__sync_fetch_and_add(&state->half, -1);
-			if (err != -EEXIST)
-				return DROP_TABLE_FULL;
-		}
-	}
-	hit((__u32)by - 1, skb->len, c->now, 1);
-	return PASS;
+	return begin(skb, c, by);
 pass:
 	hit((__u32)by - 1, skb->len, c->now, 0);
 	return PASS;
@@ -516,6 +582,8 @@ __noinline int transport(struct __sk_buff *skb, struct packet *p, __u32 six)
 			return DROP_MALFORMED;
 		if (h->offset < 0x50 || (!p->frag_more && (h->offset >> 4) * 4 > len))
 			return DROP_MALFORMED;
+		if (!p->frag_more)
+			segment(&p->t, h, len);
 		p->sport = bpf_ntohs(h->sport_be);
 		p->dport = bpf_ntohs(h->dport_be);
 		p->seen |= h->flags & (SEEN_FIN | SEEN_SYN | SEEN_RST | SEEN_ACK);
@@ -678,11 +746,11 @@ static __always_inline int quick(struct __sk_buff *skb, struct context *c, struc
 		return LOOK;
 	}
 	if (proto == IP_TCP) {
-		struct tcp *t = (void *)ports;
+		struct tcp *h = (void *)ports;
 
-		if ((void *)(t + 1) > end || t->offset < 0x50 || (t->offset >> 4) * 4 > len)
+		if ((void *)(h + 1) > end || h->offset < 0x50 || (h->offset >> 4) * 4 > len)
 			return LOOK;
-		seen |= t->flags & (SEEN_FIN | SEEN_SYN | SEEN_RST | SEEN_ACK);
+		seen |= h->flags & (SEEN_FIN | SEEN_SYN | SEEN_RST | SEEN_ACK);
 	} else if (proto == IP_UDP) {
 		__u32 said = bpf_ntohs(ports[2]);
 
@@ -720,6 +788,12 @@ static __always_inline int quick(struct __sk_buff *skb, struct context *c, struc
 		goto judge;
 	if (!lives(r, f, c, proto, type == ETHERTYPE_IPV6, seen))
 		return LOOK;
+	if (proto == IP_TCP) {
+		struct segment t;
+
+		segment(&t, (void *)ports, len);
+		seen = follow(side_of(f, dir), side_of(f, !dir), &t, seen);
+	}
 	note(skb, c, &c->eni, f, proto, seen);
 	return PASS;
 
@@ -739,6 +813,10 @@ judge:
 	p->tracked = TRACK;
 	p->seen = seen;
 	p->x = proto << 16 | p->dport;
+	if (proto == IP_TCP) {
+		segment(&p->t, (void *)ports, len);
+		p->l4 = l3 + (type == ETHERTYPE_IPV4 ? sizeof(struct ipv4) : sizeof(struct ipv6));
+	}
 	s->who.epoch = c->epoch;
 	s->who.six = type == ETHERTYPE_IPV6;
 	if (type == ETHERTYPE_IPV4) {

@@ -155,14 +155,33 @@ struct flow6_key {
 	__u8 pad[3];
 };
 
-struct flow_value {
-	__u32 seen;		/* seconds of now(), when it last had a packet */
-	__u32 gen;		/* of the policy that admitted it */
-	__u32 rule;		/* the counter of the rule that did */
-	__u32 bits;		/* SEEN_* of packets in, << 8 those of packets out, FLOW_* */
+enum { DIR_IN = 0, DIR_OUT = 1 };
+
+/* What one side of a flow has sent. Only TCP has sequence numbers. */
+struct flow_side {
+	__u64 packets, bytes;	/* bytes with all headers */
+	__u32 end;		/* sequence number after the last byte that it sent */
+	__u32 ack;		/* its highest acknowledgement */
+	__u32 limit;		/* the highest right edge of a window that it offered */
+	__u32 bits;		/* SIDE_*, its window scale << SIDE_SCALE */
 };
 
-enum { DIR_IN = 0, DIR_OUT = 1 };
+enum {
+	SIDE_SENT  = 1 << 0,	/* end is known */
+	SIDE_ACKED = 1 << 1,	/* ack and limit are known */
+	SIDE_SCALE = 8,		/* shift of the scale in use */
+	SIDE_ASKED = 16,	/* shift of the scale in the SYN that waits for an answer */
+};
+
+struct flow_value {
+	__u32 seen;		/* seconds of now(), when it last had a packet */
+	__u32 gen;		/* of the policy that admitted it; 0 is of none */
+	__u32 rule;		/* the counter of the rule that did */
+	__u32 bits;		/* SEEN_* of packets in, << 8 those of packets out, FLOW_* */
+	__u32 begun;		/* seconds of now(), when it was admitted */
+	__u32 syn;		/* what a SYN|ACK must acknowledge to begin the connection */
+	struct flow_side side[2];	/* by DIR_* of what it sends */
+};
 
 enum {
 	SEEN_FIN = 1, SEEN_SYN = 2, SEEN_RST = 4, SEEN_ACK = 16,
@@ -171,6 +190,8 @@ enum {
 	FLOW_OUT  = 1 << 16,	/* it was admitted as a packet out */
 	FLOW_HALF = 1 << 17,	/* it counts as half-open */
 	FLOW_CUT  = 1 << 18,	/* no rule allows it any more: only resets pass */
+	FLOW_SYN_IN  = 1 << 19,	/* a SYN in waits for its SYN|ACK */
+	FLOW_SYN_OUT = 1 << 20,
 };
 
 /* A fragmented packet whose first fragment passed. */

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* The sequence numbers of a TCP flow: enough to tell a RST, a FIN or a SYN that
+ * the peers would act on from one that somebody made up. What is made up passes,
+ * since the peers ignore it too (RFC 5961), and changes nothing of the flow. No
+ * packet is dropped for its numbers. */
+#pragma once
+
+/* Reads the numbers of a segment of len bytes with its header. */
+static __always_inline void segment(struct segment *t, struct tcp *h, __u32 len)
+{
+	t->header = h->offset >> 4 << 2;
+	t->seq = bpf_ntohl(h->seq_be);
+	t->end = t->seq + len - t->header + (h->flags & SEEN_FIN) + (h->flags >> 1 & 1);
+	t->ack = bpf_ntohl(h->ack_be);
+	t->window = bpf_ntohs(h->window_be);
+}
+
+/* What one side of a flow has sent; out is whether that is the workload. */
+static __always_inline struct flow_side *side_of(struct flow_value *f, __u32 out)
+{
+	return out ? &f->side[DIR_OUT] : &f->side[DIR_IN];
+}
+
+/* Whether one sequence number comes before another. */
+static __always_inline int before(__u32 a, __u32 b)
+{
+	return (__s32)(a - b) < 0;
+}
+
+/* A flow whose handshake nobody saw is taken to use the largest window scale. */
+enum { SCALE_UNKNOWN = 14 << SIDE_SCALE, SCALE_OFFERED = 16 };
+
+/* Whether a SYN asks for a connection. */
+static __always_inline int asks(__u8 proto, __u32 seen)
+{
+	return proto == IP_TCP && (seen & (SEEN_SYN | SEEN_ACK | SEEN_RST)) == SEEN_SYN;
+}
+
+/* Whether the connection of a flow is over, so that its ports are free. */
+static __always_inline int over(__u32 bits)
+{
+	return bits & FLOW_CUT || (bits | bits >> 8) & SEEN_RST || bits & bits >> 8 & SEEN_FIN;
+}
+
+/* Whether a reset by one side would be believed: its number is one that the
+ * other may expect next, or it answers a SYN. */
+static __always_inline int resets(struct flow_side *me, struct flow_side *you, struct segment *t, __u32 seen)
+{
+	__u32 open = me->end - you->ack;
+
+	if (me->bits & SIDE_SENT && you->bits & SIDE_ACKED)
+		return t->seq - you->ack <= ((__s32)open < 0 ? 0 : open);
+	if (me->bits & SIDE_SENT)
+		return t->seq == me->end;
+	if (you->bits & SIDE_ACKED)
+		return t->seq == you->ack;
+	return seen & SEEN_ACK && you->bits & SIDE_SENT && t->ack == you->end;
+}
+
+/* Moves the numbers of a flow by a segment, if it is in the window. Returns the
+ * flags that change the flow: SEEN_* without a RST or a FIN that is made up. */
+static __always_inline __u32 follow(struct flow_side *me, struct flow_side *you, struct segment *t, __u32 seen)
+{
+	__u32 mine = me->bits, yours = you->bits, edge;
+
+	if (!t->header)
+		return seen & ~(SEEN_RST | SEEN_FIN); /* a fragment */
+	if (seen & SEEN_RST)
+		return resets(me, you, t, seen) ? seen : seen & ~(SEEN_RST | SEEN_FIN);
+	if (yours & SIDE_ACKED && (before(t->seq + 1, you->ack) || before(you->limit + 1, t->end)))
+		return seen & ~SEEN_FIN;
+	if (seen & SEEN_ACK && yours & SIDE_SENT && mine & SIDE_ACKED && before(you->end, t->ack))
+		return seen & ~SEEN_FIN;
+	/* Before the other side has acknowledged anything only a leap is suspect. */
+	if (!(mine & SIDE_SENT) || (before(me->end, t->end) && (yours & SIDE_ACKED || t->end - me->end < 1 << 20)))
+		me->end = t->end;
+	if (seen & SEEN_ACK) {
+		edge = t->ack + ((__u32)t->window << (seen & SEEN_SYN ? 0 : mine >> SIDE_SCALE & 15));
+		if (!(mine & SIDE_ACKED)) {
+			me->ack = t->ack;
+			me->limit = edge;
+			if (yours & SIDE_SENT && (before(you->end, t->ack) || before(edge, you->end)))
+				you->end = t->ack;
+		} else {
+			if (before(me->ack, t->ack))
+				me->ack = t->ack;
+			if (before(me->limit, edge))
+				me->limit = edge;
+		}
+	}
+	if ((mine & (SIDE_SENT | SIDE_ACKED)) != (SIDE_SENT | SIDE_ACKED))
+		me->bits |= SIDE_SENT | (seen & SEEN_ACK ? SIDE_ACKED : 0);
+	return seen;
+}
+
+/* Reads the window scale that the SYN in scratches offers; 0 for none: RFC 7323. */
+__noinline int window_scale(struct __sk_buff *skb)
+{
+	__u32 zero = 0, at = 0, len;
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
+
+	if (!s)
+		return 0;
+	s->p.t.scale = 0;
+	len = s->p.t.header - sizeof(struct tcp);
+	if (!len || len > sizeof(s->options) || bpf_skb_load_bytes(skb, s->p.l4 + sizeof(struct tcp), s->options, len))
+		return 0;
+	for (int i = 0; i < 20; i++) {
+		__u8 kind, size;
+
+		if (at + 3 > len || at > sizeof(s->options) - 3)
+			return 0;
+		kind = s->options[at];
+		size = s->options[at + 1];
+		if (kind == 3 && size == 3) {
+			s->p.t.scale = SCALE_OFFERED | (s->options[at + 2] > 14 ? 14 : s->options[at + 2]);
+			return 0;
+		}
+		if (!kind || (kind != 1 && size < 2))
+			return 0;
+		at += kind == 1 ? 1 : size;
+	}
+	return 0;
+}
+
+/* Notes that one side asks for a connection, by a SYN that a rule allows. */
+static __always_inline void syn_sent(struct flow_value *f, __u32 dir, struct segment *t)
+{
+	struct flow_side *me = side_of(f, dir);
+
+	if (!t->header)
+		return;
+	f->syn = t->end;
+	me->bits = (me->bits & ~(31 << SIDE_ASKED)) | t->scale << SIDE_ASKED;
+	__sync_fetch_and_and(&f->bits, ~(FLOW_SYN_IN | FLOW_SYN_OUT));
+	__sync_fetch_and_or(&f->bits, dir == DIR_OUT ? FLOW_SYN_OUT : FLOW_SYN_IN);
+}
+
+/* The answer to a SYN by the other side, of a flow that has one. Where the flow is
+ * of a connection before, it begins again, and is judged again by its next packet. */
+static __always_inline void syn_answered(struct flow_value *f, __u32 dir, struct segment *t, __u32 now)
+{
+	struct flow_side *me = side_of(f, dir), *you = side_of(f, !dir);
+	__u32 of = dir == DIR_OUT ? FLOW_SYN_IN : FLOW_SYN_OUT, mine, yours;
+
+	if (!t->header || !(f->bits & of) || t->ack != f->syn)
+		return;
+	/* Scales are used if both sides offer one. */
+	yours = you->bits >> SIDE_ASKED & t->scale & SCALE_OFFERED ? you->bits >> SIDE_ASKED & 15 : 0;
+	mine = you->bits >> SIDE_ASKED & t->scale & SCALE_OFFERED ? t->scale & 15 : 0;
+	if (me->bits & SIDE_SENT || you->end != f->syn) {
+		f->gen = 0;
+		f->begun = now;
+		f->bits = (f->bits & FLOW_HALF) | SEEN_ANY | SEEN_ANY << 8 | (dir == DIR_OUT ? SEEN_SYN : SEEN_SYN << 8 | FLOW_OUT);
+		__builtin_memset(f->side, 0, sizeof(f->side));
+		you->end = f->syn;
+	}
+	__sync_fetch_and_and(&f->bits, ~of);
+	you->bits = SIDE_SENT | yours << SIDE_SCALE;
+	me->bits = mine << SIDE_SCALE;
+}

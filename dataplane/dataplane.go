@@ -107,7 +107,10 @@ type Stats struct {
 	Rules  map[vpc.RuleID]RuleStats
 	Drops  map[vpc.InterfaceID]map[string]uint64 // by reason
 	Exempt map[vpc.InterfaceID]uint64
-	Flows  map[vpc.InterfaceID]uint64 // tracked now
+	// WithoutRule are the packets that no rule has to allow, by kind: arp, nd, mld,
+	// dhcp, dhcp6, icmp_error.
+	WithoutRule map[vpc.InterfaceID]map[string]uint64
+	Flows       map[vpc.InterfaceID]uint64 // tracked now
 	// TurnedAway counts the packets of guarded devices, by name, that nobody
 	// has bound.
 	TurnedAway uint64

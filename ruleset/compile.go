@@ -97,6 +97,7 @@ type compiler struct {
 type local struct {
 	row     *vpc.Interface
 	vpc     *vpc.VPC
+	subnet  *vpc.Subnet
 	groups  []*vpc.SecurityGroup // those that there are, in the order of ids
 	iface   Interface
 	in, out string // names of policies
@@ -166,7 +167,7 @@ func (c *compiler) compile(locals []Local) {
 // local gives what an interface is compiled to: what it was, if that is of the
 // same rows.
 func (c *compiler) local(space *state.Space, l Local, row *vpc.Interface) *local {
-	x := &local{row: row, vpc: state.VPCs.Get(space, row.VPC)}
+	x := &local{row: row, vpc: state.VPCs.Get(space, row.VPC), subnet: state.Subnets.Get(space, row.Subnet)}
 	ids := row.Groups
 	if !slices.IsSorted(ids) {
 		ids = slices.Sorted(slices.Values(ids))
@@ -176,10 +177,19 @@ func (c *compiler) local(space *state.Space, l Local, row *vpc.Interface) *local
 			x.groups = append(x.groups, g)
 		}
 	}
-	if was := c.last.of[l]; was != nil && was.row == row && was.vpc == x.vpc && slices.Equal(was.groups, x.groups) {
+	if was := c.last.of[l]; was != nil && was.row == row && was.vpc == x.vpc && was.subnet == x.subnet && slices.Equal(was.groups, x.groups) {
 		return was
 	}
 	x.iface = c.iface(space, row)
+	if s := x.subnet; s != nil {
+		if s.CIDR.IsValid() {
+			x.iface.OnLink = append(x.iface.OnLink, s.CIDR)
+		}
+		for _, b := range s.IPv6 {
+			x.iface.OnLink = append(x.iface.OnLink, b.CIDR)
+		}
+		slices.SortFunc(x.iface.OnLink, comparePrefixes)
+	}
 	name := ""
 	for _, id := range slices.Compact(slices.Clone(ids)) {
 		name += " " + string(id)

@@ -37,6 +37,8 @@ type Interface struct {
 	// Own are the addresses it may send from: each address as a prefix of one,
 	// and the prefixes delegated to it. Sorted.
 	Own []netip.Prefix
+	// OnLink are the blocks of its subnet: what it may look for on its link. Sorted.
+	OnLink []netip.Prefix
 	// Check tells that packets from and to other addresses are dropped:
 	// source/dest check.
 	Check bool

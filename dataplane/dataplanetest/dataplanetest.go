@@ -79,7 +79,7 @@ func rules(in ...ruleset.Rule) *ruleset.Ruleset {
 	rs := &ruleset.Ruleset{
 		Rev: 1,
 		Interfaces: []ruleset.Interface{{
-			ID: web, VPC: "vpc-1", MAC: "02:00:00:00:00:05", Own: own(web4, web6), Check: true, In: 1, Out: 0, Timeouts: ruleset.DefaultTimeouts,
+			ID: web, VPC: "vpc-1", MAC: "02:00:00:00:00:02", Own: own(web4, web6), Check: true, In: 1, Out: 0, Timeouts: ruleset.DefaultTimeouts,
 		}},
 		Policies: []ruleset.Policy{
 			{Name: "egress sg-web", Direction: flow.Egress},

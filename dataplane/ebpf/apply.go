@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"runtime"
 	"slices"
 	"sync"
@@ -229,6 +230,9 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 			HalfLimit:      uint32(p.options.HalfLimit),
 			DrainUntil:     old.DrainUntil,
 			AdoptUntil:     old.AdoptUntil,
+		}
+		if mac, err := net.ParseMAC(w.MAC); err == nil {
+			side.Mac = macWord(mac)
 		}
 		if w.Check {
 			side.Flags |= rulesCheck

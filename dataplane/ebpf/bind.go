@@ -174,6 +174,9 @@ func (p *Plane) bind(b dataplane.Binding) error {
 		if err := p.maps.EniCounts.Put(now.number, zero); err != nil {
 			return err
 		}
+		if err := p.identify(now.number, dev, b.Side); err != nil {
+			return err
+		}
 		// First what the filter needs, then the filter.
 		if err := p.record(now); err != nil {
 			return err
@@ -509,7 +512,7 @@ func (p *Plane) unbind(b *bound) error {
 		}
 		os.Remove(p.pin(b, dir))
 	}
-	errs = append(errs, ignore(p.maps.Bindings.Delete(b.number), ebpf.ErrKeyNotExist))
+	errs = append(errs, ignore(p.maps.Bindings.Delete(b.number), ebpf.ErrKeyNotExist), p.maps.Links.Put(b.number, bpfLink{}))
 	delete(p.bound, b.Binding.Interface)
 	errs = append(errs, p.dropFlows(b.number))
 	if p.have.rules.Interface(b.Binding.Interface) == nil {
@@ -592,6 +595,21 @@ func (p *Plane) replace(b *bound) error {
 	g, err := p.programsOf(b.bpfBinding.Netns)
 	if err != nil {
 		return err
+	}
+	var who bpfLink
+	if err := p.maps.Links.Lookup(b.number, &who); err != nil {
+		return err
+	}
+	if who.Flags == 0 { // a version before this one did not look
+		if err := within(b.Binding.Netns, func(uint32) error {
+			dev, err := netlink.LinkByIndex(int(b.bpfBinding.Index))
+			if err != nil {
+				return err
+			}
+			return p.identify(b.number, dev, b.Side)
+		}); err != nil {
+			return err
+		}
 	}
 	for dir, hook := range b.hooks() {
 		prog := [2]*ebpf.Program{dirIn: g.to, dirOut: g.from}[dir]

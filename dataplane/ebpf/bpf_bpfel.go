@@ -46,10 +46,11 @@ type bpfDeviceKey struct {
 }
 
 type bpfEniCount struct {
-	_         structs.HostLayout
-	Exempt    uint64
-	WouldDrop uint64
-	Drops     [14]uint64
+	_           structs.HostLayout
+	Exempt      uint64
+	WouldDrop   uint64
+	Drops       [18]uint64
+	WithoutRule [6]uint64
 }
 
 type bpfEniState struct {
@@ -122,6 +123,16 @@ type bpfFragValue struct {
 	Seen uint32
 }
 
+type bpfLink struct {
+	_      structs.HostLayout
+	Mac    uint64
+	Local  [2]uint64
+	Flags  uint32
+	Second uint32
+	Spent  uint32
+	Pad    uint32
+}
+
 type bpfMember4Key struct {
 	_      structs.HostLayout
 	Vpc    uint32
@@ -166,6 +177,7 @@ type bpfRules struct {
 	AdoptUntil     uint32
 	Own6           [2]uint64
 	Exempt         uint64
+	Mac            uint64
 }
 
 type bpfScratch struct {
@@ -264,6 +276,7 @@ const (
 	bpfMapFlows4        = "flows4"
 	bpfMapFlows6        = "flows6"
 	bpfMapFrags         = "frags"
+	bpfMapLinks         = "links"
 	bpfMapMembers4      = "members4"
 	bpfMapMembers6      = "members6"
 	bpfMapNearby        = "nearby"
@@ -353,6 +366,7 @@ type bpfMapSpecs struct {
 	Flows4    *ebpf.MapSpec `ebpf:"flows4"`
 	Flows6    *ebpf.MapSpec `ebpf:"flows6"`
 	Frags     *ebpf.MapSpec `ebpf:"frags"`
+	Links     *ebpf.MapSpec `ebpf:"links"`
 	Members4  *ebpf.MapSpec `ebpf:"members4"`
 	Members6  *ebpf.MapSpec `ebpf:"members6"`
 	Nearby    *ebpf.MapSpec `ebpf:"nearby"`
@@ -406,6 +420,7 @@ type bpfMaps struct {
 	Flows4    *ebpf.Map `ebpf:"flows4"`
 	Flows6    *ebpf.Map `ebpf:"flows6"`
 	Frags     *ebpf.Map `ebpf:"frags"`
+	Links     *ebpf.Map `ebpf:"links"`
 	Members4  *ebpf.Map `ebpf:"members4"`
 	Members6  *ebpf.Map `ebpf:"members6"`
 	Nearby    *ebpf.Map `ebpf:"nearby"`
@@ -430,6 +445,7 @@ func (m *bpfMaps) Close() error {
 		m.Flows4,
 		m.Flows6,
 		m.Frags,
+		m.Links,
 		m.Members4,
 		m.Members6,
 		m.Nearby,

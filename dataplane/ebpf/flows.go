@@ -486,7 +486,7 @@ func (p *Plane) Stats(ctx context.Context) (*dataplane.Stats, error) {
 		return nil, errClosed
 	}
 	s := &dataplane.Stats{Rules: map[vpc.RuleID]dataplane.RuleStats{}, Drops: map[vpc.InterfaceID]map[string]uint64{},
-		Exempt: map[vpc.InterfaceID]uint64{}, Flows: map[vpc.InterfaceID]uint64{}, TurnedAway: p.turnedAway()}
+		Exempt: map[vpc.InterfaceID]uint64{}, WithoutRule: map[vpc.InterfaceID]map[string]uint64{}, Flows: map[vpc.InterfaceID]uint64{}, TurnedAway: p.turnedAway()}
 	start := time.Now().Add(-time.Duration(p.now()) * time.Second)
 	var each []bpfRuleStat
 	for k, n := range p.counters.places {
@@ -515,7 +515,7 @@ func (p *Plane) Stats(ctx context.Context) (*dataplane.Stats, error) {
 		if err := p.maps.EniStates.Lookup(b.number, &state); err != nil {
 			return nil, fmt.Errorf("read the state of %s: %w", id, err)
 		}
-		drops := map[string]uint64{}
+		drops, without := map[string]uint64{}, map[string]uint64{}
 		for _, c := range counts {
 			s.Exempt[id] += c.Exempt
 			for i, n := range c.Drops {
@@ -523,11 +523,16 @@ func (p *Plane) Stats(ctx context.Context) (*dataplane.Stats, error) {
 					drops[reasons[i]] += n
 				}
 			}
+			for i, n := range c.WithoutRule {
+				if n > 0 {
+					without[kinds[i]] += n
+				}
+			}
 			if c.WouldDrop > 0 {
 				drops[WouldDrop] += c.WouldDrop
 			}
 		}
-		s.Drops[id] = drops
+		s.Drops[id], s.WithoutRule[id] = drops, without
 		s.Flows[id] = uint64(max(state.all(), 0))
 	}
 	return s, nil
@@ -538,8 +543,12 @@ func (p *Plane) Stats(ctx context.Context) (*dataplane.Stats, error) {
 const WouldDrop = "would_drop"
 
 // reasons are the names of DROP_* in bpf/moat.h.
-var reasons = [14]string{"no_ruleset", "no_rule", "malformed", "fragment", "vlan", "protocol", "spoofed", "extensions",
-	"flow_allowance", "half_open_allowance", "table_full", "cut", "internal", "arp_spoofed"}
+var reasons = [18]string{"no_ruleset", "no_rule", "malformed", "fragment", "vlan", "protocol", "spoofed", "extensions",
+	"flow_allowance", "half_open_allowance", "table_full", "cut", "internal", "arp_spoofed",
+	"destination", "mac_spoofed", "options", "rate"}
+
+// kinds are the names of WITHOUT_RULE_* in bpf/moat.h.
+var kinds = [6]string{"arp", "nd", "mld", "dhcp", "dhcp6", "icmp_error"}
 
 // flow4 gives the IPv4 key in the beginning of a key.
 func flow4(k *bpfFlow6Key) *bpfFlow4Key { return (*bpfFlow4Key)(unsafe.Pointer(k)) }

@@ -179,8 +179,9 @@ func echoWithin(c net.Conn, patience time.Duration) error {
 func rules(t testing.TB, lines ...string) *ruleset.Ruleset {
 	t.Helper()
 	rs := &ruleset.Ruleset{Rev: uint64(len(lines))}
-	i := ruleset.Interface{ID: eni, VPC: "vpc-1", Check: true, In: 1, Out: 0, Timeouts: ruleset.DefaultTimeouts,
-		Own: []netip.Prefix{netip.MustParsePrefix("10.0.0.5/32"), netip.MustParsePrefix("2001:db8::5/128")}}
+	i := ruleset.Interface{ID: eni, VPC: "vpc-1", MAC: "02:00:00:00:00:02", Check: true, In: 1, Out: 0, Timeouts: ruleset.DefaultTimeouts,
+		Own:    []netip.Prefix{netip.MustParsePrefix("10.0.0.5/32"), netip.MustParsePrefix("2001:db8::5/128")},
+		OnLink: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/24"), netip.MustParsePrefix("2001:db8::/64")}}
 	var in, out []ruleset.Rule
 	for n, line := range lines {
 		f := strings.Fields(line)

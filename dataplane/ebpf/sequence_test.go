@@ -825,56 +825,202 @@ func TestObserve(t *testing.T) {
 	}
 }
 
-// What is never filtered, and who lies about itself.
-func TestNeverFiltered(t *testing.T) {
+// What passes without a rule, and who lies about itself: for each its neighbour.
+func TestWithoutRule(t *testing.T) {
 	b := newBench(t, Options{Flows4: 1024, Flows6: 1024})
 	apply(t, b.p, rules(t, "out tcp 80 to 10.1.0.0/16"))
 	b.on(eni, 0)
-	own, other, any4 := netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("10.0.0.6"), netip.IPv4Unspecified()
-	all := netip.MustParseAddr("255.255.255.255")
-	own6, other6, link := netip.MustParseAddr("2001:db8::5"), netip.MustParseAddr("2001:db8::6"), netip.MustParseAddr("fe80::1")
-	arp := func(sender netip.Addr) []byte {
-		p := append([]byte(eth4[:12]), 8, 6, 0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 2)
-		p = append(p, sender.AsSlice()...)
-		return append(append(p, 0, 0, 0, 0, 0, 0), 10, 0, 0, 1)
+	any4, any6 := netip.IPv4Unspecified(), netip.IPv6Unspecified()
+	frame := func(src []byte, p []byte) []byte {
+		copy(p[6:], src)
+		return p
 	}
-	nd := func(src netip.Addr, typ, hops byte, target netip.Addr) []byte {
-		k := pkt{src: src, dst: netip.MustParseAddr("ff02::1"), proto: 58, typ: typ, hops: hops, payload: target.AsSlice()}
+	arp := func(mac []byte, sender, target netip.Addr, rest ...byte) []byte {
+		p := append([]byte(eth4[:12]), 8, 6, 0, 1, 8, 0, 6, 4, 0, 1)
+		p = append(append(p, mac...), sender.AsSlice()...)
+		return append(append(append(p, 0, 0, 0, 0, 0, 0), target.AsSlice()...), rest...)
+	}
+	nd := func(src, dst netip.Addr, typ, hops byte, target netip.Addr, options ...byte) []byte {
+		k := pkt{src: src, dst: dst, proto: 58, typ: typ, hops: hops, payload: append(target.AsSlice(), options...)}
 		return k.bytes()
 	}
-	dhcp := func(src, dst netip.Addr, sport, dport uint16) []byte {
-		return (&pkt{src: src, dst: dst, proto: 17, sport: sport, dport: dport}).bytes()
+	dhcp := func(src, dst netip.Addr, op byte, mac []byte, size int) []byte {
+		body := make([]byte, size)
+		copy(body, []byte{op, 1, 6})
+		copy(body[28:], mac)
+		copy(body[236:], "\x63\x82\x53\x63")
+		k := pkt{src: src, dst: dst, proto: 17, sport: 68, dport: 67, payload: body}
+		if op == 2 {
+			k.sport, k.dport = 67, 68
+		}
+		return k.bytes()
 	}
+	dhcp6 := func(src, dst netip.Addr, typ byte) []byte {
+		k := pkt{src: src, dst: dst, proto: 17, sport: 546, dport: 547, payload: []byte{typ, 0, 0, 1}}
+		if typ == 7 {
+			k.sport, k.dport = 547, 546
+		}
+		return k.bytes()
+	}
+	report := func(src netip.Addr, hops byte, group netip.Addr, record ...byte) []byte {
+		k := pkt{src: src, dst: allMLD, proto: 58, typ: 143, hops: hops, chain: []byte{0}, payload: append(record, group.AsSlice()...)}
+		p := k.bytes()
+		copy(p[54:], []byte{58, 0, 5, 2, 0, 0, 1, 0})
+		p[54+8+7] = 1
+		return p
+	}
+	query := func(src, dst netip.Addr) []byte {
+		k := pkt{src: src, dst: dst, proto: 58, typ: 130, hops: 1, chain: []byte{0}, payload: any6.AsSlice()}
+		p := k.bytes()
+		copy(p[54:], []byte{58, 0, 5, 2, 0, 0, 1, 0})
+		return p
+	}
+	source := append([]byte{1, 1}, ownMAC...)
 	tag := append([]byte(eth4[:12]), 0x81, 0, 0, 5)
+	pass, out, in := "", true, false
 	for _, row := range []struct {
 		what   string
 		out    bool
 		packet []byte
-		pass   bool
+		reason string
 	}{
-		{"ARP of its own address", true, arp(own), true},
-		{"ARP of another's", true, arp(other), false},
-		{"an ARP probe", true, arp(any4), true},
-		{"ARP to it", false, arp(other), true},
-		{"a DHCP request", true, dhcp(any4, all, 68, 67), true},
-		{"a DHCP request from another's address", true, dhcp(other, all, 68, 67), false},
-		{"a DHCP answer", false, dhcp(other, own, 67, 68), true},
-		{"DHCP from the server's port to another", false, dhcp(other, own, 67, 69), false},
-		{"a DHCP answer by the workload", true, dhcp(own, other, 67, 68), false},
-		{"DHCPv6", true, dhcp(link, netip.MustParseAddr("ff02::1:2"), 546, 547), true},
-		{"neighbour solicitation", true, nd(own6, 135, 255, other6), true},
-		{"neighbour advertisement of its own", true, nd(own6, 136, 255, own6), true},
-		{"neighbour advertisement of another's", true, nd(own6, 136, 255, other6), false},
-		{"one from a router away", true, nd(own6, 135, 64, other6), false},
-		{"a router's advertisement by the workload", true, nd(link, 134, 255, own6), false},
-		{"a router's advertisement", false, nd(link, 134, 255, own6), true},
-		{"a redirect", false, nd(link, 137, 255, own6), false},
-		{"a VLAN's frame", true, append(tag, arp(own)[12:]...), false},
-		{"an unknown ethertype", true, append([]byte(eth4[:12]), 0x88, 0xcc, 1, 2, 3, 4), false},
+		{"ARP of its own address", out, arp(ownMAC, ownFour, otherFour), pass},
+		{"the same, padded", out, arp(ownMAC, ownFour, otherFour, make([]byte, 18)...), pass},
+		{"with something behind it", out, arp(ownMAC, ownFour, otherFour, 0, 0, 1), "malformed"},
+		{"longer than it is ever padded", out, arp(ownMAC, ownFour, otherFour, make([]byte, 19)...), "malformed"},
+		{"of another's address", out, arp(ownMAC, otherFour, awayFour), "arp_spoofed"},
+		{"with another's MAC in it", out, arp(otherMAC, ownFour, otherFour), "arp_spoofed"},
+		{"with another's MAC around it", out, frame(otherMAC, arp(otherMAC, ownFour, otherFour)), "mac_spoofed"},
+		{"a probe for its own address", out, arp(ownMAC, any4, ownFour), pass},
+		{"a probe for another's", out, arp(ownMAC, any4, otherFour), "arp_spoofed"},
+		{"ARP to it", in, arp(otherMAC, otherFour, ownFour), pass},
+		{"a probe for its address", in, arp(otherMAC, any4, ownFour), pass},
+		{"ARP of another that claims its address", in, arp(otherMAC, ownFour, otherFour), "arp_spoofed"},
+
+		{"a DHCP request", out, dhcp(any4, limited, 1, ownMAC, 300), pass},
+		{"one to a server on the link", out, dhcp(ownFour, otherFour, 1, ownMAC, 300), pass},
+		{"one to a server elsewhere", out, dhcp(ownFour, awayFour, 1, ownMAC, 300), "no_rule"},
+		{"one from another's address", out, dhcp(otherFour, limited, 1, ownMAC, 300), "spoofed"},
+		{"one for another's MAC", out, dhcp(any4, limited, 1, otherMAC, 300), "spoofed"},
+		{"one that is too long", out, dhcp(ownFour, limited, 1, ownMAC, 577), "no_rule"},
+		{"one that is too short", out, dhcp(ownFour, limited, 1, ownMAC, 239+1)[:14+28+239], "malformed"},
+		{"a DHCP answer", in, dhcp(otherFour, ownFour, 2, ownMAC, 300), pass},
+		{"one for another's MAC", in, dhcp(otherFour, limited, 2, otherMAC, 300), "destination"},
+		{"an answer by the workload", out, dhcp(ownFour, otherFour, 2, otherMAC, 300), "spoofed"},
+		{"DHCPv6", out, dhcp6(ownLocal, allServers, 1), pass},
+		{"from another's link-local address", out, dhcp6(otherLocal, allServers, 1), "spoofed"},
+		{"to a server elsewhere", out, dhcp6(ownSix, awaySix, 1), "no_rule"},
+		{"a DHCPv6 answer", in, dhcp6(otherLocal, ownLocal, 7), pass},
+		{"from elsewhere", in, dhcp6(awaySix, ownSix, 7), "no_rule"},
+		{"by the workload", out, dhcp6(ownLocal, otherLocal, 7), "spoofed"},
+
+		{"a solicitation", out, nd(ownSix, nodes(otherSix), 135, 255, otherSix, source...), pass},
+		{"by its link-local address", out, nd(ownLocal, nodes(otherSix), 135, 255, otherSix, source...), pass},
+		{"by the router's", out, nd(otherLocal, nodes(otherSix), 135, 255, otherSix), "spoofed"},
+		{"with another's MAC", out, nd(ownSix, nodes(otherSix), 135, 255, otherSix, append([]byte{1, 1}, otherMAC...)...), "spoofed"},
+		{"for somebody away", out, nd(ownSix, nodes(awaySix), 135, 255, awaySix), "no_rule"},
+		{"to somebody else than it is for", out, nd(ownSix, awaySix, 135, 255, otherSix), "no_rule"},
+		{"from a router away", out, nd(ownSix, nodes(otherSix), 135, 254, otherSix), "no_rule"},
+		{"with an option of no length", out, nd(ownSix, nodes(otherSix), 135, 255, otherSix, 1, 0, 0, 0, 0, 0, 0, 0), "malformed"},
+		{"with an option beyond its end", out, nd(ownSix, nodes(otherSix), 135, 255, otherSix, 14, 2, 0, 0, 0, 0, 0, 0), "malformed"},
+		{"with an option that it does not need", out, nd(ownSix, nodes(otherSix), 135, 255, otherSix, 25, 1, 0, 0, 0, 0, 0, 0), "malformed"},
+		{"whether its own address is free", out, nd(any6, nodes(ownSix), 135, 255, ownSix, 14, 1, 1, 2, 3, 4, 5, 6), pass},
+		{"whether its link-local address is", out, nd(any6, nodes(ownLocal), 135, 255, ownLocal), pass},
+		{"whether another's is", out, nd(any6, nodes(otherSix), 135, 255, otherSix), "spoofed"},
+		{"whether the router's is", out, nd(any6, nodes(otherLocal), 135, 255, otherLocal), "spoofed"},
+		{"an advertisement of its own", out, nd(ownSix, allNodes, 136, 255, ownSix), pass},
+		{"of another's", out, nd(ownSix, allNodes, 136, 255, otherSix), "spoofed"},
+		{"of the router's link-local address", out, nd(ownSix, allNodes, 136, 255, otherLocal), "spoofed"},
+		{"that says it is a router", out, func() []byte { p := nd(ownSix, allNodes, 136, 255, ownSix); p[58] = 0x80; return p }(), "spoofed"},
+		{"a router's advertisement by the workload", out, nd(ownLocal, allNodes, 134, 255, any6)[:14+40+16], "malformed"},
+		{"a redirect by the workload", out, nd(ownLocal, ownSix, 137, 255, otherSix), "spoofed"},
+		{"a router's advertisement", in, nd(otherLocal, allNodes, 134, 255, any6, 25, 1, 0, 0, 0, 0, 0, 0)[:14+40+32], "malformed"},
+		{"a redirect", in, nd(otherLocal, ownSix, 137, 255, otherSix), "no_rule"},
+		{"an advertisement of the interface's own address", in, nd(otherLocal, allNodes, 136, 255, ownSix), "spoofed"},
+		{"an advertisement to it", in, nd(otherSix, ownSix, 136, 255, otherSix), pass},
+		{"a solicitation to it", in, nd(otherSix, nodes(ownSix), 135, 255, ownSix), pass},
+		{"one that says to be from it", in, nd(ownSix, nodes(ownSix), 135, 255, ownSix), "spoofed"},
+
+		{"a report of MLD", out, report(ownLocal, 1, nodes(ownSix), 4, 0, 0, 0), pass},
+		{"before it has an address", out, report(any6, 1, nodes(ownSix), 4, 0, 0, 0), pass},
+		{"by another", out, report(otherLocal, 1, nodes(ownSix), 4, 0, 0, 0), "spoofed"},
+		{"that leaves the link", out, report(ownLocal, 64, nodes(ownSix), 4, 0, 0, 0), "no_rule"},
+		{"for a group beyond the link", out, report(ownLocal, 1, netip.MustParseAddr("ff05::2"), 4, 0, 0, 0), "no_rule"},
+		{"with a source", out, report(ownLocal, 1, nodes(ownSix), 4, 0, 0, 1), "no_rule"},
+		{"a query by the workload", out, query(ownLocal, allNodes), "spoofed"},
+		{"a query", in, query(otherLocal, allNodes), pass},
+		{"a query from beyond the link", in, query(awaySix, allNodes), "destination"},
+
+		{"a VLAN's frame", out, append(tag, arp(ownMAC, ownFour, otherFour)[12:]...), "vlan"},
+		{"an unknown ethertype", out, append([]byte(eth4[:12]), make([]byte, 40)...), "protocol"},
+		{"what is for everybody", in, (&pkt{src: otherFour, dst: limited, proto: 17, sport: 5000, dport: 5001}).bytes(), "destination"},
+		{"what says to be from itself", in, (&pkt{src: ownFour, dst: ownFour, proto: 6, sport: 5000, dport: 80, flags: 2}).bytes(), "no_rule"},
 	} {
-		if got := b.run(row.out, row.packet); got != row.pass {
-			t.Errorf("%s: passes: %v, want %v", row.what, got, row.pass)
+		before := b.drops()
+		if passes := b.run(row.out, row.packet); passes != (row.reason == pass) {
+			t.Errorf("%s: passes: %v, want %q", row.what, passes, row.reason)
 		}
+		after := b.drops()
+		for reason, n := range after {
+			if reason != row.reason && n != before[reason] {
+				t.Errorf("%s: counts as %s, want %q", row.what, reason, row.reason)
+			}
+		}
+		b.p.control.NowOffset++
+	}
+}
+
+// drops returns what was counted of the interface, by reason.
+func (b *bench) drops() map[string]uint64 {
+	b.t.Helper()
+	var each []bpfEniCount
+	if err := b.p.maps.EniCounts.Lookup(b.p.numbers[eni], &each); err != nil {
+		b.t.Fatal(err)
+	}
+	out := map[string]uint64{}
+	for _, c := range each {
+		for i, n := range c.Drops {
+			out[reasons[i]] += n
+		}
+	}
+	return out
+}
+
+// What passes without a rule does so at a rate, whatever of it there is.
+func TestRate(t *testing.T) {
+	b := newBench(t, Options{Flows4: 1024, Flows6: 1024})
+	apply(t, b.p, rules(t, "out tcp 80 to 10.1.0.0/16"))
+	b.on(eni, 0)
+	ask := (&pkt{src: ownSix, dst: nodes(otherSix), proto: 58, typ: 135, hops: 255, payload: otherSix.AsSlice()}).bytes()
+	answer := (&pkt{src: otherSix, dst: ownSix, proto: 58, typ: 136, hops: 255, payload: otherSix.AsSlice()}).bytes()
+	count := func(out bool, p []byte, n int) (passed int) {
+		b.p.control.NowOffset += 10 // a second of its own
+		var before, after uint32 = b.p.now(), 0
+		for range n {
+			if b.run(out, p) {
+				passed++
+			}
+		}
+		if after = b.p.now(); after != before {
+			passed = -1
+		}
+		return passed
+	}
+	within := func(what string, want int, f func() int) {
+		for range 20 {
+			if got := f(); got >= 0 {
+				if got != want {
+					t.Errorf("%s: %d pass in a second, want %d", what, got, want)
+				}
+				return
+			}
+		}
+		t.Skip("the machine is too slow to send so many in a second")
+	}
+	within("solicitations", 1024, func() int { return count(true, ask, 1100) })
+	within("advertisements to it", 1100, func() int { return count(false, answer, 1100) })
+	if n := b.drops()["rate"]; n == 0 || n%76 != 0 {
+		t.Errorf("%d are dropped for the rate", n)
 	}
 }
 
@@ -892,7 +1038,7 @@ func TestHostilePackets(t *testing.T) {
 	good6 := pkt{src: remote6, dst: local6, proto: 17, sport: 5000, dport: 53, payload: []byte("payload.")}
 
 	// Whatever is cut off of an allowed packet, it does not pass.
-	for _, k := range []pkt{good4, good6, {src: good6.src, dst: good6.dst, proto: 17, sport: 5000, dport: 53, chain: []byte{0, 60, 51, 43, 44}}} {
+	for _, k := range []pkt{good4, good6, {src: good6.src, dst: good6.dst, proto: 17, sport: 5000, dport: 53, chain: []byte{0, 60, 60, 43, 44}}} {
 		whole := k.bytes()
 		if !b.run(false, whole) {
 			t.Fatalf("%+v does not pass whole", k)
@@ -908,7 +1054,7 @@ func TestHostilePackets(t *testing.T) {
 	for range 5000 {
 		k := good6
 		for range r.IntN(12) {
-			k.chain = append(k.chain, []byte{0, 43, 51, 60}[r.IntN(4)])
+			k.chain = append(k.chain, []byte{0, 43, 60}[r.IntN(3)])
 		}
 		denied := k
 		denied.dport = 54
@@ -931,7 +1077,7 @@ func TestHostilePackets(t *testing.T) {
 	for n := range 200_000 {
 		k := []pkt{good4, good6}[n%2]
 		if r.IntN(3) == 0 {
-			k.options, k.chain = r.IntN(11), []byte{[]byte{0, 43, 44, 51, 60}[r.IntN(5)]}
+			k.options, k.chain = r.IntN(11), []byte{[]byte{0, 43, 44, 60}[r.IntN(4)]}
 		}
 		p := k.bytes()
 		for range 1 + r.IntN(4) {

@@ -213,6 +213,10 @@ func encodeInterface(i *ruleset.Interface) []byte {
 	for _, a := range i.Exempt {
 		c.prefix(netip.PrefixFrom(a, a.BitLen()))
 	}
+	c.uint(uint64(len(i.OnLink)))
+	for _, p := range i.OnLink {
+		c.prefix(p)
+	}
 	for _, v := range []int32{i.Timeouts.TCPEstablished, i.Timeouts.UDPStream, i.Timeouts.UDP, int32(i.OnRevoke.Mode), i.OnRevoke.Drain} {
 		c.int(int64(v))
 	}
@@ -228,6 +232,9 @@ func decodeInterface(b []byte) (i ruleset.Interface, err error) {
 	}
 	for n := c.readUint(); n > 0 && !c.bad; n-- {
 		i.Exempt = append(i.Exempt, c.readPrefix().Addr())
+	}
+	for n := c.readUint(); n > 0 && !c.bad; n-- {
+		i.OnLink = append(i.OnLink, c.readPrefix())
 	}
 	var v [5]int32
 	for j := range v {

@@ -258,12 +258,12 @@ fit:
 // blockIn lays out the addresses of an interface.
 func blockIn(i *ruleset.Interface) []uint64 {
 	one := func([]int) uint32 { return 1 }
-	tables := [2]table{}
+	tables := [3]table{}
 	exempt := make([]netip.Prefix, len(i.Exempt))
 	for j, a := range i.Exempt {
 		exempt[j] = netip.PrefixFrom(a, a.BitLen())
 	}
-	for j, list := range [][]netip.Prefix{i.Own, exempt} {
+	for j, list := range [][]netip.Prefix{i.Own, exempt, i.OnLink} {
 		var l []stretch
 		for _, p := range list {
 			l = append(l, stretchOf(p))
@@ -271,8 +271,11 @@ func blockIn(i *ruleset.Interface) []uint64 {
 		slices.SortFunc(l, compareStretches)
 		tables[j].cut(slices.Compact(l), one)
 	}
-	w := tables[1].append(tables[0].append([]uint64{tables[0].sizes(), tables[1].sizes(), 0}))
-	w[2] = uint64(len(w))
+	w := []uint64{tables[0].sizes(), tables[1].sizes(), tables[2].sizes(), 0}
+	for i := range tables {
+		w = tables[i].append(w)
+	}
+	w[3] = uint64(len(w))
 	return appendSource(w, encodeInterface(i))
 }
 

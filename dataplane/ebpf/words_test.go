@@ -93,7 +93,7 @@ func TestWordsJudgeAsJudge(t *testing.T) {
 			w.rs.Interfaces[i].Exempt = nil
 			for range 300 {
 				out := w.IntN(2) == 0
-				_, f, _ := w.packet(&x, out)
+				_, f := w.packet(&x, out)
 				at := x.In
 				if out {
 					at = x.Out

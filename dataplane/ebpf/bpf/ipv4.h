@@ -3,9 +3,9 @@
 
 /* Whether an ICMP error is about a live flow of the interface, told by the
  * packet that it quotes. */
-__noinline int related4(struct __sk_buff *skb, struct context *c, struct packet *p)
+__noinline int related4(struct __sk_buff *skb, struct context *c, struct packet *p, struct parties *who)
 {
-	if (!c || !p)
+	if (!c || !p || !who)
 		return 0;
 
 	struct rules *r = rules_of(c);
@@ -20,6 +20,8 @@ __noinline int related4(struct __sk_buff *skb, struct context *c, struct packet 
 		return 0;
 	if (p->type != 3 && p->type != 4 && p->type != 11 && p->type != 12)
 		return 0;
+	if (p->frag_more || p->end - p->l3 > 576)
+		return 0; /* RFC 1812, 4.3.2.3 */
 	if (at + sizeof(h) > p->end || bpf_skb_load_bytes(skb, at, &h, sizeof(h)))
 		return 0;
 	ihl = (h.version_ihl & 15) * 4;
@@ -29,6 +31,8 @@ __noinline int related4(struct __sk_buff *skb, struct context *c, struct packet 
 	/* Who gets the error sent what is quoted. */
 	k.local_be = dir == DIR_IN ? h.src_be : h.dst_be;
 	k.remote_be = dir == DIR_IN ? h.dst_be : h.src_be;
+	if (dir == DIR_IN ? k.local_be != bpf_htonl(who->llo) : k.remote_be != bpf_htonl(who->rlo))
+		return 0;
 	if (h.proto == IP_TCP || h.proto == IP_UDP || h.proto == IP_ICMP) {
 		if (at + ihl + 8 > p->end || bpf_skb_load_bytes(skb, at + ihl, ports, 8))
 			return 0;
@@ -54,6 +58,41 @@ __noinline int related4(struct __sk_buff *skb, struct context *c, struct packet 
 	return f && !(f->bits & FLOW_CUT) && current(r, f, c->now) && !expired(r, k.proto, 0, f, c->now);
 }
 
+/* Drops a packet whose options have it take a route, or write down which one it
+ * takes: RFC 7126. Gives PASS or the reason. */
+__noinline int options4(struct __sk_buff *skb, __u32 l3_end, __u32 len)
+{
+	__u32 zero = 0, at = 0;
+	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
+
+	if (!s || !len || len > sizeof(s->options))
+		return DROP_INTERNAL;
+	if (bpf_skb_load_bytes(skb, l3_end, s->options, len))
+		return DROP_MALFORMED;
+	for (int i = 0; i < sizeof(s->options); i++) {
+		__u8 kind, size;
+
+		if (at >= len || at >= sizeof(s->options))
+			return PASS;
+		kind = s->options[at];
+		if (!kind)
+			return PASS;
+		if (kind == 1) {
+			at++;
+			continue;
+		}
+		if (at + 1 >= len || at + 1 >= sizeof(s->options))
+			return DROP_MALFORMED;
+		size = s->options[at + 1];
+		if (size < 2 || at + size > len)
+			return DROP_MALFORMED;
+		if (kind == 131 || kind == 137 || kind == 7)
+			return DROP_OPTIONS;
+		at += size;
+	}
+	return PASS;
+}
+
 __noinline int ipv4(struct __sk_buff *skb, struct context *c, __u32 l3)
 {
 	if (!c || l3 > 14)
@@ -67,7 +106,7 @@ __noinline int ipv4(struct __sk_buff *skb, struct context *c, __u32 l3)
 	struct packet *p;
 	struct parties *who;
 	struct scratch *s;
-	__u32 zero = 0, len, ihl, own, local;
+	__u32 zero = 0, len, ihl;
 	int why;
 
 	s = bpf_map_lookup_elem(&scratches, &zero);
@@ -107,6 +146,11 @@ __noinline int ipv4(struct __sk_buff *skb, struct context *c, __u32 l3)
 	who->llo = bpf_ntohl(k->local_be);
 	who->rlo = bpf_ntohl(k->remote_be);
 
+	if (ihl > 20) {
+		why = options4(skb, l3 + 20, ihl - 20);
+		if (why != PASS)
+			return why;
+	}
 	if (p->frag_at || p->frag_more) {
 		why = fragment(c, p, who);
 		if (why != NOT_LATER)
@@ -117,24 +161,17 @@ __noinline int ipv4(struct __sk_buff *skb, struct context *c, __u32 l3)
 		return why;
 
 	/* DHCP is never filtered: EC2 user guide, "Security groups". */
-	if (p->proto == IP_UDP && !p->frag_more &&
-	    p->sport == (dir == DIR_OUT ? 68 : 67) && p->dport == (dir == DIR_OUT ? 67 : 68)) {
-		own = r->block + BLOCK_WORDS;
-		local = who->llo;
-		if (!(r->flags & RULES_CHECK) || local == (dir == DIR_OUT ? 0 : 0xffffffff) ||
-		    find(own, word(r->block), 0, local, 0))
-			return PASS;
-		return DROP_SPOOFED;
-	}
-	if (p->proto == IP_ICMP && !p->tracked && related4(skb, c, p)) {
-		if (r->flags & RULES_CHECK &&
-		    !find(r->block + BLOCK_WORDS, word(r->block), 0, who->llo, 0))
+	why = DECIDE;
+	if (p->proto == IP_UDP && (p->dport == 67 || p->dport == 68))
+		why = dhcp4(skb, c, p, who);
+	else if (p->proto == IP_ICMP && !p->tracked && related4(skb, c, p, who)) {
+		if (r->flags & RULES_CHECK && !own_address(c, r, 0, who->llo, 0))
 			return DROP_SPOOFED;
-		why = PASS;
-	} else {
+		why = without_rule(c, WITHOUT_RULE_ICMP_ERROR);
+	}
+	if (why == DECIDE) {
 		k->lport_be = bpf_htons(dir == DIR_OUT ? p->sport : p->dport);
 		k->rport_be = bpf_htons(dir == DIR_OUT ? p->dport : p->sport);
-		why = DECIDE;
 	}
 	return why;
 }

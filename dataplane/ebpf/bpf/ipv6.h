@@ -1,8 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
 #pragma once
 
-#define LINK_LOCAL(hi) ((hi) >> 54 == 0xfe80 >> 6)
-
 /* So many extension headers, and bytes before the transport's, are followed. */
 enum { EXTENSIONS = 8, EXTENSION_BYTES = 220 };
 
@@ -20,8 +18,8 @@ __noinline int extensions(struct __sk_buff *skb, struct packet *p)
 		__u8 h[8];
 		__u32 len;
 
-		if (proto != IP_HOPOPTS && proto != IP_ROUTING && proto != IP_FRAGMENT &&
-		    proto != IP_AH && proto != IP_DSTOPTS) {
+		/* AH is a protocol that rules are about, as over IPv4. */
+		if (proto != IP_HOPOPTS && proto != IP_ROUTING && proto != IP_FRAGMENT && proto != IP_DSTOPTS) {
 			p->proto = proto;
 			p->l4 = at;
 			return PASS;
@@ -38,8 +36,6 @@ __noinline int extensions(struct __sk_buff *skb, struct packet *p)
 			p->frag_at = (h[2] << 8 | h[3]) & 0xfff8;
 			p->frag_more = h[3] & 1;
 			p->frag_id = h[4] << 24 | h[5] << 16 | h[6] << 8 | h[7];
-		} else if (proto == IP_AH) {
-			len = (h[1] + 2) * 4;
 		} else if (proto == IP_ROUTING && h[3]) {
 			return DROP_EXTENSIONS; /* it would go on to another address */
 		}
@@ -57,9 +53,18 @@ __noinline int extensions(struct __sk_buff *skb, struct packet *p)
 	return DROP_EXTENSIONS;
 }
 
-__noinline int related6(struct __sk_buff *skb, struct context *c, struct packet *p)
+/* Half of an address, in host order. */
+static __always_inline __u64 half(const __u8 *a)
 {
-	if (!c || !p)
+	__u32 be[2];
+
+	__builtin_memcpy(be, a, 8);
+	return (__u64)bpf_ntohl(be[0]) << 32 | bpf_ntohl(be[1]);
+}
+
+__noinline int related6(struct __sk_buff *skb, struct context *c, struct packet *p, struct parties *who)
+{
+	if (!c || !p || !who)
 		return 0;
 
 	struct rules *r = rules_of(c);
@@ -74,6 +79,8 @@ __noinline int related6(struct __sk_buff *skb, struct context *c, struct packet 
 		return 0;
 	if (p->type < 1 || p->type > 4)
 		return 0;
+	if (p->frag_more || p->end - p->l3 > 1280)
+		return 0; /* RFC 4443, 2.4 */
 	q.l4 = p->l4 + 8;
 	q.end = p->end;
 	if (q.l4 + sizeof(h) > p->end || bpf_skb_load_bytes(skb, q.l4, &h, sizeof(h)))
@@ -87,6 +94,10 @@ __noinline int related6(struct __sk_buff *skb, struct context *c, struct packet 
 	k.proto = q.proto;
 	__builtin_memcpy(k.local, dir == DIR_IN ? h.src_be : h.dst_be, 16);
 	__builtin_memcpy(k.remote, dir == DIR_IN ? h.dst_be : h.src_be, 16);
+	/* It goes to whoever sent what is quoted. */
+	if (dir == DIR_IN ? half(k.local) != who->lhi || half(k.local + 8) != who->llo :
+	    half(k.remote) != who->rhi || half(k.remote + 8) != who->rlo)
+		return 0;
 	if (q.proto == IP_TCP || q.proto == IP_UDP || q.proto == IP_ICMPV6) {
 		if (q.l4 + 8 > p->end || bpf_skb_load_bytes(skb, q.l4, ports, 8))
 			return 0;
@@ -104,50 +115,6 @@ __noinline int related6(struct __sk_buff *skb, struct context *c, struct packet 
 	}
 	f = bpf_map_lookup_elem(&flows6, &k);
 	return f && !(f->bits & FLOW_CUT) && current(r, f, c->now) && !expired(r, k.proto, 1, f, c->now);
-}
-
-/* Neighbour discovery is never filtered, but nobody may claim the address of
- * another or be a router: gives PASS, a reason, or NOT_DISCOVERY. */
-__noinline int discovery(struct __sk_buff *skb, struct context *c, struct packet *p, struct parties *who)
-{
-	if (!c || !p || !who)
-		return DROP_INTERNAL;
-
-	struct rules *r = rules_of(c);
-	__u32 dir = c->dir;
-	__u64 target[2], sizes;
-	__u32 own;
-
-	if (!r)
-		return DROP_INTERNAL;
-	own = r->block + BLOCK_WORDS;
-	if (p->type < 133 || p->type > 136 || p->hops != 255 || p->code || p->frag_more)
-		return NOT_DISCOVERY;
-	if (dir == DIR_IN || !(r->flags & RULES_CHECK))
-		return PASS;
-	if (p->type == 134)
-		return DROP_SPOOFED;
-	sizes = word(r->block);
-	if ((who->lhi | who->llo) && !LINK_LOCAL(who->lhi) && !find(own, sizes, who->lhi, who->llo, 1))
-		return DROP_SPOOFED;
-	if (p->type == 136) {
-		if (p->l4 + 24 > p->end || bpf_skb_load_bytes(skb, p->l4 + 8, target, 16))
-			return DROP_MALFORMED;
-		target[0] = bpf_be64_to_cpu(target[0]);
-		target[1] = bpf_be64_to_cpu(target[1]);
-		if (!LINK_LOCAL(target[0]) && !find(own, sizes, target[0], target[1], 1))
-			return DROP_SPOOFED;
-	}
-	return PASS;
-}
-
-/* Half of an address, in host order. */
-static __always_inline __u64 half(const __u8 *a)
-{
-	__u32 be[2];
-
-	__builtin_memcpy(be, a, 8);
-	return (__u64)bpf_ntohl(be[0]) << 32 | bpf_ntohl(be[1]);
 }
 
 static __always_inline int mapped(__u64 hi, __u64 lo)
@@ -221,28 +188,26 @@ __noinline int ipv6(struct __sk_buff *skb, struct context *c, __u32 l3)
 	why = transport(skb, p, 1);
 	if (why != PASS)
 		return why;
-	if (p->proto == IP_UDP && !p->frag_more &&
-	    p->sport == (dir == DIR_OUT ? 546 : 547) && p->dport == (dir == DIR_OUT ? 547 : 546)) {
-		if (!(r->flags & RULES_CHECK) || LINK_LOCAL(who->lhi) ||
-		    find(r->block + BLOCK_WORDS, word(r->block), who->lhi, who->llo, 1))
-			return PASS;
-		return DROP_SPOOFED;
-	}
-	why = NOT_DISCOVERY;
-	if (p->proto == IP_ICMPV6 && !p->tracked) {
-		why = discovery(skb, c, p, who);
-		if (why == NOT_DISCOVERY && related6(skb, c, p)) {
-			if (r->flags & RULES_CHECK &&
-			    !find(r->block + BLOCK_WORDS, word(r->block), who->lhi, who->llo, 1))
+	if (r->flags & RULES_CHECK && LINK_LOCAL(who->lhi) && !own_link_local(c, r, who->lhi, who->llo))
+		return dir == DIR_OUT ? DROP_SPOOFED : DROP_DESTINATION;
+	why = DECIDE;
+	if (p->proto == IP_UDP && (p->dport == 546 || p->dport == 547)) {
+		why = dhcp6(skb, c, p, who);
+	} else if (p->proto == IP_ICMPV6 && !p->tracked) {
+		if (p->type >= 133 && p->type <= 137)
+			why = discovery(skb, c, p, who);
+		else if ((p->type >= 130 && p->type <= 132) || p->type == 143)
+			why = mld(skb, c, p, who);
+		else if (related6(skb, c, p, who)) {
+			if (r->flags & RULES_CHECK && !own_address(c, r, who->lhi, who->llo, 1))
 				return DROP_SPOOFED;
-			why = PASS;
+			why = without_rule(c, WITHOUT_RULE_ICMP_ERROR);
 		}
 	}
-	if (why == NOT_DISCOVERY) {
+	if (why == DECIDE) {
 		k->proto = p->proto;
 		k->lport_be = bpf_htons(dir == DIR_OUT ? p->sport : p->dport);
 		k->rport_be = bpf_htons(dir == DIR_OUT ? p->dport : p->sport);
-		why = DECIDE;
 	}
 	return why;
 }

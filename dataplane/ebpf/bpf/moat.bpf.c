@@ -64,7 +64,7 @@ struct parties {
 
 /* What becomes of a packet; else one of DROP_*. The next program decides what
  * passes, of TCX and of clsact alike. */
-enum { PASS = -1, NOT_LATER = -2, NOT_DISCOVERY = -3, RESET = -4, DECIDE = -5 };
+enum { PASS = -1, NOT_LATER = -2, RESET = -4, DECIDE = -5 };
 
 /* What every step needs. */
 struct context {
@@ -126,7 +126,7 @@ static __always_inline __u32 x_of(__u8 proto, __u32 six, __u16 port)
 }
 
 /* Whether the interface may have a flow of x in a direction: judge's answer,
- * SPOOFED, EXEMPTED, or 0. */
+ * SPOOFED, CLAIMED, EXEMPTED, or 0. */
 __noinline __u64 permit(struct rules *r, struct parties *who, __u32 x, __u32 out)
 {
 	if (!r || !who)
@@ -134,22 +134,25 @@ __noinline __u64 permit(struct rules *r, struct parties *who, __u32 x, __u32 out
 
 	__u32 own = r->block + BLOCK_WORDS;
 	__u32 policy = out ? r->policy[DIR_OUT] : r->policy[DIR_IN];
-	__u64 sizes;
+	__u64 sizes, by;
 
-	if (r->flags & RULES_CHECK &&
+	/* That a link-local address is its own was seen before. */
+	if (r->flags & RULES_CHECK && !(who->six && who->lhi >> 54 == 0xfe80 >> 6) &&
 	    !(who->six ? who->lhi && who->lhi == r->own6[0] && who->llo == r->own6[1] : who->llo && who->llo == r->own4) &&
 	    !find(own, word(r->block), who->lhi, who->llo, who->six))
 		return SPOOFED;
 	if (r->exempt & exemption(who->rhi, who->rlo)) {
 		sizes = word(r->block);
-		own += (__u32)sizes + 3 * (sizes >> 32);
-		if (find(own, word(r->block + 1), who->rhi, who->rlo, who->six))
+		if (find(own + (__u32)sizes + 3 * (sizes >> 32), word(r->block + 1), who->rhi, who->rlo, who->six))
 			return EXEMPTED;
 	}
 	if (!policy)
 		return 0;
-	return judge(policy, x, who->rhi, who->rlo,
-		     (__u64)who->epoch << JUDGE_EPOCH | r->vpc << JUDGE_VPC | (who->six ? JUDGE_SIX : 0));
+	by = judge(policy, x, who->rhi, who->rlo,
+		   (__u64)who->epoch << JUDGE_EPOCH | r->vpc << JUDGE_VPC | (who->six ? JUDGE_SIX : 0));
+	if (by && !out && r->flags & RULES_CHECK && find(own, word(r->block), who->rhi, who->rlo, who->six))
+		return CLAIMED;
+	return by;
 }
 
 /* The same, of what it was asked before in this epoch without asking again. */
@@ -286,7 +289,7 @@ static __always_inline int again(struct rules *r, struct flow_value *f, struct p
 	__u32 gen = out ? r->gen[DIR_OUT] : r->gen[DIR_IN];
 	__u64 by = permit(r, who, x_of(proto, who->six, out ? rport : lport), out);
 
-	if (!by || by & SPOOFED)
+	if (!by || by & (SPOOFED | CLAIMED))
 		return DROP_CUT;
 	f->gen = gen;
 	if ((__u32)by)
@@ -504,6 +507,8 @@ static __always_inline int decide(struct __sk_buff *skb, struct context *c, stru
 
 	by = permitted(c, r, who, p->x, dir == DIR_OUT, six);
 	if (by & SPOOFED)
+		return dir == DIR_OUT ? DROP_SPOOFED : DROP_DESTINATION;
+	if (by & CLAIMED)
 		return DROP_SPOOFED;
 	if (by & EXEMPTED) {
 		struct eni_count *n = bpf_map_lookup_elem(&eni_counts, &eni);
@@ -683,27 +688,9 @@ __noinline int remember(struct context *c)
 	return PASS;
 }
 
+#include "link.h"
 #include "ipv4.h"
 #include "ipv6.h"
-
-/* ARP passes, but nobody may claim the address of another. */
-static __always_inline int arp(struct __sk_buff *skb, struct context *c, struct rules *r)
-{
-	struct arp a;
-	__u32 sender;
-
-	if (!(r->flags & RULES_CHECK) || c->dir == DIR_IN)
-		return PASS;
-	if (bpf_skb_load_bytes(skb, 14, &a, sizeof(a)))
-		return DROP_MALFORMED;
-	if (a.hardware_be != bpf_htons(1) || a.protocol_be != bpf_htons(ETHERTYPE_IPV4) ||
-	    a.hardware_len != 6 || a.protocol_len != 4)
-		return DROP_MALFORMED;
-	__builtin_memcpy(&sender, a.sender, 4);
-	if (sender && !find(r->block + BLOCK_WORDS, word(r->block), 0, bpf_ntohl(sender), 0))
-		return DROP_ARP_SPOOFED;
-	return PASS;
-}
 
 enum { LOOK = -6 };
 
@@ -849,6 +836,8 @@ judge:
 		s->who.rlo = half(s->k6.remote + 8);
 		if (mapped(s->who.lhi, s->who.llo) || mapped(s->who.rhi, s->who.rlo))
 			return DROP_MALFORMED;
+		if (LINK_LOCAL(s->who.lhi))
+			return LOOK;
 		return decide6(skb, c);
 	}
 }
@@ -906,6 +895,8 @@ static __always_inline int filter(struct __sk_buff *skb, const int dir)
 	} else {
 		if (data + 14 > end)
 			goto pull;
+		if (dir == DIR_OUT && r->flags & RULES_CHECK && !own_mac(&c, r, MAC(data + 6)))
+			return refuse(c.eni, DROP_MAC_SPOOFED, c.device);
 		type = bpf_ntohs(*(__u16 *)(data + 12));
 	}
 	why = quick(skb, &c, r, l3, type, dir);
@@ -929,6 +920,8 @@ pull:
 	} else {
 		if (data + 14 > end)
 			return refuse(c.eni, DROP_MALFORMED, c.device);
+		if (dir == DIR_OUT && r->flags & RULES_CHECK && !own_mac(&c, r, MAC(data + 6)))
+			return refuse(c.eni, DROP_MAC_SPOOFED, c.device);
 		type = bpf_ntohs(*(__u16 *)(data + 12));
 	}
 	switch (type) {
@@ -947,7 +940,7 @@ pull:
 			why = remember(&c);
 		break;
 	case ETHERTYPE_ARP:
-		why = arp(skb, &c, r);
+		why = arp(skb, &c);
 		break;
 	case ETHERTYPE_VLAN:
 	case ETHERTYPE_QINQ:

@@ -49,6 +49,7 @@ struct rules {
 	__u32 adopt_until;	/* seconds of now(), before which TCP that was open already is tracked */
 	__u64 own6[2];
 	__u64 exempt;
+	__u64 mac;		/* as it lies in memory */
 };
 
 enum {
@@ -91,8 +92,9 @@ struct control {
  * A block of an interface:
  *   0  numbers of starts of own addresses, IPv4 and IPv6 (upper half)
  *   1  the same of exempt ones
- *   2  place of its source, relative
- *   3… two tables, their values 1; source
+ *   2  the same of those on its link: its subnet
+ *   3  place of its source, relative
+ *   4… three tables, their values 1; source
  *
  * A root: revision of the ruleset, place of the block of names, 0, then for each
  * interface by its number its place in slots, two in a word; 0: no ruleset has it.
@@ -106,7 +108,7 @@ struct control {
  * bytes. */
 enum {
 	POLICY_WORDS = 4,
-	BLOCK_WORDS  = 3,
+	BLOCK_WORDS  = 4,
 	ROOT_WORDS   = 3,
 	ENIS         = 4096,
 	HISTORY      = 8,	/* at most so many sets has a history */
@@ -234,7 +236,7 @@ enum {
 	DROP_FRAGMENT     = 3,	/* its first fragment is not known, or overlaps */
 	DROP_VLAN         = 4,
 	DROP_PROTOCOL     = 5,	/* neither IP nor ARP */
-	DROP_SPOOFED      = 6,	/* source or destination is not the interface's */
+	DROP_SPOOFED      = 6,	/* it says to be from another than it is */
 	DROP_EXTENSIONS   = 7,	/* too many IPv6 extension headers, or a source route */
 	DROP_FLOWS        = 8,	/* the allowance of tracked flows is used up */
 	DROP_HALF_OPEN    = 9,
@@ -242,14 +244,42 @@ enum {
 	DROP_CUT          = 11,	/* its rule went away */
 	DROP_INTERNAL     = 12,	/* a map has no entry where one must be */
 	DROP_ARP_SPOOFED  = 13,
-	DROP_REASONS      = 14,
+	DROP_DESTINATION  = 14,	/* what is sent to the interface is to another, to many, or to all */
+	DROP_MAC_SPOOFED  = 15,	/* the frame's source is not the interface's */
+	DROP_OPTIONS      = 16,	/* a route in the options of IPv4 */
+	DROP_RATE         = 17,	/* too much of what passes without a rule */
+	DROP_REASONS      = 18,
 };
+
+/* What passes without a rule. */
+enum {
+	WITHOUT_RULE_ARP        = 0,
+	WITHOUT_RULE_ND         = 1,
+	WITHOUT_RULE_MLD        = 2,
+	WITHOUT_RULE_DHCP       = 3,
+	WITHOUT_RULE_DHCP6      = 4,
+	WITHOUT_RULE_ICMP_ERROR = 5,	/* about a tracked flow */
+	WITHOUT_RULE_KINDS      = 6,
+};
+
+/* Who an interface is on its link, beside its record's MAC. User space writes it
+ * when the interface is bound; 0 is none. */
+struct link {
+	__u64 mac;		/* of its device, or of the first frame that it sent: as it lies in memory */
+	__u64 local[2];		/* lower halves of link-local addresses that no MAC gives, host order */
+	__u32 flags;		/* LINK_* */
+	__u32 second, spent;	/* of RATE, and in which second; programs write them */
+	__u32 pad;
+};
+
+enum { LINK_LEARNS = 1 << 0 };	/* nobody could look: mac is what it sends from first */
 
 /* Counters of an interface, one for each processor. */
 struct eni_count {
 	__u64 exempt;
 	__u64 would_drop;
-	__u64 drops[14];	/* by DROP_* */
+	__u64 drops[18];	/* by DROP_* */
+	__u64 without_rule[6];	/* by WITHOUT_RULE_* */
 };
 
 struct rule_stat {

@@ -209,6 +209,7 @@ static __always_inline __u64 exemption(__u64 hi, __u64 lo)
 #define BY_ANY   (1ull << 32)	/* 0.0.0.0/0 or ::/0 allows it */
 #define EXEMPTED (1ull << 33)	/* no rule is asked */
 #define SPOOFED  (1ull << 34)	/* not the interface's address */
+#define CLAIMED  (1ull << 35)	/* from another, who says to be the interface */
 
 /* What a policy says of x to or from an address: the counter of the rule that
  * allows it + 1, with BY_ANY; 0 for no. */

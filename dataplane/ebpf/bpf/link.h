@@ -1,0 +1,416 @@
+/* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
+/* Who a frame on the wire is from, and what passes without a rule because a link
+ * does not work without it: ARP, neighbour discovery, MLD, DHCP. Each in the shape
+ * that its protocol needs, between those whom it is for, and within a rate. */
+#pragma once
+
+#define LINK_LOCAL(hi) ((hi) >> 54 == 0xfe80 >> 6)
+#define LINK_MULTICAST (0xff02ull << 48)
+
+/* A frame's address as it lies in memory, in the lower six bytes. */
+#define MAC(bytes) (*(__u32 *)(bytes) | (__u64)*(__u16 *)((bytes) + 4) << 32)
+
+/* What an interface may spend in a second on what passes without a rule: a packet
+ * of ARP, neighbour discovery and MLD costs one, of DHCP sixteen. */
+enum { RATE = 1024, COST_DHCP = 16 };
+
+static __always_inline struct link *link_of(__u32 eni)
+{
+	return bpf_map_lookup_elem(&links, &eni);
+}
+
+/* Whether a MAC is one of the interface's. Where nobody could look at the device,
+ * the first one that it sends from is. */
+static __always_inline int own_mac(struct context *c, struct rules *r, __u64 mac)
+{
+	struct link *l;
+
+	if (mac == r->mac)
+		return 1;
+	l = link_of(c->eni);
+	if (!l || mac & 1 || !mac)
+		return 0;
+	if (!l->mac && l->flags & LINK_LEARNS)
+		__sync_val_compare_and_swap(&l->mac, 0, mac);
+	return l->mac == mac;
+}
+
+/* The lower half of the link-local address that a MAC gives: RFC 4291, appendix A. */
+static __always_inline __u64 eui64(__u64 mac)
+{
+	mac = bpf_cpu_to_be64(mac) >> 16;
+	return (mac >> 24 << 40 | 0xfffe000000 | (mac & 0xffffff)) ^ 2ull << 56;
+}
+
+static __always_inline int own_link_local(struct context *c, struct rules *r, __u64 hi, __u64 lo)
+{
+	struct link *l = link_of(c->eni);
+
+	if (hi != 0xfe80ull << 48)
+		return 0;
+	return (r->mac && lo == eui64(r->mac)) ||
+		(l && ((l->mac && lo == eui64(l->mac)) || (lo && (lo == l->local[0] || lo == l->local[1]))));
+}
+
+/* Whether an address is the interface's. */
+static __always_inline int own_address(struct context *c, struct rules *r, __u64 hi, __u64 lo, const int six)
+{
+	if (six && LINK_LOCAL(hi))
+		return own_link_local(c, r, hi, lo);
+	return find(r->block + BLOCK_WORDS, word(r->block), hi, lo, six) != 0;
+}
+
+/* Whether an address is one of the interface's subnet. */
+static __always_inline int on_link(struct rules *r, __u64 hi, __u64 lo, const int six)
+{
+	__u64 own = word(r->block), exempt = word(r->block + 1);
+	__u32 table = r->block + BLOCK_WORDS + (__u32)own + 3 * (own >> 32) + (__u32)exempt + 3 * (exempt >> 32);
+
+	return find(table, word(r->block + 2), hi, lo, six) != 0;
+}
+
+/* Counts what passes without a rule. Gives PASS, or the reason to drop it. */
+__noinline int without_rule(struct context *c, __u32 kind)
+{
+	if (!c)
+		return DROP_INTERNAL;
+
+	__u32 eni = c->eni, cost = kind == WITHOUT_RULE_DHCP || kind == WITHOUT_RULE_DHCP6 ? COST_DHCP : 1;
+	struct eni_count *n = bpf_map_lookup_elem(&eni_counts, &eni);
+
+	if (c->dir == DIR_OUT && kind != WITHOUT_RULE_ICMP_ERROR) {
+		struct link *l = link_of(eni);
+
+		if (!l)
+			return DROP_INTERNAL;
+		if (l->second != c->now) {
+			l->second = c->now;
+			l->spent = 0;
+		}
+		if (l->spent + cost > RATE)
+			return DROP_RATE;
+		__sync_fetch_and_add(&l->spent, cost);
+	}
+	if (n && kind < WITHOUT_RULE_KINDS)
+		n->without_rule[kind]++;
+	return PASS;
+}
+
+/* ARP for IPv4 passes. Nobody may claim the address of another, nor keep one from
+ * getting it: RFC 5227. */
+__noinline int arp(struct __sk_buff *skb, struct context *c)
+{
+	struct rules *r;
+	struct arp a;
+	__u64 frame = 0;
+	__u32 sender, target, padding;
+	__u64 rest[3] = {};
+
+	if (!c)
+		return DROP_INTERNAL;
+	r = rules_of(c);
+	if (!r)
+		return DROP_INTERNAL;
+	if (skb->len < 14 + sizeof(a) || skb->len > 60 || bpf_skb_load_bytes(skb, 14, &a, sizeof(a)) ||
+	    bpf_skb_load_bytes(skb, 6, &frame, 6))
+		return DROP_MALFORMED;
+	if (a.hardware_be != bpf_htons(1) || a.protocol_be != bpf_htons(ETHERTYPE_IPV4) ||
+	    a.hardware_len != 6 || a.protocol_len != 4 ||
+	    (a.operation_be != bpf_htons(1) && a.operation_be != bpf_htons(2)))
+		return DROP_MALFORMED;
+	/* What a workload sends is not yet padded, or with zeros. */
+	padding = skb->len - 14 - sizeof(a);
+	if (padding && c->dir == DIR_OUT) {
+		if (padding > 18 || bpf_skb_load_bytes(skb, 14 + sizeof(a), rest, padding) || rest[0] | rest[1] | rest[2])
+			return DROP_MALFORMED;
+	}
+	if (r->flags & RULES_CHECK) {
+		__builtin_memcpy(&sender, a.sender, 4);
+		__builtin_memcpy(&target, a.target, 4);
+		if (c->dir == DIR_IN) {
+			if (own_address(c, r, 0, bpf_ntohl(sender), 0))
+				return DROP_ARP_SPOOFED;
+		} else {
+			if (MAC(a.sender_mac) != frame)
+				return DROP_ARP_SPOOFED;
+			if (!sender && a.operation_be == bpf_htons(1))
+				sender = target; /* a probe is for one's own */
+			if (!own_address(c, r, 0, bpf_ntohl(sender), 0))
+				return DROP_ARP_SPOOFED;
+		}
+	}
+	return without_rule(c, WITHOUT_RULE_ARP);
+}
+
+/* The beginning of a message of DHCP for IPv4: RFC 2131. */
+struct bootp {
+	__u8 op, htype, hlen, hops;
+	__u8 between[24];
+	__u8 chaddr[16];
+};
+
+enum { BOOTP_COOKIE = 236 };
+
+/* DHCP of a client, and answers to it; nobody may play the server. Gives PASS, a
+ * reason to drop it, or DECIDE for what the rules are asked about. */
+__noinline int dhcp4(struct __sk_buff *skb, struct context *c, struct packet *p, struct parties *who)
+{
+	if (!c || !p || !who)
+		return DROP_INTERNAL;
+
+	struct rules *r = rules_of(c);
+	__u32 out = c->dir == DIR_OUT, cookie, size = p->end - p->l4 - 8;
+	struct bootp b;
+
+	if (!r)
+		return DROP_INTERNAL;
+	if (out && p->sport == 67 && p->dport == 68)
+		return r->flags & RULES_CHECK ? DROP_SPOOFED : DECIDE;
+	if (p->frag_more || p->sport != (out ? 68 : 67) || p->dport != (out ? 67 : 68))
+		return DECIDE;
+	if (size < 240 || size > (out ? 576 : 1472) || bpf_skb_load_bytes(skb, p->l4 + 8, &b, sizeof(b)) ||
+	    bpf_skb_load_bytes(skb, p->l4 + 8 + BOOTP_COOKIE, &cookie, 4))
+		return DECIDE;
+	if (b.op != (out ? 1 : 2) || b.htype != 1 || b.hlen != 6 || cookie != bpf_htonl(0x63825363))
+		return DECIDE;
+	if (r->flags & RULES_CHECK) {
+		if (!own_mac(c, r, MAC(b.chaddr)))
+			return out ? DROP_SPOOFED : DROP_DESTINATION;
+		if (!own_address(c, r, 0, who->llo, 0) && who->llo != (out ? 0 : 0xffffffff))
+			return out ? DROP_SPOOFED : DROP_DESTINATION;
+	}
+	if (out && who->rlo != 0xffffffff && !on_link(r, 0, who->rlo, 0))
+		return DECIDE;
+	return without_rule(c, WITHOUT_RULE_DHCP);
+}
+
+/* The same for IPv6: RFC 8415. */
+__noinline int dhcp6(struct __sk_buff *skb, struct context *c, struct packet *p, struct parties *who)
+{
+	if (!c || !p || !who)
+		return DROP_INTERNAL;
+
+	struct rules *r = rules_of(c);
+	__u32 out = c->dir == DIR_OUT, size = p->end - p->l4 - 8, may;
+	__u8 type;
+
+	if (!r)
+		return DROP_INTERNAL;
+	if (out && p->sport == 547 && p->dport == 546)
+		return r->flags & RULES_CHECK ? DROP_SPOOFED : DECIDE;
+	if (p->frag_more || p->sport != (out ? 546 : 547) || p->dport != (out ? 547 : 546))
+		return DECIDE;
+	if (size < 4 || size > (out ? 576 : 1452) || bpf_skb_load_bytes(skb, p->l4 + 8, &type, 1) || type > 31)
+		return DECIDE;
+	/* Solicit, request, confirm, renew, rebind, release, decline and information
+	 * request; advertise, reply and reconfigure. */
+	may = out ? 1 << 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 11 : 1 << 2 | 1 << 7 | 1 << 10;
+	if (!(may >> type & 1))
+		return DECIDE;
+	if (r->flags & RULES_CHECK && !own_address(c, r, who->lhi, who->llo, 1))
+		return out ? DROP_SPOOFED : DROP_DESTINATION;
+	/* To all servers, or one on the link; from one on the link. */
+	if (!(out && who->rhi == LINK_MULTICAST && who->rlo == 0x10002) && !LINK_LOCAL(who->rhi) &&
+	    !on_link(r, who->rhi, who->rlo, 1))
+		return DECIDE;
+	return without_rule(c, WITHOUT_RULE_DHCP6);
+}
+
+/* The options of a message of neighbour discovery, from at on: each has a length,
+ * within the packet. What a workload sends has only those that say its own MAC,
+ * and a nonce. 0 if one is not as it should be; else 1, or 2 if there is a source's
+ * MAC. */
+__noinline int discovery_options(struct __sk_buff *skb, struct context *c, struct packet *p, __u32 at)
+{
+	if (!c || !p)
+		return 0;
+
+	struct rules *r = rules_of(c);
+	__u64 o; /* type, length, address */
+	__u8 type, words;
+	int has = 1;
+
+	if (!r)
+		return 0;
+	for (int i = 0; i < 32; i++) {
+		if (at == p->end)
+			return has;
+		if (at + 8 > p->end || bpf_skb_load_bytes(skb, at, &o, 8))
+			return 0;
+		type = o;
+		words = o >> 8;
+		if (!words || (c->dir == DIR_OUT && p->type != 134 && (words != 1 || (type != 1 && type != 2 && type != 14))))
+			return 0;
+		if (c->dir == DIR_OUT && r->flags & RULES_CHECK && type < 3 && !own_mac(c, r, o >> 16))
+			return -1;
+		if (type == 1)
+			has = 2;
+		at += words * 8;
+	}
+	return 0;
+}
+
+/* Neighbour discovery passes: RFC 4861. Nobody may claim the address of another,
+ * keep one from getting it, or be a router. Gives PASS, a reason to drop it, or
+ * DECIDE. */
+__noinline int discovery(struct __sk_buff *skb, struct context *c, struct packet *p, struct parties *who)
+{
+	if (!c || !p || !who)
+		return DROP_INTERNAL;
+
+	struct rules *r = rules_of(c);
+	__u32 check, out = c->dir == DIR_OUT, size = p->end - p->l4, flags, fixed;
+	__u64 target[2] = {};
+	int options;
+
+	if (!r)
+		return DROP_INTERNAL;
+	check = r->flags & RULES_CHECK;
+	if (out && check && (p->type == 134 || p->type == 137))
+		return DROP_SPOOFED;
+	if (p->type < 133 || p->type > 136 || p->hops != 255)
+		return DECIDE;
+	/* RFC 6980, and where a receiver might not look for it. */
+	if (p->code || p->frag_more || p->l4 != p->l3 + sizeof(struct ipv6))
+		return DROP_MALFORMED;
+	fixed = p->type == 133 ? 8 : p->type == 134 ? 16 : 24;
+	if (size < fixed)
+		return DROP_MALFORMED;
+	if (p->type >= 135) {
+		if (bpf_skb_load_bytes(skb, p->l4 + 4, &flags, 4) || bpf_skb_load_bytes(skb, p->l4 + 8, target, 16))
+			return DROP_MALFORMED;
+		target[0] = bpf_be64_to_cpu(target[0]);
+		target[1] = bpf_be64_to_cpu(target[1]);
+	}
+	options = discovery_options(skb, c, p, p->l4 + fixed);
+	if (options <= 0)
+		return options ? DROP_SPOOFED : DROP_MALFORMED;
+	if (!out) {
+		if (p->type == 134 && !LINK_LOCAL(who->rhi))
+			return DROP_MALFORMED;
+		if (!check)
+			return without_rule(c, WITHOUT_RULE_ND);
+		if (own_address(c, r, who->rhi, who->rlo, 1) || (p->type == 136 && own_address(c, r, target[0], target[1], 1)))
+			return DROP_SPOOFED;
+		if (who->lhi >> 48 != LINK_MULTICAST >> 48 && !own_address(c, r, who->lhi, who->llo, 1))
+			return DROP_DESTINATION;
+		return without_rule(c, WITHOUT_RULE_ND);
+	}
+	if (check) {
+		__u32 mine = own_address(c, r, target[0], target[1], 1);
+
+		if (!(who->lhi | who->llo)) {
+			/* It has no address yet: it asks for routers, or whether its own is
+			 * free. */
+			if (options == 2 || p->type == 136 || (p->type == 135 && !mine))
+				return DROP_SPOOFED;
+		} else if (!own_address(c, r, who->lhi, who->llo, 1)) {
+			return DROP_SPOOFED;
+		}
+		if (p->type == 136 && (!mine || flags & bpf_htonl(1u << 31)))
+			return DROP_SPOOFED;
+	}
+	/* To whom it may concern, on the link: else the rules are asked. */
+	switch (p->type) {
+	case 133:
+		if (!(who->rhi == LINK_MULTICAST && who->rlo == 2) && !LINK_LOCAL(who->rhi))
+			return DECIDE;
+		break;
+	case 134:
+		if (!(who->rhi == LINK_MULTICAST && who->rlo == 1) && !LINK_LOCAL(who->rhi))
+			return DECIDE;
+		break;
+	case 135:
+		if (!LINK_LOCAL(target[0]) && !on_link(r, target[0], target[1], 1) && !own_address(c, r, target[0], target[1], 1))
+			return DECIDE;
+		if (!(who->rhi == target[0] && who->rlo == target[1]) &&
+		    !(who->rhi == LINK_MULTICAST && who->rlo == (0x1ff000000 | (target[1] & 0xffffff))))
+			return DECIDE;
+		break;
+	case 136:
+		if (!(who->rhi == LINK_MULTICAST && who->rlo == 1) && !LINK_LOCAL(who->rhi) && !on_link(r, who->rhi, who->rlo, 1))
+			return DECIDE;
+		break;
+	}
+	return without_rule(c, WITHOUT_RULE_ND);
+}
+
+/* Whether the one extension header of a packet is a router alert: RFC 2711. */
+static __always_inline int router_alert(struct __sk_buff *skb, struct packet *p)
+{
+	__u8 h[8], first;
+
+	if (p->l4 != p->l3 + sizeof(struct ipv6) + 8 || bpf_skb_load_bytes(skb, p->l3 + __builtin_offsetof(struct ipv6, proto), &first, 1) ||
+	    first != IP_HOPOPTS || bpf_skb_load_bytes(skb, p->l3 + sizeof(struct ipv6), h, 8))
+		return 0;
+	return (h[2] == 5 && h[3] == 2 && !h[4] && !h[5]) || (h[2] == 1 && !h[3] && h[4] == 5 && h[5] == 2 && !h[6] && !h[7]);
+}
+
+/* MLD, without which a bridge that snoops forwards no neighbour discovery: reports
+ * of a workload and queries of a router pass; nobody may be a querier. RFC 2710,
+ * RFC 3810. Gives PASS, a reason to drop it, or DECIDE. */
+__noinline int mld(struct __sk_buff *skb, struct context *c, struct packet *p, struct parties *who)
+{
+	if (!c || !p || !who)
+		return DROP_INTERNAL;
+
+	struct rules *r = rules_of(c);
+	__u32 out = c->dir == DIR_OUT, size = p->end - p->l4, n;
+	__u64 group[2];
+	__u8 h[8];
+
+	if (!r)
+		return DROP_INTERNAL;
+	if (out && p->type == 130 && r->flags & RULES_CHECK)
+		return DROP_SPOOFED;
+	if (p->hops != 1 || p->code || p->frag_more || size < 8 || !router_alert(skb, p) ||
+	    bpf_skb_load_bytes(skb, p->l4, h, 8))
+		return DECIDE;
+	n = h[6] << 8 | h[7];
+	if (p->type == 130) {
+		__u8 sources[2];
+
+		if (!LINK_LOCAL(out ? who->lhi : who->rhi) || size < 24 || bpf_skb_load_bytes(skb, p->l4 + 8, group, 16))
+			return DECIDE;
+		if (size != 24) {
+			if (size < 28 || bpf_skb_load_bytes(skb, p->l4 + 26, sources, 2))
+				return DECIDE;
+			n = sources[0] << 8 | sources[1];
+			if (n > 64 || size != 28 + 16 * n)
+				return DECIDE;
+		}
+		if (!out && r->flags & RULES_CHECK) {
+			if (own_address(c, r, who->rhi, who->rlo, 1))
+				return DROP_SPOOFED;
+			if (who->lhi >> 48 != LINK_MULTICAST >> 48 && !own_address(c, r, who->lhi, who->llo, 1))
+				return DROP_DESTINATION;
+		}
+		return without_rule(c, WITHOUT_RULE_MLD);
+	}
+	if (!out)
+		return DECIDE;
+	if (r->flags & RULES_CHECK && who->lhi | who->llo && !own_link_local(c, r, who->lhi, who->llo))
+		return DROP_SPOOFED;
+	if (p->type == 143) {
+		if (who->rhi != LINK_MULTICAST || who->rlo != 0x16 || !n || n > 64 || size != 8 + 20 * n)
+			return DECIDE;
+		for (__u32 i = 0; i < 64; i++) {
+			if (i >= n)
+				break;
+			/* type, words of auxiliary data, sources; the group */
+			if (bpf_skb_load_bytes(skb, p->l4 + 8 + 20 * i, h, 8) || !h[0] || h[0] > 6 || h[1] | h[2] | h[3] ||
+			    h[4] != 0xff || (h[5] & 15) != 2)
+				return DECIDE;
+		}
+		return without_rule(c, WITHOUT_RULE_MLD);
+	}
+	if (size != 24 || bpf_skb_load_bytes(skb, p->l4 + 8, group, 16))
+		return DECIDE;
+	group[0] = bpf_be64_to_cpu(group[0]);
+	group[1] = bpf_be64_to_cpu(group[1]);
+	if (group[0] >> 56 != 0xff || (group[0] >> 48 & 15) != 2)
+		return DECIDE;
+	if (p->type == 131 ? who->rhi != group[0] || who->rlo != group[1] : who->rhi != LINK_MULTICAST || who->rlo != 2)
+		return DECIDE;
+	return without_rule(c, WITHOUT_RULE_MLD);
+}

@@ -214,6 +214,8 @@ func (l *lab) matrix(t *testing.T) {
 				}
 				for n := range order {
 					rs := rules(t)
+					// Everybody is on the one link, where it is a bridge.
+					rs.Interfaces[0].OnLink = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}
 					for i, a := range order[:n+1] {
 						pol := &rs.Policies[map[flow.Direction]int{flow.Egress: 0, flow.Ingress: 1}[a.direction]]
 						pol.Rules = append(pol.Rules, a.rule(i+1, remote[a.six]))

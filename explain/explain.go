@@ -46,6 +46,8 @@ type Answer struct {
 	Allowed bool `json:"allowed"`
 	// Gates are those that the flow passes, the sender's first.
 	Gates []Gate `json:"gates"`
+	// Note says what a reader may not expect of the protocol; "" for most.
+	Note string `json:"note,omitempty"`
 }
 
 // A Gate is where an interface's groups decide.
@@ -115,7 +117,20 @@ func Why(v *state.View, scope state.Scope, q Question, o ruleset.Options) *Answe
 	for _, g := range a.Gates {
 		a.Allowed = a.Allowed && g.Allowed
 	}
+	a.Note = noteOf(&q)
 	return a
+}
+
+// noteOf explains protocols that IPv6 does not treat like others.
+func noteOf(q *Question) string {
+	const ah = 51
+	switch {
+	case q.Protocol.IsIPv6Extension() && q.To.Addr.Is6():
+		return fmt.Sprintf("Protocol %s is an IPv6 extension header. IPv6 packets are judged by the protocol behind their extension headers, so a rule for protocol %s alone allows none of them; a rule for all protocols does.", q.Protocol, q.Protocol)
+	case q.Protocol == ah:
+		return "Protocol 51 (AH) is judged as protocol 51, over IPv4 and IPv6. The protocol that it carries is not looked at."
+	}
+	return ""
 }
 
 type asker struct {

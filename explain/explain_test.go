@@ -106,9 +106,11 @@ func (w *world) say(text string) string {
 
 func TestWhy(t *testing.T) {
 	w := newWorld(t)
-	for _, g := range []string{"demo", "plain", "shared", "sealed", "own"} {
+	for _, g := range []string{"demo", "plain", "shared", "sealed", "own", "ext"} {
 		w.group(g)
 	}
+	w.iface("ext", "172.31.0.16", "ext")
+	w.Must("AuthorizeSecurityGroupIngress", "GroupId", w.by["ext"], "IpPermissions.1.IpProtocol", "60", "IpPermissions.1.Ipv6Ranges.1.CidrIpv6", "::/0")
 	w.seal("sealed")
 	w.iface("narrow", "172.31.0.15", "shared", "own")
 	w.allow("Ingress", "own", "tcp", "25", "0.0.0.0/0")
@@ -230,6 +232,29 @@ denied
 This allows exactly it:
 
     aws ec2 authorize-security-group-ingress --group-id demo --ip-permissions 'IpProtocol=47,IpRanges=[{CidrIp=192.0.2.1/32}]'
+`},
+		{"2001:db8::1", "ext/60", `
+2001:db8::1 -> ext (ext-six) protocol 60
+  into   ext: denied: ext has no rule for protocol 60 from 2001:db8::1` + unbound + `
+note: Protocol 60 is an IPv6 extension header. IPv6 packets are judged by the protocol behind their extension headers, so a rule for protocol 60 alone allows none of them; a rule for all protocols does.
+denied
+`},
+		{"192.0.2.1", "ext/60", `
+192.0.2.1 -> ext (172.31.0.16) protocol 60
+  into   ext: denied: ext has no rule for protocol 60 from 192.0.2.1` + unbound + `
+denied
+This allows exactly it:
+
+    aws ec2 authorize-security-group-ingress --group-id ext --ip-permissions 'IpProtocol=60,IpRanges=[{CidrIp=192.0.2.1/32}]'
+`},
+		{"2001:db8::1", "ext/51", `
+2001:db8::1 -> ext (ext-six) protocol 51
+  into   ext: denied: ext has no rule for protocol 51 from 2001:db8::1` + unbound + `
+note: Protocol 51 (AH) is judged as protocol 51, over IPv4 and IPv6. The protocol that it carries is not looked at.
+denied
+This allows exactly it:
+
+    aws ec2 authorize-security-group-ingress --group-id ext --ip-permissions 'IpProtocol=51,Ipv6Ranges=[{CidrIpv6=2001:db8::1/128}]'
 `},
 	} {
 		want := strings.ReplaceAll(strings.TrimPrefix(row.want, "\n"), "device)\n\n", "device)\n")

@@ -31,6 +31,9 @@ func (a *Answer) Text() string {
 		}
 		b.WriteByte('\n')
 	}
+	if a.Note != "" {
+		b.WriteString("note: " + a.Note + "\n")
+	}
 	if a.Allowed {
 		b.WriteString("allowed\n")
 		return b.String()

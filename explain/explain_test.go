@@ -93,7 +93,7 @@ func (w *world) why(from, to string) *explain.Answer {
 		w.t.Fatal(err)
 	}
 	q := explain.Question{From: a, To: b, Protocol: tg.Protocol, Port: tg.Port, Code: tg.Code}
-	return explain.Why(w.View, w.Scope, q, ruleset.Options{Exempt: ruleset.DefaultExempt()})
+	return explain.Why(w.View, w.Scope, q, ruleset.Options{Exempt: ruleset.AWSExemptions()})
 }
 
 // say puts names in place of ids.
@@ -149,10 +149,24 @@ This allows exactly it:
 
     aws ec2 authorize-security-group-ingress --group-id plain --protocol tcp --port 23 --cidr 203.0.113.7/32
 `},
-		{"web", "169.254.169.254:80", `
-web (172.31.0.10) -> 169.254.169.254 tcp/80
-  out of web: allowed: rules never filter 169.254.169.254` + unbound + `
+		{"mute", "169.254.169.254:80", `
+mute (172.31.0.14) -> 169.254.169.254 tcp/80
+  out of mute: allowed by exempt:aws:metadata of --exempt aws: tcp/80 to 169.254.169.254 and fd00:ec2::254` + unbound + `
 allowed
+`},
+		{"mute", "172.31.0.2:53/udp", `
+mute (172.31.0.14) -> 172.31.0.2 udp/53
+  out of mute: allowed by exempt:aws:dns of --exempt aws: tcp/53 and udp/53 to the VPC's resolver, 169.254.169.253 and fd00:ec2::253` + unbound + `
+allowed
+`},
+		// Whoever has the address of such a service may open nothing.
+		{"169.254.169.254", "web:80", `
+169.254.169.254 -> web (172.31.0.10) tcp/80
+  into   web: denied: demo has no rule for tcp/80 from 169.254.169.254` + unbound + `
+denied
+This allows exactly it:
+
+    aws ec2 authorize-security-group-ingress --group-id demo --protocol tcp --port 80 --cidr 169.254.169.254/32
 `},
 		{"client", "other:443", `
 client (172.31.0.11) -> other (172.31.0.12) tcp/443

@@ -104,10 +104,9 @@ const (
 
 // Stats are counters.
 type Stats struct {
-	Rules  map[vpc.RuleID]RuleStats
-	Drops  map[vpc.InterfaceID]map[string]uint64 // by reason
-	Exempt map[vpc.InterfaceID]uint64
-	Flows  map[vpc.InterfaceID]uint64 // tracked now
+	Rules map[vpc.RuleID]RuleStats
+	Drops map[vpc.InterfaceID]map[string]uint64 // by reason
+	Flows map[vpc.InterfaceID]uint64            // tracked now
 	// TurnedAway counts the packets of guarded devices, by name, that nobody
 	// has bound.
 	TurnedAway uint64

@@ -22,9 +22,6 @@ func (rs *Ruleset) Judge(f Flow) Verdict {
 		return Verdict{Reason: NoInterface}
 	}
 	remote := f.Remote.Unmap()
-	if slices.Contains(i.Exempt, remote) {
-		return Verdict{Allowed: true, Reason: Exempt}
-	}
 	p := i.In
 	if f.Direction == flow.Egress {
 		p = i.Out

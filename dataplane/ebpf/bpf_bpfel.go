@@ -47,7 +47,6 @@ type bpfDeviceKey struct {
 
 type bpfEniCount struct {
 	_         structs.HostLayout
-	Exempt    uint64
 	WouldDrop uint64
 	Drops     [14]uint64
 }
@@ -152,7 +151,6 @@ type bpfRules struct {
 	Own4           uint32
 	AdoptUntil     uint32
 	Own6           [2]uint64
-	Exempt         uint64
 }
 
 type bpfScratch struct {

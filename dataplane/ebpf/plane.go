@@ -133,7 +133,7 @@ type placedSet struct {
 }
 
 // version is the layout of maps; another version cannot take them over.
-const version = "v2"
+const version = "v3"
 
 // Open takes over what is pinned for the identity, or begins anew. Devices
 // that are gone lose their binding.

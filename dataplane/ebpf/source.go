@@ -209,10 +209,6 @@ func encodeInterface(i *ruleset.Interface) []byte {
 	for _, p := range i.Own {
 		c.prefix(p)
 	}
-	c.uint(uint64(len(i.Exempt)))
-	for _, a := range i.Exempt {
-		c.prefix(netip.PrefixFrom(a, a.BitLen()))
-	}
 	for _, v := range []int32{i.Timeouts.TCPEstablished, i.Timeouts.UDPStream, i.Timeouts.UDP, int32(i.OnRevoke.Mode), i.OnRevoke.Drain} {
 		c.int(int64(v))
 	}
@@ -225,9 +221,6 @@ func decodeInterface(b []byte) (i ruleset.Interface, err error) {
 	i.Check = c.readUint() == 1
 	for n := c.readUint(); n > 0 && !c.bad; n-- {
 		i.Own = append(i.Own, c.readPrefix())
-	}
-	for n := c.readUint(); n > 0 && !c.bad; n-- {
-		i.Exempt = append(i.Exempt, c.readPrefix().Addr())
 	}
 	var v [5]int32
 	for j := range v {

@@ -15,7 +15,7 @@ import (
 // Layout of words: bpf/moat.h says what it means.
 const (
 	policyWords = 4
-	blockWords  = 3
+	blockWords  = 2
 	setGroups   = 64
 	probes      = 8
 	maxX        = 0xffffff
@@ -257,29 +257,16 @@ fit:
 
 // blockIn lays out the addresses of an interface.
 func blockIn(i *ruleset.Interface) []uint64 {
-	one := func([]int) uint32 { return 1 }
-	tables := [2]table{}
-	exempt := make([]netip.Prefix, len(i.Exempt))
-	for j, a := range i.Exempt {
-		exempt[j] = netip.PrefixFrom(a, a.BitLen())
+	var own []stretch
+	for _, p := range i.Own {
+		own = append(own, stretchOf(p))
 	}
-	for j, list := range [][]netip.Prefix{i.Own, exempt} {
-		var l []stretch
-		for _, p := range list {
-			l = append(l, stretchOf(p))
-		}
-		slices.SortFunc(l, compareStretches)
-		tables[j].cut(slices.Compact(l), one)
-	}
-	w := tables[1].append(tables[0].append([]uint64{tables[0].sizes(), tables[1].sizes(), 0}))
-	w[2] = uint64(len(w))
+	slices.SortFunc(own, compareStretches)
+	var t table
+	t.cut(slices.Compact(own), func([]int) uint32 { return 1 })
+	w := t.append([]uint64{t.sizes(), 0})
+	w[1] = uint64(len(w))
 	return appendSource(w, encodeInterface(i))
-}
-
-// exemption is bpf/search.h's.
-func exemption(a netip.Addr) uint64 {
-	hi, lo := halves(a)
-	return 1 << ((hi ^ lo) * 0x9e3779b97f4a7c15 >> 58)
 }
 
 // sign is bpf/search.h's.

@@ -116,7 +116,7 @@ static __always_inline __u32 x_of(__u8 proto, __u32 six, __u16 port)
 }
 
 /* Whether the interface may have a flow of x in a direction: judge's answer,
- * SPOOFED, EXEMPTED, or 0. */
+ * SPOOFED, or 0. */
 __noinline __u64 permit(struct rules *r, struct parties *who, __u32 x, __u32 out)
 {
 	if (!r || !who)
@@ -124,18 +124,11 @@ __noinline __u64 permit(struct rules *r, struct parties *who, __u32 x, __u32 out
 
 	__u32 own = r->block + BLOCK_WORDS;
 	__u32 policy = out ? r->policy[DIR_OUT] : r->policy[DIR_IN];
-	__u64 sizes;
 
 	if (r->flags & RULES_CHECK &&
 	    !(who->six ? who->lhi && who->lhi == r->own6[0] && who->llo == r->own6[1] : who->llo && who->llo == r->own4) &&
 	    !find(own, word(r->block), who->lhi, who->llo, who->six))
 		return SPOOFED;
-	if (r->exempt & exemption(who->rhi, who->rlo)) {
-		sizes = word(r->block);
-		own += (__u32)sizes + 3 * (sizes >> 32);
-		if (find(own, word(r->block + 1), who->rhi, who->rlo, who->six))
-			return EXEMPTED;
-	}
 	if (!policy)
 		return 0;
 	return judge(policy, x, who->rhi, who->rlo,
@@ -411,13 +404,6 @@ gone:
 	by = permitted(c, r, who, p->x, dir == DIR_OUT, six);
 	if (by & SPOOFED)
 		return DROP_SPOOFED;
-	if (by & EXEMPTED) {
-		struct eni_count *n = bpf_map_lookup_elem(&eni_counts, &eni);
-
-		if (n)
-			n->exempt++;
-		return PASS;
-	}
 	if (!by)
 		return DROP_NO_RULE;
 	if (p->tracked != TRACK || seen & SEEN_RST)

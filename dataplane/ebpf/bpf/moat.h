@@ -44,11 +44,10 @@ struct rules {
 	__u32 half_limit;
 	__u32 drain_until;	/* seconds of now() */
 	/* What spares most packets a search: one own address of each family, 0 for
-	 * none, and the exempt addresses' bits: see exemption. */
+	 * none. */
 	__u32 own4;
 	__u32 adopt_until;	/* seconds of now(), before which TCP that was open already is tracked */
 	__u64 own6[2];
-	__u64 exempt;
 };
 
 enum {
@@ -90,9 +89,8 @@ struct control {
  *
  * A block of an interface:
  *   0  numbers of starts of own addresses, IPv4 and IPv6 (upper half)
- *   1  the same of exempt ones
- *   2  place of its source, relative
- *   3… two tables, their values 1; source
+ *   1  place of its source, relative
+ *   2… their table, its values 1; source
  *
  * A root: revision of the ruleset, place of the block of names, 0, then for each
  * interface by its number its place in slots, two in a word; 0: no ruleset has it.
@@ -106,7 +104,7 @@ struct control {
  * bytes. */
 enum {
 	POLICY_WORDS = 4,
-	BLOCK_WORDS  = 3,
+	BLOCK_WORDS  = 2,
 	ROOT_WORDS   = 3,
 	ENIS         = 4096,
 	HISTORY      = 8,	/* at most so many sets has a history */
@@ -226,7 +224,6 @@ enum {
 
 /* Counters of an interface, one for each processor. */
 struct eni_count {
-	__u64 exempt;
 	__u64 would_drop;
 	__u64 drops[14];	/* by DROP_* */
 };

@@ -120,7 +120,6 @@ func Denying(rs *ruleset.Ruleset, ids []vpc.InterfaceID) *ruleset.Ruleset {
 		in, eg := rs.Policies[i.In].Name, rs.Policies[i.Out].Name
 		if slices.Contains(ids, i.ID) {
 			in, eg, i.OnRevoke = bare(&rs.Policies[i.In]), bare(&rs.Policies[i.Out]), ruleset.OnRevoke{}
-			i.Exempt = nil
 		}
 		i.In, i.Out = place(in), place(eg)
 	}
@@ -154,7 +153,7 @@ func Narrowed(old, want *ruleset.Ruleset) []vpc.InterfaceID {
 		if w == nil {
 			continue // it is unbound, or denied for want of rules
 		}
-		narrower := o.VPC != w.VPC || w.Check && (!o.Check || !containsAll(w.Own, o.Own)) || !containsAll(w.Exempt, o.Exempt)
+		narrower := o.VPC != w.VPC || w.Check && (!o.Check || !containsAll(w.Own, o.Own))
 		for _, p := range [][2]int{{o.In, w.In}, {o.Out, w.Out}} {
 			now := map[ruleset.Rule]bool{}
 			for _, r := range want.Policies[p[1]].Rules {

@@ -24,7 +24,7 @@ func TestDenyingKeepsPinholes(t *testing.T) {
 	rs := &ruleset.Ruleset{
 		Policies: []ruleset.Policy{
 			{Name: "egress sg-1", Direction: flow.Egress},
-			{Name: "ingress failsafe sg-1", Rules: []ruleset.Rule{rule(hole.RuleID(), "10.0.0.0/8"), rule("sgr-1", "192.0.2.0/24")}},
+			{Name: "ingress failsafe exempt sg-1", Rules: []ruleset.Rule{rule(hole.RuleID(), "10.0.0.0/8"), rule("sgr-1", "192.0.2.0/24"), rule("exempt:in:198.51.100.7", "198.51.100.7/32")}},
 			{Name: "ingress sg-1", Rules: []ruleset.Rule{rule("sgr-1", "192.0.2.0/24")}},
 		},
 		Interfaces: []ruleset.Interface{{ID: "eni-1", In: 1, Out: 0}, {ID: "eni-2", In: 2, Out: 0}, {ID: "eni-3", In: 2, Out: 0}},
@@ -37,6 +37,7 @@ func TestDenyingKeepsPinholes(t *testing.T) {
 	}{
 		{"eni-1", "10.1.2.3", true},
 		{"eni-1", "192.0.2.1", false},
+		{"eni-1", "198.51.100.7", false}, // an exemption is no pinhole
 		{"eni-2", "10.1.2.3", false},
 		{"eni-2", "192.0.2.1", false},
 		{"eni-3", "192.0.2.1", true},

@@ -7,11 +7,9 @@ import (
 	"io"
 	"io/fs"
 	"log/slog"
-	"net/netip"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -77,7 +75,7 @@ func enforce(ctx context.Context, st *store.Store, s *settings, logger *slog.Log
 		return e, stop, err
 	}
 	e.Hostname, _ = os.Hostname()
-	e.Wait, e.Timeout = s.waitEnforced != "none", s.waitTimeout
+	e.Wait, e.Timeout, e.Options = s.waitEnforced != "none", s.waitTimeout, s.enforcing
 	pinned := false
 	if _, err := os.Stat(filepath.Join(pinDir, e.Host)); err == nil {
 		pinned = true
@@ -199,9 +197,6 @@ func whyNotEnforce() string {
 	return ""
 }
 
-// maxExemptBlock is how many addresses a block in --exempt may have.
-const maxExemptBlock = 256
-
 // enforcementOptions reads --on-revoke, --exempt and --failsafe.
 func enforcementOptions(onRevoke string, exempt, failsafe []string) (o ruleset.Options, err error) {
 	var ok bool
@@ -215,31 +210,9 @@ func enforcementOptions(onRevoke string, exempt, failsafe []string) (o ruleset.O
 		}
 		o.Failsafe = append(o.Failsafe, p)
 	}
-	for _, word := range exempt {
-		switch word {
-		case "aws":
-			o.Exempt, o.ExemptResolver = append(o.Exempt, ruleset.DefaultExempt()...), true
-			continue
-		case "none":
-			continue
-		}
-		p, err := netip.ParsePrefix(word)
-		if err != nil {
-			a, e := netip.ParseAddr(word)
-			if e != nil || a.Zone() != "" {
-				return o, fmt.Errorf("--exempt %q: want addresses, blocks, aws or none", word)
-			}
-			p = netip.PrefixFrom(a.Unmap(), a.Unmap().BitLen())
-		}
-		if n := p.Addr().BitLen() - p.Bits(); n > 8 {
-			return o, fmt.Errorf("--exempt %s: it has more than %s addresses", word, strconv.Itoa(maxExemptBlock))
-		}
-		for a := p.Masked().Addr(); p.Contains(a); a = a.Next() {
-			o.Exempt = append(o.Exempt, a)
-		}
+	if o.Exempt, err = ruleset.ParseExemptions(exempt); err != nil {
+		return o, fmt.Errorf("--exempt: %w", err)
 	}
-	slices.SortFunc(o.Exempt, netip.Addr.Compare)
-	o.Exempt = slices.Compact(o.Exempt)
 	return o, nil
 }
 

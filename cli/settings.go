@@ -106,7 +106,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.DurationVar(&s.waitTimeout, "wait-timeout", 5*time.Second, "how long such a call waits at most")
 	f.StringVar(&s.onRevoke, "on-revoke", "cut", "`cut|aws|drain SECONDS`: end the tracked flows that no rule allows any more, let them live as EC2 does, or let them live for a while; the tag "+ruleset.OnRevokeTag+" of a group says otherwise for its interfaces")
 	f.DurationVar(&s.adopt, "adopt", 3*time.Hour, "how long after a device is enforced TCP connections that were open before are tracked from their next packet on, unless the interface loses a rule first; 0s for never")
-	f.StringSliceVar(&s.exempt, "exempt", []string{"aws"}, "remote `ADDRESSES` that rules never filter, and blocks of at most 256; aws stands for those of AWS (each VPC's resolver, metadata, time), none for none")
+	f.StringSliceVar(&s.exempt, "exempt", nil, "`TRAFFIC,...` that passes whatever the rules say: aws for the services of AWS (DNS, metadata, time), which interfaces may open; ADDRESS/PORT or [ADDRESS]:PORT for a TCP and UDP port, which interfaces may open; ADDRESS or a block such as 10.0.0.0/24 for everything in both directions; none for nothing, which is the default")
 	f.StringSliceVar(&s.failsafe, "failsafe", nil, "`PORT/CIDR,...`: TCP ports that stay open on the host's own devices whatever the rules say; out:PORT/CIDR for ports of others, as of an etcd cluster")
 	f.StringVar(&s.bindFile, "bind", "", "`FILE` (YAML) of devices that are bound to interfaces whenever they appear")
 	f.StringSliceVar(&s.managedBridges, "managed-bridge", nil, "`BRIDGES` whose ports pass nothing until they are bound")

@@ -113,11 +113,16 @@ Nothing is sent and no flow begins, but the packets are counted.`,
 		if err := e.admin(c.Context(), call, nil, out); err != nil {
 			return err
 		}
-		write := writeStatus
-		if asJSON {
-			write = func(w io.Writer, _ endpoint, s *server.Status) error { return printJSON(w, s) }
+		s, err := screenOf(c)
+		if err != nil {
+			return err
 		}
-		if err := write(c.OutOrStdout(), e, out); err != nil {
+		if asJSON {
+			err = printJSON(s.out, out)
+		} else {
+			err = writeStatus(s, e, out)
+		}
+		if err != nil {
 			return err
 		}
 		bad := func(i server.BoundStatus) bool {
@@ -130,6 +135,7 @@ Nothing is sent and no flow begins, but the packets are counted.`,
 	})
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	c.Flags().BoolVar(&probe, "probe", false, "prove that each device is enforced")
+	colourFlag(c)
 	return c
 }
 
@@ -138,7 +144,8 @@ func probeText(p *server.Probe) string {
 	return fmt.Sprintf("a probe: the rules of revision %d let %d packets pass and dropped %d, as they have to", p.Revision, p.Passed, p.Dropped)
 }
 
-func writeStatus(out io.Writer, e endpoint, s *server.Status) error {
+func writeStatus(scr *screen, e endpoint, s *server.Status) error {
+	out := scr.out
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "server\t%s, moat %s, region %s, account %s\n", e.URL, s.Version, s.Region, s.Account)
 	fmt.Fprintf(w, "host\t%s (%s)\n", s.Host, s.Identity)
@@ -157,14 +164,6 @@ func writeStatus(out io.Writer, e endpoint, s *server.Status) error {
 			fmt.Fprintf(w, "\t%s\n", s.Error)
 		}
 		fmt.Fprintf(w, "on revoke\t%s\n", onRevokeText(s.OnRevoke))
-		var exempt []string
-		for _, a := range s.Exempt {
-			exempt = append(exempt, a.String())
-		}
-		if s.ExemptResolver {
-			exempt = append(exempt, "each VPC's resolver")
-		}
-		fmt.Fprintf(w, "never filtered\t%s: %d packets\n", cmp.Or(strings.Join(exempt, ", "), "nothing"), s.ExemptHits)
 		if len(s.Failsafe) > 0 {
 			fmt.Fprintf(w, "failsafe\t%s, on the host's own devices: %d packets\n", strings.Join(s.Failsafe, ", "), s.FailsafeHits)
 		}
@@ -179,6 +178,7 @@ func writeStatus(out io.Writer, e endpoint, s *server.Status) error {
 			fmt.Fprintf(w, "managed bridge\t%s: %s\n", b.Name, what)
 		}
 	}
+	writeExemptions(w, scr, s.Exemptions)
 	for _, h := range s.Hosts {
 		what := "in force"
 		switch h.State {
@@ -214,6 +214,23 @@ func writeStatus(out io.Writer, e endpoint, s *server.Status) error {
 		}
 	}
 	return nil
+}
+
+// writeExemptions lists what passes whatever the rules say. What the other side
+// may begin too stands out.
+func writeExemptions(w io.Writer, s *screen, all []server.ExemptionStatus) {
+	label := "exempt"
+	for _, x := range all {
+		text, style := x.Text, plain
+		if x.BothWays {
+			text, style = "UNFILTERED, "+text, minus
+		}
+		fmt.Fprintf(w, "%s\t%s\n", label, s.paint(cell{fmt.Sprintf("%s: %s: %d packets", x.Option, text, x.Packets), style}))
+		label = ""
+	}
+	if len(all) == 0 {
+		fmt.Fprintf(w, "%s\tnothing: each flow needs a rule\n", label)
+	}
 }
 
 // guardText says which names are guarded, and whether they are.

@@ -104,9 +104,8 @@ const (
 
 // Stats are counters.
 type Stats struct {
-	Rules  map[vpc.RuleID]RuleStats
-	Drops  map[vpc.InterfaceID]map[string]uint64 // by reason
-	Exempt map[vpc.InterfaceID]uint64
+	Rules map[vpc.RuleID]RuleStats
+	Drops map[vpc.InterfaceID]map[string]uint64 // by reason
 	// WithoutRule are the packets that no rule has to allow, by kind: arp, nd, mld,
 	// dhcp, dhcp6, icmp_error.
 	WithoutRule map[vpc.InterfaceID]map[string]uint64

@@ -46,6 +46,8 @@ type Answer struct {
 	Allowed bool `json:"allowed"`
 	// Gates are those that the flow passes, the sender's first.
 	Gates []Gate `json:"gates"`
+	// Note says what a reader may not expect of the protocol; "" for most.
+	Note string `json:"note,omitempty"`
 }
 
 // A Gate is where an interface's groups decide.
@@ -56,8 +58,6 @@ type Gate struct {
 	// Remote is the address on the other side.
 	Remote  netip.Addr `json:"remote"`
 	Allowed bool       `json:"allowed"`
-	// Exempt tells that rules never filter the remote address.
-	Exempt bool `json:"exempt,omitempty"`
 	// Rule allows the flow. Nil where none does.
 	Rule *Rule `json:"rule,omitempty"`
 	// Groups are those of the interface, whose rules add up.
@@ -72,8 +72,10 @@ type Gate struct {
 
 // A Rule is one that allows.
 type Rule struct {
-	ID    vpc.RuleID `json:"id"`
-	Group Group      `json:"group"`
+	ID vpc.RuleID `json:"id"`
+	// Group has the rule. A rule that is an option of the operator has no group's
+	// id but the option as its name: "--exempt aws".
+	Group Group `json:"group"`
 	// Text is the rule in a few words: "tcp/80 from 0.0.0.0/0".
 	Text string `json:"text"`
 }
@@ -115,7 +117,20 @@ func Why(v *state.View, scope state.Scope, q Question, o ruleset.Options) *Answe
 	for _, g := range a.Gates {
 		a.Allowed = a.Allowed && g.Allowed
 	}
+	a.Note = noteOf(&q)
 	return a
+}
+
+// noteOf explains protocols that IPv6 does not treat like others.
+func noteOf(q *Question) string {
+	const ah = 51
+	switch {
+	case q.Protocol.IsIPv6Extension() && q.To.Addr.Is6():
+		return fmt.Sprintf("Protocol %s is an IPv6 extension header. IPv6 packets are judged by the protocol behind their extension headers, so a rule for protocol %s alone allows none of them; a rule for all protocols does.", q.Protocol, q.Protocol)
+	case q.Protocol == ah:
+		return "Protocol 51 (AH) is judged as protocol 51, over IPv4 and IPv6. The protocol that it carries is not looked at."
+	}
+	return ""
 }
 
 type asker struct {
@@ -147,10 +162,10 @@ func (w *asker) gate(rs *ruleset.Ruleset, at, other End, d flow.Direction) Gate 
 		g.Unenforced = a.Device.Name + " only observes"
 	}
 	verdict := rs.Judge(w.flow(at, other, d))
-	g.Allowed, g.Exempt = verdict.Allowed, verdict.Reason == ruleset.Exempt
+	g.Allowed = verdict.Allowed
 	if verdict.Rule != "" {
-		if p, ok := ruleset.PinholeOf(verdict.Rule); ok {
-			g.Rule = &Rule{ID: verdict.Rule, Group: Group{Name: "--failsafe"}, Text: fmt.Sprintf("tcp/%d, %s", p.Port, p.Prefix)}
+		if option, text, ok := ruleset.OptionOf(verdict.Rule); ok {
+			g.Rule = &Rule{ID: verdict.Rule, Group: Group{Name: option}, Text: text}
 		} else if group, i := state.RuleByID(space, verdict.Rule); group != nil {
 			r := &group.Rules[i]
 			g.Rule = &Rule{ID: r.ID, Group: Group{group.ID, group.Name}, Text: RuleText(r)}

@@ -93,7 +93,7 @@ func (w *world) why(from, to string) *explain.Answer {
 		w.t.Fatal(err)
 	}
 	q := explain.Question{From: a, To: b, Protocol: tg.Protocol, Port: tg.Port, Code: tg.Code}
-	return explain.Why(w.View, w.Scope, q, ruleset.Options{Exempt: ruleset.DefaultExempt()})
+	return explain.Why(w.View, w.Scope, q, ruleset.Options{Exempt: ruleset.AWSExemptions()})
 }
 
 // say puts names in place of ids.
@@ -106,9 +106,11 @@ func (w *world) say(text string) string {
 
 func TestWhy(t *testing.T) {
 	w := newWorld(t)
-	for _, g := range []string{"demo", "plain", "shared", "sealed", "own"} {
+	for _, g := range []string{"demo", "plain", "shared", "sealed", "own", "ext"} {
 		w.group(g)
 	}
+	w.iface("ext", "172.31.0.16", "ext")
+	w.Must("AuthorizeSecurityGroupIngress", "GroupId", w.by["ext"], "IpPermissions.1.IpProtocol", "60", "IpPermissions.1.Ipv6Ranges.1.CidrIpv6", "::/0")
 	w.seal("sealed")
 	w.iface("narrow", "172.31.0.15", "shared", "own")
 	w.allow("Ingress", "own", "tcp", "25", "0.0.0.0/0")
@@ -147,10 +149,24 @@ This allows exactly it:
 
     aws ec2 authorize-security-group-ingress --group-id plain --protocol tcp --port 23 --cidr 203.0.113.7/32
 `},
-		{"web", "169.254.169.254:80", `
-web (172.31.0.10) -> 169.254.169.254 tcp/80
-  out of web: allowed: rules never filter 169.254.169.254` + unbound + `
+		{"mute", "169.254.169.254:80", `
+mute (172.31.0.14) -> 169.254.169.254 tcp/80
+  out of mute: allowed by exempt:aws:metadata of --exempt aws: tcp/80 to 169.254.169.254 and fd00:ec2::254` + unbound + `
 allowed
+`},
+		{"mute", "172.31.0.2:53/udp", `
+mute (172.31.0.14) -> 172.31.0.2 udp/53
+  out of mute: allowed by exempt:aws:dns of --exempt aws: tcp/53 and udp/53 to the VPC's resolver, 169.254.169.253 and fd00:ec2::253` + unbound + `
+allowed
+`},
+		// Whoever has the address of such a service may open nothing.
+		{"169.254.169.254", "web:80", `
+169.254.169.254 -> web (172.31.0.10) tcp/80
+  into   web: denied: demo has no rule for tcp/80 from 169.254.169.254` + unbound + `
+denied
+This allows exactly it:
+
+    aws ec2 authorize-security-group-ingress --group-id demo --protocol tcp --port 80 --cidr 169.254.169.254/32
 `},
 		{"client", "other:443", `
 client (172.31.0.11) -> other (172.31.0.12) tcp/443
@@ -230,6 +246,29 @@ denied
 This allows exactly it:
 
     aws ec2 authorize-security-group-ingress --group-id demo --ip-permissions 'IpProtocol=47,IpRanges=[{CidrIp=192.0.2.1/32}]'
+`},
+		{"2001:db8::1", "ext/60", `
+2001:db8::1 -> ext (ext-six) protocol 60
+  into   ext: denied: ext has no rule for protocol 60 from 2001:db8::1` + unbound + `
+note: Protocol 60 is an IPv6 extension header. IPv6 packets are judged by the protocol behind their extension headers, so a rule for protocol 60 alone allows none of them; a rule for all protocols does.
+denied
+`},
+		{"192.0.2.1", "ext/60", `
+192.0.2.1 -> ext (172.31.0.16) protocol 60
+  into   ext: denied: ext has no rule for protocol 60 from 192.0.2.1` + unbound + `
+denied
+This allows exactly it:
+
+    aws ec2 authorize-security-group-ingress --group-id ext --ip-permissions 'IpProtocol=60,IpRanges=[{CidrIp=192.0.2.1/32}]'
+`},
+		{"2001:db8::1", "ext/51", `
+2001:db8::1 -> ext (ext-six) protocol 51
+  into   ext: denied: ext has no rule for protocol 51 from 2001:db8::1` + unbound + `
+note: Protocol 51 (AH) is judged as protocol 51, over IPv4 and IPv6. The protocol that it carries is not looked at.
+denied
+This allows exactly it:
+
+    aws ec2 authorize-security-group-ingress --group-id ext --ip-permissions 'IpProtocol=51,Ipv6Ranges=[{CidrIpv6=2001:db8::1/128}]'
 `},
 	} {
 		want := strings.ReplaceAll(strings.TrimPrefix(row.want, "\n"), "device)\n\n", "device)\n")

@@ -17,8 +17,6 @@ func (a *Answer) Text() string {
 	for _, g := range a.Gates {
 		fmt.Fprintf(&b, "  %-6s %s", map[flow.Direction]string{flow.Egress: "out of", flow.Ingress: "into"}[g.Egress], g.Name)
 		switch {
-		case g.Exempt:
-			fmt.Fprintf(&b, ": allowed: rules never filter %s", g.Remote)
 		case g.Rule != nil:
 			fmt.Fprintf(&b, ": allowed by %s of %s: %s", g.Rule.ID, g.Rule.Group.Name, g.Rule.Text)
 		case g.Allowed:
@@ -30,6 +28,9 @@ func (a *Answer) Text() string {
 			b.WriteString(" (not enforced: " + g.Unenforced + ")")
 		}
 		b.WriteByte('\n')
+	}
+	if a.Note != "" {
+		b.WriteString("note: " + a.Note + "\n")
 	}
 	if a.Allowed {
 		b.WriteString("allowed\n")

@@ -32,6 +32,18 @@ func (p Protocol) String() string {
 	return strconv.Itoa(int(p))
 }
 
+// IsIPv6Extension reports whether the number is that of an IPv6 extension
+// header that is read through to the protocol behind it: hop-by-hop options,
+// routing, fragment and destination options. No IPv6 packet is judged as one
+// of these. AH, 51, is judged as itself.
+func (p Protocol) IsIPv6Extension() bool {
+	switch p {
+	case 0, 43, 44, 60:
+		return true
+	}
+	return false
+}
+
 // A PortRange holds the ports of a TCP or UDP rule, or the type and the code
 // of an ICMP rule. NoPorts stands for a rule whose protocol has none.
 type PortRange struct {

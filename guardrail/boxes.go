@@ -128,7 +128,8 @@ func openings(rs *ruleset.Ruleset, i *ruleset.Interface, d flow.Direction) []ope
 		t := trafficOf(&r)
 		add := func(s span, member vpc.GroupID) {
 			// ICMP rules are for IPv4, ICMPv6 rules for IPv6.
-			if r.Protocol == flow.ICMP && !s.from.Is4() || r.Protocol == flow.ICMPv6 && s.from.Is4() {
+			// IPv6 extension headers are no protocols of their own.
+			if r.Protocol == flow.ICMP && !s.from.Is4() || r.Protocol == flow.ICMPv6 && s.from.Is4() || r.Protocol.IsIPv6Extension() && !s.from.Is4() {
 				return
 			}
 			out = append(out, opening{box{t, s}, r.ID, member})

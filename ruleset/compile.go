@@ -21,26 +21,15 @@ type Local struct {
 
 // Options are what the operator of the host sets.
 type Options struct {
-	// Exempt are remote addresses that rules never filter.
-	Exempt []netip.Addr
-	// ExemptResolver exempts the third address of each VPC's blocks too.
-	ExemptResolver bool
+	// Exempt is the traffic of every interface that passes whatever the rules
+	// of its groups say.
+	Exempt []Exemption
 	// Failsafe are the pinholes of the host's own devices.
 	Failsafe []Pinhole
 	OnRevoke OnRevoke
 	// PrefixList gives a list that is not in the state: those that AWS owns.
 	// Nil for none.
 	PrefixList func(r state.Reader, id vpc.PrefixListID) *vpc.PrefixList
-}
-
-// DefaultExempt are the addresses that security groups never filter on AWS,
-// beside the VPC's resolver: user guide, "Security groups", what is not
-// filtered. Resolver, metadata and time, and their IPv6 twins.
-func DefaultExempt() []netip.Addr {
-	return []netip.Addr{
-		netip.MustParseAddr("169.254.169.253"), netip.MustParseAddr("169.254.169.254"), netip.MustParseAddr("169.254.169.123"),
-		netip.MustParseAddr("fd00:ec2::253"), netip.MustParseAddr("fd00:ec2::254"), netip.MustParseAddr("fd00:ec2::123"),
-	}
 }
 
 // OnRevokeTag is the tag by which a group says what becomes of flows whose
@@ -194,8 +183,8 @@ func (c *compiler) local(space *state.Space, l Local, row *vpc.Interface) *local
 	for _, id := range slices.Compact(slices.Clone(ids)) {
 		name += " " + string(id)
 	}
-	_, in := c.pinholes(row, flow.Ingress)
-	_, out := c.pinholes(row, flow.Egress)
+	_, in := c.operators(x, flow.Ingress)
+	_, out := c.operators(x, flow.Egress)
 	x.in, x.out = flow.Ingress.String()+in+name, flow.Egress.String()+out+name
 	// An interface of another VPC may share the policy; which members it sees is
 	// its own matter.
@@ -224,16 +213,6 @@ func (c *compiler) iface(space *state.Space, row *vpc.Interface) Interface {
 		i.Timeouts.UDPStream = cmp.Or(t.UDPStream, i.Timeouts.UDPStream)
 		i.Timeouts.UDP = cmp.Or(t.UDP, i.Timeouts.UDP)
 	}
-	i.Exempt = slices.Clone(c.options.Exempt)
-	if v := state.VPCs.Get(space, row.VPC); v != nil && c.options.ExemptResolver {
-		for _, b := range v.Blocks {
-			if b.CIDR.Addr().Is4() {
-				i.Exempt = append(i.Exempt, b.CIDR.Addr().Next().Next())
-			}
-		}
-	}
-	slices.SortFunc(i.Exempt, netip.Addr.Compare)
-	i.Exempt = slices.Compact(i.Exempt)
 	return i
 }
 
@@ -302,6 +281,14 @@ func ParseOnRevoke(s string) (OnRevoke, bool) {
 	return OnRevoke{}, false
 }
 
+// operators returns the rules that the operator's options are at an interface,
+// and what tells its policy from that of others with the same groups.
+func (c *compiler) operators(x *local, d flow.Direction) (rules []Rule, mark string) {
+	holes, failsafe := c.pinholes(x.row, d)
+	exempt, of := c.exemptions(x.vpc, d)
+	return append(holes, exempt...), failsafe + of
+}
+
 // policy makes the policy of an interface in one direction, unless another
 // interface with the same groups had it made, and reports whether it is the last
 // one's.
@@ -314,7 +301,7 @@ func (c *compiler) policy(space *state.Space, x *local, name string, d flow.Dire
 	if was == nil || was.scope != space.Scope || !slices.Equal(was.groups, x.groups) ||
 		was.lists && !space.Same(c.last.view.In(space.Scope), state.PrefixLists) {
 		p = &policy{scope: space.Scope, groups: x.groups}
-		rules, _ := c.pinholes(x.row, d)
+		rules, _ := c.operators(x, d)
 		for _, g := range x.groups {
 			for i := range g.Rules {
 				if r := &g.Rules[i]; r.Direction == d {

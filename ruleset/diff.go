@@ -41,7 +41,7 @@ func Diff(old, want *Ruleset) *Change {
 // Alike reports whether two interfaces are equal but for their policies.
 func (i *Interface) Alike(o *Interface) bool {
 	return i.ID == o.ID && i.VPC == o.VPC && i.MAC == o.MAC && i.Check == o.Check && i.Timeouts == o.Timeouts && i.OnRevoke == o.OnRevoke &&
-		slices.Equal(i.Own, o.Own) && slices.Equal(i.OnLink, o.OnLink) && slices.Equal(i.Exempt, o.Exempt)
+		slices.Equal(i.Own, o.Own) && slices.Equal(i.OnLink, o.OnLink)
 }
 
 // SameRules reports whether two lists are equal. Of what is one list it does not

@@ -34,8 +34,8 @@ func (p Pinhole) String() string {
 // RuleID gives the name under which a pinhole's packets are counted.
 func (p Pinhole) RuleID() vpc.RuleID { return vpc.RuleID(failsafePrefix + p.String()) }
 
-// PinholeOf gives the pinhole that is counted under a name.
-func PinholeOf(id vpc.RuleID) (Pinhole, bool) {
+// pinholeOf gives the pinhole that is counted under a name.
+func pinholeOf(id vpc.RuleID) (Pinhole, bool) {
 	s, ok := strings.CutPrefix(string(id), failsafePrefix)
 	if !ok {
 		return Pinhole{}, false

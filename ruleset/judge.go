@@ -22,9 +22,6 @@ func (rs *Ruleset) Judge(f Flow) Verdict {
 		return Verdict{Reason: NoInterface}
 	}
 	remote := f.Remote.Unmap()
-	if slices.Contains(i.Exempt, remote) {
-		return Verdict{Allowed: true, Reason: Exempt}
-	}
 	p := i.In
 	if f.Direction == flow.Egress {
 		p = i.Out
@@ -57,7 +54,8 @@ func (r *Rule) matchesPacket(f Flow, remote netip.Addr) bool {
 		return (r.Ports.From == -1 || r.Ports.From == int32(f.Port)) &&
 			(r.Ports.To == -1 || r.Ports.To == int32(f.Code))
 	}
-	return true
+	// An IPv6 packet is judged by the protocol behind its extension headers.
+	return remote.Is4() || !r.Protocol.IsIPv6Extension()
 }
 
 func (rs *Ruleset) matchesRemote(v vpc.VPCID, want Remote, remote netip.Addr) bool {

@@ -43,10 +43,7 @@ type Interface struct {
 	// source/dest check.
 	Check bool
 	// In and Out are places in Policies.
-	In, Out int
-	// Exempt are remote addresses that rules never filter: the VPC's resolver,
-	// metadata, time. Sorted.
-	Exempt   []netip.Addr
+	In, Out  int
 	Timeouts Timeouts
 	OnRevoke OnRevoke
 }
@@ -80,6 +77,8 @@ const (
 // A Policy is the union of the rules of one direction of a set of groups.
 type Policy struct {
 	// Name is the direction and the groups' ids, sorted: "ingress sg-a sg-b".
+	// Before the groups it says what else is in it: "failsafe" for pinholes,
+	// "exempt" for exemptions, "exempt:10.0.0.2" with the resolver that is exempt.
 	Name      string
 	Direction flow.Direction
 	// Rules in canonical order: Compare. None allows nothing.
@@ -128,7 +127,7 @@ type Flow struct {
 type Verdict struct {
 	Allowed bool
 	// Rule is the one that allows; with several that do, the first in
-	// canonical order. Empty for an exempt address.
+	// canonical order.
 	Rule   vpc.RuleID
 	Reason Reason
 }
@@ -141,5 +140,4 @@ const (
 	NoInterface Reason = iota // the interface is not in the ruleset
 	NoRule
 	ByRule
-	Exempt
 )

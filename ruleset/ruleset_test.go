@@ -29,6 +29,8 @@ var update = flag.Bool("update", false, "write the answers of testdata anew")
 //	group web: in tcp 443 from 0.0.0.0/0
 //	list office: 203.0.113.0/24
 //	peering pcx-1 vpc-1 vpc-2 active
+//	vpc vpc-2 10.2.0.0/16 10.3.0.0/16
+//	exempt aws
 //	flow 198.51.100.7 -> eni-1 tcp 443
 //	----
 //	allow by in tcp 443 from 0.0.0.0/0
@@ -77,7 +79,7 @@ func play(t *testing.T, script string) string {
 		}
 		out.WriteString(line)
 		switch word, _, _ := strings.Cut(text, " "); word {
-		case "interface", "group", "list", "peering":
+		case "interface", "group", "list", "peering", "vpc", "exempt":
 			w.add(text)
 		case "flow":
 			fmt.Fprintf(&out, "----\n%s\n", w.flow(text))
@@ -96,6 +98,7 @@ type world struct {
 	rules   map[vpc.RuleID]string
 	aliases map[string]string
 	changed bool
+	options ruleset.Options
 	rs      *ruleset.Ruleset
 	n       uint64
 }
@@ -142,6 +145,19 @@ func (w *world) add(line string) {
 			i.Groups = append(i.Groups, groupID(g))
 		}
 		w.stage(func(tx *state.Txn) { state.Interfaces.Put(tx, &i) })
+	case "vpc": // vpc ID CIDR…
+		f := strings.Fields(rest)
+		v := &vpc.VPC{ID: vpc.VPCID(f[0])}
+		for _, b := range f[1:] {
+			v.Blocks = append(v.Blocks, vpc.Block{CIDR: netip.MustParsePrefix(b)})
+		}
+		w.stage(func(tx *state.Txn) { state.VPCs.Put(tx, v) })
+	case "exempt": // exempt WORD…
+		all, err := ruleset.ParseExemptions(strings.Fields(rest))
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		w.options.Exempt, w.changed = all, true
 	case "peering": // peering ID VPC VPC STATUS
 		f := strings.Fields(rest)
 		w.stage(func(tx *state.Txn) {
@@ -253,9 +269,10 @@ func (w *world) flow(line string) string {
 	}
 	v := w.ruleset().Judge(fl)
 	switch {
-	case v.Allowed && v.Reason == ruleset.Exempt:
-		return "allow: exempt"
 	case v.Allowed:
+		if option, text, ok := ruleset.OptionOf(v.Rule); ok {
+			return "allow by " + option + ": " + text
+		}
 		return "allow by " + w.rules[v.Rule]
 	case v.Reason == ruleset.NoInterface:
 		return "deny: no interface"
@@ -265,12 +282,12 @@ func (w *world) flow(line string) string {
 
 func (w *world) ruleset() *ruleset.Ruleset {
 	if w.changed {
-		w.rs, w.changed = ruleset.Compile(w.view, w.locals(), options), false
+		w.rs, w.changed = ruleset.Compile(w.view, w.locals(), w.options), false
 	}
 	return w.rs
 }
 
-var options = ruleset.Options{Exempt: ruleset.DefaultExempt(), ExemptResolver: true}
+var options = ruleset.Options{Exempt: ruleset.AWSExemptions()}
 
 func (w *world) locals() []ruleset.Local {
 	var out []ruleset.Local

@@ -9,7 +9,6 @@ import (
 	"moat/explain"
 	"moat/fault"
 	"moat/names"
-	"moat/ruleset"
 	"moat/state"
 	"moat/store"
 )
@@ -46,13 +45,9 @@ func (s *Server) describeWhy(r *request) (any, error) {
 	if err != nil {
 		return nil, &fault.Error{Code: "InvalidParameterValue", Status: http.StatusBadRequest, Message: err.Error()}
 	}
-	o := ruleset.Options{Exempt: ruleset.DefaultExempt(), ExemptResolver: true}
-	if a := s.cfg.Enforcement.Agent; a != nil {
-		o = a.Options()
-	}
 	out := &Why{Answer: explain.Why(view, r.scope, explain.Question{
 		From: from, To: to, Protocol: target.Protocol, Port: target.Port, Code: target.Code,
-	}, o)}
+	}, s.cfg.Enforcement.Options)}
 	bound := s.bound(r.Context(), view, false)
 	for i := range out.Gates {
 		g := &out.Gates[i]

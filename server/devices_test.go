@@ -39,12 +39,18 @@ type site struct {
 
 func newSite(t *testing.T, change func(*server.Config)) *site {
 	t.Helper()
+	return newSiteOf(t, ruleset.Options{}, change)
+}
+
+// newSiteOf is newSite with what the operator of the host sets.
+func newSiteOf(t *testing.T, o ruleset.Options, change func(*server.Config)) *site {
+	t.Helper()
 	s := &site{T: t, host: sim.NewHost(nil)}
 	s.host.AddDevice("", "veth0")
 	s.plane = s.host.Open(testHost)
 	var ts *httptest.Server
 	ts, s.store = newAPIOn(t, func(c *server.Config, st *store.Store) {
-		a := agent.New(agent.Config{Source: st, Plane: s.plane, Host: testHost, Options: ruleset.Options{Exempt: ruleset.DefaultExempt()}})
+		a := agent.New(agent.Config{Source: st, Plane: s.plane, Host: testHost, Options: o})
 		c.Enforcement = server.Enforcement{Agent: a, Host: testHost, Hostname: "box", Kind: "sim", Wait: true, Timeout: 5 * time.Second}
 		c.Metrics = server.NewMetrics()
 		c.Metrics.Enforcement(a)
@@ -176,7 +182,7 @@ func TestAttachEnforcesWhenItReturns(t *testing.T) {
 	var st server.Status
 	s.admin("status", nil, &st)
 	if st.State != "yes" || st.Enforced != st.Revision || st.DataPlane != "sim" || len(st.Interfaces) != 1 || st.Interfaces[0].Mode != "enforce" ||
-		st.Interfaces[0].Revision != st.Revision || st.Interfaces[0].Host != "box" || st.OnRevoke != "cut" || len(st.Exempt) != 6 {
+		st.Interfaces[0].Revision != st.Revision || st.Interfaces[0].Host != "box" || st.OnRevoke != "cut" || len(st.Exemptions) != 0 {
 		t.Errorf("status %+v", st)
 	}
 	var hits server.Hits

@@ -9,6 +9,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"moat/agent"
+	"moat/ruleset"
 	"moat/store"
 )
 
@@ -20,6 +21,9 @@ type Enforcement struct {
 	// Host is the name under which the state knows this host; Hostname is for
 	// people.
 	Host, Hostname string
+	// Options are what the operator of this host sets. New takes those of Agent if
+	// there is one.
+	Options ruleset.Options
 	// Kind is the data plane's.
 	Kind string
 	// Wait makes writes wait until they are in force, at most for Timeout.
@@ -118,7 +122,7 @@ var (
 	deniedInterfaces  = prometheus.NewDesc("moat_denied_interfaces", "Interfaces that pass nothing because a change could not be put into force.", nil, nil)
 	boundInterfaces   = prometheus.NewDesc("moat_bound_interfaces", "Interfaces that are bound to devices of this host.", nil, nil)
 	droppedPackets    = prometheus.NewDesc("moat_dropped_packets_total", "Packets dropped since the interface was bound, by reason.", []string{"interface", "reason"}, nil)
-	exemptPackets     = prometheus.NewDesc("moat_exempt_packets_total", "Packets from and to addresses that are never filtered.", []string{"interface"}, nil)
+	exemptPackets     = prometheus.NewDesc("moat_exempt_packets_total", "Packets that an exemption let pass.", []string{"exemption"}, nil)
 	trackedFlows      = prometheus.NewDesc("moat_tracked_flows", "Flows that are tracked now.", []string{"interface"}, nil)
 	rulePackets       = prometheus.NewDesc("moat_rule_packets_total", "Packets that a rule let pass.", []string{"rule"}, nil)
 	ruleBytes         = prometheus.NewDesc("moat_rule_bytes_total", "Bytes that a rule let pass.", []string{"rule"}, nil)
@@ -159,8 +163,12 @@ func (e enforcement) Collect(out chan<- prometheus.Metric) {
 			counter(droppedPackets, n, string(id), reason)
 		}
 	}
-	for id, n := range stats.Exempt {
-		counter(exemptPackets, n, string(id))
+	for _, x := range e.agent.Options().Exempt {
+		n := uint64(0)
+		for _, id := range x.RuleIDs() {
+			n += stats.Rules[id].Packets
+		}
+		counter(exemptPackets, n, x.String())
 	}
 	for id, n := range stats.Flows {
 		gauge(trackedFlows, float64(n), string(id))

@@ -110,6 +110,9 @@ func New(st *store.Store, cfg Config) *Server {
 	if cfg.Secrets == nil {
 		cfg.Secrets = newRing()
 	}
+	if a := cfg.Enforcement.Agent; a != nil {
+		cfg.Enforcement.Options = a.Options()
+	}
 	st.Check(guardrail.Check)
 	s := &Server{
 		cfg: cfg, store: st, cache: newRenderCache(), started: time.Now(),

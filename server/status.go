@@ -37,12 +37,8 @@ type Status struct {
 	Error    string     `json:"error,omitempty"`
 	Since    *time.Time `json:"since,omitempty"`
 	OnRevoke string     `json:"on_revoke"`
-	// Exempt are the remote addresses that are never filtered, beside each
-	// VPC's resolver where ExemptResolver says so; ExemptHits counts their
-	// packets.
-	Exempt         []netip.Addr `json:"exempt"`
-	ExemptResolver bool         `json:"exempt_resolver"`
-	ExemptHits     uint64       `json:"exempt_hits"`
+	// Exemptions are what passes whatever the rules say, at every interface.
+	Exemptions []ExemptionStatus `json:"exemptions"`
 	// Failsafe are the pinholes of the host's own devices; FailsafeHits counts
 	// their packets.
 	Failsafe     []string `json:"failsafe,omitempty"`
@@ -57,6 +53,17 @@ type Status struct {
 	// Hosts are those of the cluster that have interfaces bound.
 	Hosts      []HostStatus  `json:"hosts,omitempty"`
 	Interfaces []BoundStatus `json:"interfaces"`
+}
+
+// An ExemptionStatus is traffic that the operator exempts from the rules, with
+// the packets that it let pass on this host.
+type ExemptionStatus struct {
+	Option string `json:"option"` // "--exempt aws"
+	Text   string `json:"text"`
+	// BothWays tells that the other side may open any port of an interface.
+	BothWays bool         `json:"both_ways"`
+	Rules    []vpc.RuleID `json:"rules"` // under which it is counted
+	Packets  uint64       `json:"packets"`
 }
 
 // A HostStatus is how a host of the cluster stands: State is yes; pending while a
@@ -102,7 +109,6 @@ type BoundStatus struct {
 	OnRevoke string            `json:"on_revoke,omitempty"`
 	Error    string            `json:"error,omitempty"`
 	Flows    uint64            `json:"flows"`
-	Exempt   uint64            `json:"exempt_hits"`
 	Drops    map[string]uint64 `json:"drops,omitempty"`
 	// Failsafe are ports that are open whatever the rules say: it is on a device
 	// of the host itself.
@@ -174,13 +180,13 @@ func (s *Server) bound(ctx context.Context, view *state.View, here bool) []Bound
 				Interface: i.ID, Name: nameOf(i.Tags), Region: space.Region, Account: space.Account, VPC: i.VPC,
 				Addresses: slices.Concat(i.Addresses, i.IPv6), Groups: i.Groups,
 				Host: d.Host, Device: d.Name, Netns: d.Netns, Side: "host", Mode: "enforce",
-				Flows: stats.Flows[i.ID], Exempt: stats.Exempt[i.ID], Drops: stats.Drops[i.ID],
+				Flows: stats.Flows[i.ID], Drops: stats.Drops[i.ID],
 			}
 			if d.Workload {
 				b.Side = "workload"
 			}
 			if e.Agent != nil && d.Host == e.Host && ruleset.HostsOwn(i) {
-				b.Failsafe = pinholes(e.Agent.Options().Failsafe)
+				b.Failsafe = pinholes(e.Options.Failsafe)
 			}
 			k := dataplane.Binding{Observe: d.Observe, Until: d.Until}
 			switch now := s.cfg.Now(); {
@@ -276,7 +282,10 @@ func (s *Server) describeStatus(r *request) (any, error) {
 	out := &Status{
 		Version: s.cfg.Version, Region: s.cfg.Region, Account: s.cfg.Account, Revision: view.Rev,
 		Host: e.Hostname, Identity: e.Host, DataPlane: e.Kind, Reason: e.Reason,
-		Exempt: []netip.Addr{}, Guards: []dataplane.Pattern{}, Interfaces: s.bound(r.Context(), view, true),
+		Exemptions: []ExemptionStatus{}, Guards: []dataplane.Pattern{}, Interfaces: s.bound(r.Context(), view, true),
+	}
+	for _, x := range e.Options.Exempt {
+		out.Exemptions = append(out.Exemptions, ExemptionStatus{Option: x.Option(), Text: x.Text(), BothWays: x.BothWays(), Rules: x.RuleIDs()})
 	}
 	if e.Hosts != nil {
 		for _, h := range e.Hosts.All() {
@@ -292,9 +301,6 @@ func (s *Server) describeStatus(r *request) (any, error) {
 			out.Hosts = append(out.Hosts, k)
 		}
 	}
-	for i := range out.Interfaces {
-		out.ExemptHits += out.Interfaces[i].Exempt
-	}
 	if e.Agent == nil {
 		if out.State = enforcedYes; s.cannotEnforce() {
 			out.State = enforcedFailed
@@ -309,8 +315,8 @@ func (s *Server) describeStatus(r *request) (any, error) {
 			}
 		}
 	}
-	o := e.Agent.Options()
-	out.Exempt, out.ExemptResolver, out.OnRevoke = append(out.Exempt, o.Exempt...), o.ExemptResolver, o.OnRevoke.String()
+	o := &e.Options
+	out.OnRevoke = o.OnRevoke.String()
 	st := e.Agent.Status()
 	out.Failsafe = pinholes(o.Failsafe)
 	out.Guards = append(out.Guards, e.Agent.Guards()...)
@@ -328,6 +334,11 @@ func (s *Server) describeStatus(r *request) (any, error) {
 		out.GuardDrops = stats.TurnedAway
 		for _, p := range o.Failsafe {
 			out.FailsafeHits += stats.Rules[p.RuleID()].Packets
+		}
+		for i := range out.Exemptions {
+			for _, id := range out.Exemptions[i].Rules {
+				out.Exemptions[i].Packets += stats.Rules[id].Packets
+			}
 		}
 	}
 	out.Enforced, out.State = st.Rev, enforcedPending
@@ -425,8 +436,8 @@ func (s *Server) describeHits(r *request) (any, error) {
 		if !n.LastHit.IsZero() {
 			h.LastHit = &n.LastHit
 		}
-		if p, ok := ruleset.PinholeOf(id); ok {
-			h.Group, h.Text = "--failsafe", fmt.Sprintf("tcp/%d, %s", p.Port, p.Prefix)
+		if option, text, ok := ruleset.OptionOf(id); ok {
+			h.Group, h.Text = option, text
 		}
 		for space := range view.Spaces() {
 			if g, i := state.RuleByID(space, id); g != nil {

@@ -202,6 +202,10 @@ func (f *finder) fitsAddresses(q Search, g *vpc.SecurityGroup, r *vpc.Rule) (via
 	if r.Protocol == flow.ICMP && q.Addresses.Addr().Is6() || r.Protocol == flow.ICMPv6 && q.Addresses.Addr().Is4() {
 		return nil, false
 	}
+	// A rule for the number of an IPv6 extension header allows no IPv6 packet.
+	if r.Protocol.IsIPv6Extension() && q.Addresses.Addr().Is6() {
+		return nil, false
+	}
 	if r.Peer.Ref == "" {
 		return nil, fitsRanges(q.Match, q.Addresses, []netip.Prefix{r.Peer.CIDR})
 	}

@@ -125,6 +125,7 @@ func TestFind(t *testing.T) {
 	w.allow("in", "ops", "tcp 22", "203.0.113.7/32")
 	w.allow("in", "ops", "tcp 20-25", "203.0.113.0/24")
 	w.allow("in", "ops", "47", "192.0.2.0/24")
+	w.allow("in", "ops", "60", "2001:db8::/32")
 	for _, row := range []struct {
 		ip, port string
 		match    survey.Match
@@ -167,6 +168,7 @@ func TestFind(t *testing.T) {
 		{"10.1.2.3", "icmp", survey.Overlapping, "app: ping (icmp type 8) from 10.0.0.0/8"},
 		{"192.0.2.9", "gre", "", "ops: gre (protocol 47) from 192.0.2.0/24"},
 		{"192.0.2.9", "esp", "", ""},
+		{"2001:db8::1", "60/proto", "", ""}, // an extension header, which no packet is judged as
 		{"2001:db8::1", "https", "", "web: https 443/tcp from anywhere (::/0)"},
 		{"192.0.2.1", "https", "", "web: https 443/tcp from anywhere (0.0.0.0/0)"},
 		// What is not asked fits any.

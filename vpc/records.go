@@ -125,6 +125,18 @@ func (v *VPC) HasIPv6() bool {
 // CIDR gives the primary IPv4 block.
 func (v *VPC) CIDR() netip.Prefix { return v.Blocks[0].CIDR }
 
+// Resolver returns the address of the VPC's DNS resolver, the third of its
+// primary IPv4 block. The same address of another block is nothing special: VPC
+// user guide, "Understanding Amazon DNS". Not valid without an IPv4 block.
+func (v *VPC) Resolver() netip.Addr {
+	for _, b := range v.Blocks {
+		if a := b.CIDR.Addr(); a.Is4() {
+			return a.Next().Next()
+		}
+	}
+	return netip.Addr{}
+}
+
 // A Subnet is a range of one VPC in one availability zone.
 type Subnet struct {
 	ID               SubnetID     `cbor:"1,keyasint"`

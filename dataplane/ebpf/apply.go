@@ -246,9 +246,6 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 				side.Own6[0], side.Own6[1] = halves(a)
 			}
 		}
-		for _, a := range w.Exempt {
-			side.Exempt |= exemption(a)
-		}
 		switch w.OnRevoke.Mode {
 		case ruleset.AWS:
 			side.Flags |= rulesAWS

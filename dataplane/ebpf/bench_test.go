@@ -28,7 +28,6 @@ func BenchmarkKernel(b *testing.B) {
 	remote := netip.MustParseAddr("10.9.4.7")
 	thousand := func(family string) *ruleset.Ruleset {
 		rs := rules(b, "in tcp 443 from 203.0.113.0/24")
-		rs.Interfaces[0].Exempt = ruleset.DefaultExempt()
 		p := &rs.Policies[1]
 		p.Rules = nil
 		for i := range 1000 {
@@ -43,7 +42,6 @@ func BenchmarkKernel(b *testing.B) {
 	}
 	groups := func(n int) *ruleset.Ruleset {
 		rs := rules(b, "in tcp 443 from 203.0.113.0/24")
-		rs.Interfaces[0].Exempt = ruleset.DefaultExempt()
 		p := &rs.Policies[1]
 		p.Rules = nil
 		m := ruleset.Member{VPC: "vpc-1", Addr: remote}
@@ -187,7 +185,6 @@ func BenchmarkKernel(b *testing.B) {
 func BenchmarkFeatures(b *testing.B) {
 	clang := compiler(b)
 	rs := rules(b, "in udp 80 from 10.4.0.0/16")
-	rs.Interfaces[0].Exempt = ruleset.DefaultExempt()
 	packet := (&pkt{src: netip.MustParseAddr("10.4.6.7"), dst: netip.MustParseAddr("10.0.0.5"), proto: 17, sport: 1234, dport: 80, payload: make([]byte, 64)}).bytes()
 	type variant struct {
 		what, old, new string
@@ -207,7 +204,6 @@ func BenchmarkFeatures(b *testing.B) {
 		{what: "the clock", old: "bpf_jiffies64()", new: "(1ull << 33)"},
 		{what: "generations and expiry", old: "current(r, f, c->now) && !expired(r, proto, six, f, c->now) &&", new: ""},
 		{what: "source/dest check", old: "if (r->flags & RULES_CHECK &&\n	    !(who", new: "if (0 &&\n	    !(who"},
-		{what: "exempt addresses", old: "if (r->exempt & exemption(", new: "if (0 && exemption("},
 		{what: "allowances", old: "if (!take(state, six))", new: "if (0)"},
 		{what: "remembered verdicts", old: "v->epoch == c->epoch &&", new: "0 &&"},
 		{what: "the policy", old: "	by = permitted(c, r, who, p->x, dir == DIR_OUT, six);", new: "	by = 1;"},

@@ -47,7 +47,6 @@ type bpfDeviceKey struct {
 
 type bpfEniCount struct {
 	_           structs.HostLayout
-	Exempt      uint64
 	WouldDrop   uint64
 	Drops       [18]uint64
 	WithoutRule [6]uint64
@@ -176,7 +175,6 @@ type bpfRules struct {
 	Own4           uint32
 	AdoptUntil     uint32
 	Own6           [2]uint64
-	Exempt         uint64
 	Mac            uint64
 }
 

@@ -486,7 +486,7 @@ func (p *Plane) Stats(ctx context.Context) (*dataplane.Stats, error) {
 		return nil, errClosed
 	}
 	s := &dataplane.Stats{Rules: map[vpc.RuleID]dataplane.RuleStats{}, Drops: map[vpc.InterfaceID]map[string]uint64{},
-		Exempt: map[vpc.InterfaceID]uint64{}, WithoutRule: map[vpc.InterfaceID]map[string]uint64{}, Flows: map[vpc.InterfaceID]uint64{}, TurnedAway: p.turnedAway()}
+		WithoutRule: map[vpc.InterfaceID]map[string]uint64{}, Flows: map[vpc.InterfaceID]uint64{}, TurnedAway: p.turnedAway()}
 	start := time.Now().Add(-time.Duration(p.now()) * time.Second)
 	var each []bpfRuleStat
 	for k, n := range p.counters.places {
@@ -517,7 +517,6 @@ func (p *Plane) Stats(ctx context.Context) (*dataplane.Stats, error) {
 		}
 		drops, without := map[string]uint64{}, map[string]uint64{}
 		for _, c := range counts {
-			s.Exempt[id] += c.Exempt
 			for i, n := range c.Drops {
 				if n > 0 {
 					drops[reasons[i]] += n

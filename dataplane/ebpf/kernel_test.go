@@ -373,11 +373,6 @@ func newWorld(seed uint64) *world {
 			x.Own = append(x.Own, netip.MustParsePrefix("10.0.7.16/28"), netip.MustParsePrefix("2001:db8:0:7::/80"))
 		}
 		slices.SortFunc(x.Own, comparePrefixes)
-		for range w.IntN(3) {
-			x.Exempt = append(x.Exempt, w.addr(w.IntN(2) == 0))
-		}
-		slices.SortFunc(x.Exempt, netip.Addr.Compare)
-		x.Exempt = slices.Compact(x.Exempt)
 		rs.Interfaces = append(rs.Interfaces, x)
 	}
 	// As Compile does, only policies that an interface has.
@@ -638,8 +633,6 @@ func TestBrokenProgramsAreCaught(t *testing.T) {
 		{"no source check", "moat.bpf.c", "!find(own, word(r->block), who->lhi", "0 && !find(own, word(r->block), who->lhi", true},
 		{"a source checked by half of its address", "moat.bpf.c", "who->lhi == r->own6[0] && who->llo == r->own6[1]", "who->lhi == r->own6[0]", true},
 		{"rules of the other direction", "moat.bpf.c", "__u32 policy = out ? r->policy[DIR_OUT] : r->policy[DIR_IN];", "__u32 policy = out ? r->policy[DIR_IN] : r->policy[DIR_OUT];", true},
-		{"exempt addresses judged", "moat.bpf.c", "if (r->exempt & exemption(who->rhi, who->rlo)) {", "if (0) {", false},
-		{"whoever resembles an exempt address exempt", "moat.bpf.c", "if (find(own, word(r->block + 1), who->rhi", "if (1 || find(own, word(r->block + 1), who->rhi", false},
 		{"options of IPv4 ignored", "ipv4.h", "p->l4 = l3 + ihl;", "p->l4 = l3 + 20;", false},
 		{"extension headers of eight bytes only", "ipv6.h", "len = (h[1] + 1) * 8;", "len = 8;", false},
 		{"options of IPv4 ignored by the quick way", "moat.bpf.c", "h->version_ihl != 0x45 ||", "", false},

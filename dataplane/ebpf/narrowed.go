@@ -1,7 +1,6 @@
 package ebpf
 
 import (
-	"net/netip"
 	"slices"
 
 	"moat/ruleset"
@@ -71,8 +70,7 @@ func refers(p *ruleset.Policy, groups map[vpc.GroupID]bool) bool {
 }
 
 // lessOwn reports whether an interface may have fewer flows than before, by
-// its own addresses, exempt ones or VPC.
+// its own addresses or VPC.
 func lessOwn(a, b *ruleset.Interface) bool {
-	return a.VPC != b.VPC || b.Check && (!a.Check || !slices.Equal(a.Own, b.Own)) || a.OnRevoke.Mode != b.OnRevoke.Mode ||
-		slices.ContainsFunc(a.Exempt, func(x netip.Addr) bool { return !slices.Contains(b.Exempt, x) })
+	return a.VPC != b.VPC || b.Check && (!a.Check || !slices.Equal(a.Own, b.Own)) || a.OnRevoke.Mode != b.OnRevoke.Mode
 }

@@ -209,7 +209,7 @@ func (p *Plane) trialPacket(b *bound, rs *ruleset.Ruleset, d flow.Direction, all
 	try := func(remote netip.Addr, proto flow.Protocol, port uint16, code uint8) (trialPacket, bool) {
 		f := ruleset.Flow{Interface: b.Binding.Interface, Direction: d, Remote: remote, Protocol: proto, Port: port, Code: code}
 		at := slices.IndexFunc(own, func(o netip.Addr) bool { return o.Is4() == remote.Is4() })
-		if at < 0 || !remote.IsValid() || remote.Is4In6() || rs.Judge(f).Allowed != allowed || rs.Judge(f).Reason == ruleset.Exempt {
+		if at < 0 || !remote.IsValid() || remote.Is4In6() || rs.Judge(f).Allowed != allowed {
 			return trialPacket{}, false
 		}
 		return p.free(b, f, own[at])

@@ -177,7 +177,7 @@ func (p *Plane) read() (*state, error) {
 		if uint64(r.Block)+blockWords > uint64(len(words)) {
 			return nil, errSource
 		}
-		end := uint64(r.Block) + words[r.Block+3]
+		end := uint64(r.Block) + words[r.Block+2]
 		b := sourceAt(words, end)
 		i, err := decodeInterface(b)
 		if err != nil {

@@ -209,10 +209,6 @@ func encodeInterface(i *ruleset.Interface) []byte {
 	for _, p := range i.Own {
 		c.prefix(p)
 	}
-	c.uint(uint64(len(i.Exempt)))
-	for _, a := range i.Exempt {
-		c.prefix(netip.PrefixFrom(a, a.BitLen()))
-	}
 	c.uint(uint64(len(i.OnLink)))
 	for _, p := range i.OnLink {
 		c.prefix(p)
@@ -229,9 +225,6 @@ func decodeInterface(b []byte) (i ruleset.Interface, err error) {
 	i.Check = c.readUint() == 1
 	for n := c.readUint(); n > 0 && !c.bad; n-- {
 		i.Own = append(i.Own, c.readPrefix())
-	}
-	for n := c.readUint(); n > 0 && !c.bad; n-- {
-		i.Exempt = append(i.Exempt, c.readPrefix().Addr())
 	}
 	for n := c.readUint(); n > 0 && !c.bad; n-- {
 		i.OnLink = append(i.OnLink, c.readPrefix())

@@ -252,7 +252,7 @@ func many(interfaces, each, port int) *ruleset.Ruleset {
 		slices.SortFunc(p.Rules, ruleset.Compare)
 		rs.Policies = append(rs.Policies, p)
 		rs.Interfaces = append(rs.Interfaces, ruleset.Interface{ID: vpc.InterfaceID(fmt.Sprintf("eni-%017x", i)), VPC: "vpc-1", Check: true, In: i + 1, Out: 0,
-			Own: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{172, 31, byte(i >> 8), byte(i)}), 32)}, Exempt: ruleset.DefaultExempt(), Timeouts: ruleset.DefaultTimeouts})
+			Own: []netip.Prefix{netip.PrefixFrom(netip.AddrFrom4([4]byte{172, 31, byte(i >> 8), byte(i)}), 32)}, Timeouts: ruleset.DefaultTimeouts})
 	}
 	return rs
 }

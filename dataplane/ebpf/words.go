@@ -15,7 +15,7 @@ import (
 // Layout of words: bpf/moat.h says what it means.
 const (
 	policyWords = 4
-	blockWords  = 3
+	blockWords = 3
 	setGroups   = 64
 	probes      = 8
 	maxX        = 0xffffff
@@ -257,32 +257,18 @@ fit:
 
 // blockIn lays out the addresses of an interface.
 func blockIn(i *ruleset.Interface) []uint64 {
-	one := func([]int) uint32 { return 1 }
-	tables := [3]table{}
-	exempt := make([]netip.Prefix, len(i.Exempt))
-	for j, a := range i.Exempt {
-		exempt[j] = netip.PrefixFrom(a, a.BitLen())
-	}
-	for j, list := range [][]netip.Prefix{i.Own, exempt, i.OnLink} {
+	tables := [2]table{}
+	for j, list := range [][]netip.Prefix{i.Own, i.OnLink} {
 		var l []stretch
 		for _, p := range list {
 			l = append(l, stretchOf(p))
 		}
 		slices.SortFunc(l, compareStretches)
-		tables[j].cut(slices.Compact(l), one)
+		tables[j].cut(slices.Compact(l), func([]int) uint32 { return 1 })
 	}
-	w := []uint64{tables[0].sizes(), tables[1].sizes(), tables[2].sizes(), 0}
-	for i := range tables {
-		w = tables[i].append(w)
-	}
-	w[3] = uint64(len(w))
+	w := tables[1].append(tables[0].append([]uint64{tables[0].sizes(), tables[1].sizes(), 0}))
+	w[2] = uint64(len(w))
 	return appendSource(w, encodeInterface(i))
-}
-
-// exemption is bpf/search.h's.
-func exemption(a netip.Addr) uint64 {
-	hi, lo := halves(a)
-	return 1 << ((hi ^ lo) * 0x9e3779b97f4a7c15 >> 58)
 }
 
 // sign is bpf/search.h's.

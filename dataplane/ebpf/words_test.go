@@ -90,7 +90,6 @@ func TestWordsJudgeAsJudge(t *testing.T) {
 		}
 		for i := range w.rs.Interfaces {
 			x := w.rs.Interfaces[i]
-			w.rs.Interfaces[i].Exempt = nil
 			for range 300 {
 				out := w.IntN(2) == 0
 				_, f := w.packet(&x, out)

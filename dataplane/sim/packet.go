@@ -134,7 +134,7 @@ func (e *enacted) judge(id vpc.InterfaceID, p Packet, now time.Time) (ruleset.Ve
 		}
 		t.see(p, now)
 		v := ruleset.Verdict{Allowed: true, Rule: t.rule, Reason: ruleset.ByRule}
-		e.count(id, v, false, 0, t.first.Direction, now)
+		e.count(v, false, 0, t.first.Direction, now)
 		return v, ""
 	}
 	delete(e.flows, k)
@@ -142,7 +142,7 @@ func (e *enacted) judge(id vpc.InterfaceID, p Packet, now time.Time) (ruleset.Ve
 		return ruleset.Verdict{}, "spoofed"
 	}
 	v := e.rules.Judge(f)
-	e.count(id, v, true, 0, f.Direction, now)
+	e.count(v, true, 0, f.Direction, now)
 	if !v.Allowed {
 		return v, "no_rule"
 	}

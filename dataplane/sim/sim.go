@@ -89,7 +89,7 @@ func (h *Host) Open(identity string) *Plane {
 			identity: identity,
 			bindings: map[vpc.InterfaceID]dataplane.Binding{}, denied: map[vpc.InterfaceID]bool{}, flows: map[flowKey]*tracked{},
 			stats: dataplane.Stats{
-				Rules: map[vpc.RuleID]dataplane.RuleStats{}, Drops: map[vpc.InterfaceID]map[string]uint64{}, Exempt: map[vpc.InterfaceID]uint64{},
+				Rules: map[vpc.RuleID]dataplane.RuleStats{}, Drops: map[vpc.InterfaceID]map[string]uint64{},
 			},
 		}
 		h.enacted[identity] = e
@@ -215,7 +215,6 @@ func (p *Plane) Unbind(ctx context.Context, id vpc.InterfaceID) error {
 	delete(p.in.bindings, id)
 	maps.DeleteFunc(p.in.flows, func(k flowKey, _ *tracked) bool { return k.on == id })
 	delete(p.in.stats.Drops, id)
-	delete(p.in.stats.Exempt, id)
 	return nil
 }
 
@@ -257,7 +256,7 @@ func (p *Plane) Stats(ctx context.Context) (*dataplane.Stats, error) {
 	defer end()
 	s := p.in.stats
 	out := &dataplane.Stats{
-		Rules: maps.Clone(s.Rules), Exempt: maps.Clone(s.Exempt), Drops: map[vpc.InterfaceID]map[string]uint64{}, Flows: map[vpc.InterfaceID]uint64{},
+		Rules: maps.Clone(s.Rules), Drops: map[vpc.InterfaceID]map[string]uint64{}, Flows: map[vpc.InterfaceID]uint64{},
 	}
 	for id, d := range s.Drops {
 		out.Drops[id] = maps.Clone(d)
@@ -279,10 +278,7 @@ func (e *enacted) shrinkOwn(want *ruleset.Ruleset) {
 	})
 }
 
-func (e *enacted) count(id vpc.InterfaceID, r ruleset.Verdict, first bool, bytes int, d flow.Direction, now time.Time) {
-	if r.Reason == ruleset.Exempt {
-		e.stats.Exempt[id]++
-	}
+func (e *enacted) count(r ruleset.Verdict, first bool, bytes int, d flow.Direction, now time.Time) {
 	if r.Rule == "" {
 		return
 	}

@@ -190,7 +190,7 @@ func demoHost(t *testing.T) (*moattest.Server, *terminal) {
 	server := moattest.Start(t)
 	x := newTerminal(t, cli)
 	x.use(server.Dir)
-	if out, _, _ := x.try(`moat status`); !strings.Contains(out, "data plane      ebpf") {
+	if out, _, _ := x.try(`moat status`); !regexp.MustCompile(`(?m)^data plane +ebpf$`).MatchString(out) {
 		t.Skipf("the server cannot enforce here:\n%s", out)
 	}
 	t.Cleanup(func() {

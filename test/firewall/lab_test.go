@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"runtime"
 	"strings"
 	"testing"
@@ -75,7 +76,7 @@ func newLab(t *testing.T, args ...string) *lab {
 		}
 	})
 	l.client = ec2client.New(l.server.Env)
-	if out := l.moat("status"); !strings.Contains(out, "data plane      ebpf") {
+	if out := l.moat("status"); !regexp.MustCompile(`(?m)^data plane +ebpf$`).MatchString(out) {
 		t.Skipf("the server cannot enforce here:\n%s", out)
 	}
 	l.ip("-n", l.host, "link", "add", "br0", "type", "bridge", "forward_delay", "0")

@@ -13,7 +13,7 @@ import (
 // a rule leaves tracked connections alive and cuts untracked ones at once; a
 // rule for everybody while the other direction is open to everybody is what
 // makes a flow untracked. References to groups match the private addresses of
-// their members only; DNS, metadata and time are not filtered.
+// their members only. DNS, metadata and time are filtered unless they are exempt.
 func TestSurprise19_RuleStateIsNotConnectionState(t *testing.T) {
 	l := newLab(t, "--on-revoke", "aws")
 	if out := l.moat("status"); !strings.Contains(out, "aws: ") {
@@ -97,29 +97,77 @@ func TestSurprise19_RuleStateIsNotConnectionState(t *testing.T) {
 		t.Error("an address of the member's that its interface does not have is taken for the group's")
 	}
 
-	// Without any rule, what AWS never filters.
-	l.revoke(server, "Egress", "tcp 1 0.0.0.0/0")
-	aside := l.machine("aside")
-	never, beside := []string{"10.77.0.2", "169.254.169.253", "169.254.169.254", "169.254.169.123"}, []string{"10.77.0.3", "169.254.169.252"}
-	for _, a := range append(append([]string{}, never...), beside...) {
-		l.ip("-n", aside.netns, "addr", "add", a+"/32", "dev", "eth0")
-	}
+	// Without a rule, what AWS never filters is filtered, unless it is exempt.
+	services(l, false)
+	services(newLab(t, "--on-revoke", "aws", "--exempt", "aws"), true)
+}
+
+// services tries DNS, metadata and time from a workload without rules, and what
+// is beside them: the next port, protocol and address. Where they are exempt the
+// workload may open them. It may open nothing else, and they may open nothing.
+func services(l *lab, exempt bool) {
+	l.Helper()
+	web, aside := l.machine("alone", l.group("alone")), l.machine("aside")
+	web.answerer(53, 80)
 	l.ip("-n", web.netns, "route", "add", "169.254.0.0/16", "dev", "eth0")
-	for _, a := range append(never, beside...) {
-		exempt := a != beside[0] && a != beside[1]
+	open := map[string]bool{
+		"10.77.0.2 53/udp": exempt, "10.77.0.2 53/tcp": exempt, "169.254.169.253 53/udp": exempt, "169.254.169.253 53/tcp": exempt,
+		"169.254.169.254 80/tcp": exempt, "169.254.169.123 123/udp": exempt,
+	}
+	var all sync.WaitGroup
+	for _, a := range []string{"10.77.0.2", "10.77.0.3", "169.254.169.252", "169.254.169.253", "169.254.169.254", "169.254.169.123"} {
+		l.ip("-n", aside.netns, "addr", "add", a+"/32", "dev", "eth0")
 		there := *aside
 		there.four = a
 		far := there.answererAt(a, 53, 80, 123)
 		for _, port := range []int{53, 80, 123} {
-			all.Go(func() {
-				f, err := web.begin(fmt.Sprintf("%s port %d", a, port), "udp", false, far, port)
-				if (err == nil) != exempt {
-					t.Errorf("%s without a rule: %v, want allowed: %v", f.name, err, exempt)
-				}
-			})
+			for _, protocol := range []string{"udp", "tcp"} {
+				all.Go(func() {
+					name := fmt.Sprintf("%s %d/%s", a, port, protocol)
+					if _, err := web.begin(name, protocol, false, far, port); (err == nil) != open[name] {
+						l.Errorf("%s without a rule, exempt: %v: %v, want allowed: %v", name, exempt, err, open[name])
+					}
+				})
+			}
+		}
+		all.Go(func() {
+			if _, err := web.begin("ping "+a, "icmp", false, far, 0); err == nil {
+				l.Errorf("a ping of %s without a rule passes, exempt: %v", a, exempt)
+			}
+		})
+		for _, protocol := range []string{"udp", "tcp"} {
+			for _, port := range []int{53, 80} {
+				all.Go(func() {
+					if err := aside.opens(protocol, a, net.JoinHostPort(web.four, fmt.Sprint(port))); err == nil {
+						l.Errorf("%s opens %d/%s of a workload without rules, exempt: %v", a, port, protocol, exempt)
+					}
+				})
+			}
 		}
 	}
 	all.Wait()
+}
+
+// opens sends a word from one of a machine's addresses and waits for it to come
+// back.
+func (m *machine) opens(protocol, from, to string) error {
+	return m.in(func() error {
+		d := net.Dialer{Timeout: 2 * time.Second, LocalAddr: &net.TCPAddr{IP: net.ParseIP(from)}}
+		if protocol == "udp" {
+			d.LocalAddr = &net.UDPAddr{IP: net.ParseIP(from)}
+		}
+		c, err := d.Dial(protocol, to)
+		if err != nil {
+			return err
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(2 * time.Second))
+		if _, err := c.Write([]byte("word")); err != nil {
+			return err
+		}
+		_, err = c.Read(make([]byte, 16))
+		return err
+	})
 }
 
 // A server that goes on sending in an untracked connection whose rule went away.

@@ -63,10 +63,9 @@ static __always_inline int own_address(struct context *c, struct rules *r, __u64
 /* Whether an address is one of the interface's subnet. */
 static __always_inline int on_link(struct rules *r, __u64 hi, __u64 lo, const int six)
 {
-	__u64 own = word(r->block), exempt = word(r->block + 1);
-	__u32 table = r->block + BLOCK_WORDS + (__u32)own + 3 * (own >> 32) + (__u32)exempt + 3 * (exempt >> 32);
+	__u64 own = word(r->block);
 
-	return find(table, word(r->block + 2), hi, lo, six) != 0;
+	return find(r->block + BLOCK_WORDS + (__u32)own + 3 * (own >> 32), word(r->block + 1), hi, lo, six) != 0;
 }
 
 /* Counts what passes without a rule. Gives PASS, or the reason to drop it. */

@@ -126,7 +126,7 @@ static __always_inline __u32 x_of(__u8 proto, __u32 six, __u16 port)
 }
 
 /* Whether the interface may have a flow of x in a direction: judge's answer,
- * SPOOFED, CLAIMED, EXEMPTED, or 0. */
+ * SPOOFED, CLAIMED, or 0. */
 __noinline __u64 permit(struct rules *r, struct parties *who, __u32 x, __u32 out)
 {
 	if (!r || !who)
@@ -134,18 +134,13 @@ __noinline __u64 permit(struct rules *r, struct parties *who, __u32 x, __u32 out
 
 	__u32 own = r->block + BLOCK_WORDS;
 	__u32 policy = out ? r->policy[DIR_OUT] : r->policy[DIR_IN];
-	__u64 sizes, by;
+	__u64 by;
 
 	/* That a link-local address is its own was seen before. */
 	if (r->flags & RULES_CHECK && !(who->six && who->lhi >> 54 == 0xfe80 >> 6) &&
 	    !(who->six ? who->lhi && who->lhi == r->own6[0] && who->llo == r->own6[1] : who->llo && who->llo == r->own4) &&
 	    !find(own, word(r->block), who->lhi, who->llo, who->six))
 		return SPOOFED;
-	if (r->exempt & exemption(who->rhi, who->rlo)) {
-		sizes = word(r->block);
-		if (find(own + (__u32)sizes + 3 * (sizes >> 32), word(r->block + 1), who->rhi, who->rlo, who->six))
-			return EXEMPTED;
-	}
 	if (!policy)
 		return 0;
 	by = judge(policy, x, who->rhi, who->rlo,
@@ -510,13 +505,6 @@ static __always_inline int decide(struct __sk_buff *skb, struct context *c, stru
 		return dir == DIR_OUT ? DROP_SPOOFED : DROP_DESTINATION;
 	if (by & CLAIMED)
 		return DROP_SPOOFED;
-	if (by & EXEMPTED) {
-		struct eni_count *n = bpf_map_lookup_elem(&eni_counts, &eni);
-
-		if (n)
-			n->exempt++;
-		return PASS;
-	}
 	if (!by)
 		return DROP_NO_RULE;
 	if (f) {

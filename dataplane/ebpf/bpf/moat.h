@@ -44,11 +44,10 @@ struct rules {
 	__u32 half_limit;
 	__u32 drain_until;	/* seconds of now() */
 	/* What spares most packets a search: one own address of each family, 0 for
-	 * none, and the exempt addresses' bits: see exemption. */
+	 * none. */
 	__u32 own4;
 	__u32 adopt_until;	/* seconds of now(), before which TCP that was open already is tracked */
 	__u64 own6[2];
-	__u64 exempt;
 	__u64 mac;		/* as it lies in memory */
 };
 
@@ -91,10 +90,9 @@ struct control {
  *
  * A block of an interface:
  *   0  numbers of starts of own addresses, IPv4 and IPv6 (upper half)
- *   1  the same of exempt ones
- *   2  the same of those on its link: its subnet
- *   3  place of its source, relative
- *   4… three tables, their values 1; source
+ *   1  the same of those on its link: its subnet
+ *   2  place of its source, relative
+ *   3… two tables, their values 1; source
  *
  * A root: revision of the ruleset, place of the block of names, 0, then for each
  * interface by its number its place in slots, two in a word; 0: no ruleset has it.
@@ -108,7 +106,7 @@ struct control {
  * bytes. */
 enum {
 	POLICY_WORDS = 4,
-	BLOCK_WORDS  = 4,
+	BLOCK_WORDS  = 3,
 	ROOT_WORDS   = 3,
 	ENIS         = 4096,
 	HISTORY      = 8,	/* at most so many sets has a history */
@@ -276,7 +274,6 @@ enum { LINK_LEARNS = 1 << 0 };	/* nobody could look: mac is what it sends from f
 
 /* Counters of an interface, one for each processor. */
 struct eni_count {
-	__u64 exempt;
 	__u64 would_drop;
 	__u64 drops[18];	/* by DROP_* */
 	__u64 without_rule[6];	/* by WITHOUT_RULE_* */

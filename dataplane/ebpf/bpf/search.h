@@ -200,14 +200,7 @@ __noinline __u32 groups_of(__u64 hi, __u64 lo, __u64 how)
 	return 0;
 }
 
-/* The bit of an address in what tells most that they are not exempt. */
-static __always_inline __u64 exemption(__u64 hi, __u64 lo)
-{
-	return 1ull << ((hi ^ lo) * 0x9e3779b97f4a7c15 >> 58);
-}
-
 #define BY_ANY   (1ull << 32)	/* 0.0.0.0/0 or ::/0 allows it */
-#define EXEMPTED (1ull << 33)	/* no rule is asked */
 #define SPOOFED  (1ull << 34)	/* not the interface's address */
 #define CLAIMED  (1ull << 35)	/* from another, who says to be the interface */
 

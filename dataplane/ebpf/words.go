@@ -15,7 +15,7 @@ import (
 // Layout of words: bpf/moat.h says what it means.
 const (
 	policyWords = 4
-	blockWords = 3
+	blockWords  = 3
 	setGroups   = 64
 	probes      = 8
 	maxX        = 0xffffff

@@ -212,6 +212,13 @@ func writeStatus(scr *screen, e endpoint, s *server.Status) error {
 				fmt.Fprintf(out, "%s: %s: %d packets\n", i.Interface, reason, n)
 			}
 		}
+		var kinds []string
+		for _, kind := range slices.Sorted(maps.Keys(i.WithoutRule)) {
+			kinds = append(kinds, fmt.Sprintf("%s %d", kind, i.WithoutRule[kind]))
+		}
+		if kinds != nil {
+			fmt.Fprintf(out, "%s: passed without a rule: %s\n", i.Interface, strings.Join(kinds, ", "))
+		}
 	}
 	return nil
 }

@@ -117,16 +117,17 @@ func (s *Server) waitEnforced(ctx context.Context, rev uint64, timeout time.Dura
 type enforcement struct{ agent *agent.Agent }
 
 var (
-	enforcedRevision  = prometheus.NewDesc("moat_enforced_revision", "The revision that is in force on this host.", nil, nil)
-	enforcementFailed = prometheus.NewDesc("moat_enforcement_failed", "1 while the latest revision cannot be put into force.", nil, nil)
-	deniedInterfaces  = prometheus.NewDesc("moat_denied_interfaces", "Interfaces that pass nothing because a change could not be put into force.", nil, nil)
-	boundInterfaces   = prometheus.NewDesc("moat_bound_interfaces", "Interfaces that are bound to devices of this host.", nil, nil)
-	droppedPackets    = prometheus.NewDesc("moat_dropped_packets_total", "Packets dropped since the interface was bound, by reason.", []string{"interface", "reason"}, nil)
-	exemptPackets     = prometheus.NewDesc("moat_exempt_packets_total", "Packets that an exemption let pass.", []string{"exemption"}, nil)
-	trackedFlows      = prometheus.NewDesc("moat_tracked_flows", "Flows that are tracked now.", []string{"interface"}, nil)
-	rulePackets       = prometheus.NewDesc("moat_rule_packets_total", "Packets that a rule let pass.", []string{"rule"}, nil)
-	ruleBytes         = prometheus.NewDesc("moat_rule_bytes_total", "Bytes that a rule let pass.", []string{"rule"}, nil)
-	ruleConnections   = prometheus.NewDesc("moat_rule_connections_total", "Flows that a rule admitted.", []string{"rule"}, nil)
+	enforcedRevision   = prometheus.NewDesc("moat_enforced_revision", "The revision that is in force on this host.", nil, nil)
+	enforcementFailed  = prometheus.NewDesc("moat_enforcement_failed", "1 while the latest revision cannot be put into force.", nil, nil)
+	deniedInterfaces   = prometheus.NewDesc("moat_denied_interfaces", "Interfaces that pass nothing because a change could not be put into force.", nil, nil)
+	boundInterfaces    = prometheus.NewDesc("moat_bound_interfaces", "Interfaces that are bound to devices of this host.", nil, nil)
+	droppedPackets     = prometheus.NewDesc("moat_dropped_packets_total", "Packets dropped since the interface was bound, by reason.", []string{"interface", "reason"}, nil)
+	packetsWithoutRule = prometheus.NewDesc("moat_packets_without_rule_total", "Packets that passed and need no rule, by kind: arp, nd, mld, dhcp, dhcp6, icmp_error.", []string{"interface", "kind"}, nil)
+	exemptPackets      = prometheus.NewDesc("moat_exempt_packets_total", "Packets that an exemption let pass.", []string{"exemption"}, nil)
+	trackedFlows       = prometheus.NewDesc("moat_tracked_flows", "Flows that are tracked now.", []string{"interface"}, nil)
+	rulePackets        = prometheus.NewDesc("moat_rule_packets_total", "Packets that a rule let pass.", []string{"rule"}, nil)
+	ruleBytes          = prometheus.NewDesc("moat_rule_bytes_total", "Bytes that a rule let pass.", []string{"rule"}, nil)
+	ruleConnections    = prometheus.NewDesc("moat_rule_connections_total", "Flows that a rule admitted.", []string{"rule"}, nil)
 )
 
 // Enforcement adds what an agent enforces and counts.
@@ -169,6 +170,11 @@ func (e enforcement) Collect(out chan<- prometheus.Metric) {
 			n += stats.Rules[id].Packets
 		}
 		counter(exemptPackets, n, x.String())
+	}
+	for id, kinds := range stats.WithoutRule {
+		for kind, n := range kinds {
+			counter(packetsWithoutRule, n, string(id), kind)
+		}
 	}
 	for id, n := range stats.Flows {
 		gauge(trackedFlows, float64(n), string(id))

@@ -103,13 +103,17 @@ type BoundStatus struct {
 	// takes access away cannot be put into force), gone (the device is not
 	// there), failed, guard (a port of a managed bridge that nobody has bound,
 	// which passes nothing), or elsewhere (another host's).
-	Mode     string            `json:"mode"`
-	Until    *time.Time        `json:"until,omitempty"`    // a trial's end
-	Revision uint64            `json:"revision,omitempty"` // in force
-	OnRevoke string            `json:"on_revoke,omitempty"`
-	Error    string            `json:"error,omitempty"`
-	Flows    uint64            `json:"flows"`
-	Drops    map[string]uint64 `json:"drops,omitempty"`
+	Mode     string     `json:"mode"`
+	Until    *time.Time `json:"until,omitempty"`    // a trial's end
+	Revision uint64     `json:"revision,omitempty"` // in force
+	OnRevoke string     `json:"on_revoke,omitempty"`
+	Error    string     `json:"error,omitempty"`
+	Flows    uint64     `json:"flows"`
+	// Drops counts packets by the reason that they were dropped for, and
+	// WithoutRule those that passed and need no rule, by kind: arp, nd, mld, dhcp,
+	// dhcp6, icmp_error.
+	Drops       map[string]uint64 `json:"drops,omitempty"`
+	WithoutRule map[string]uint64 `json:"passed_without_rule,omitempty"`
 	// Failsafe are ports that are open whatever the rules say: it is on a device
 	// of the host itself.
 	Failsafe []string `json:"failsafe,omitempty"`
@@ -180,7 +184,7 @@ func (s *Server) bound(ctx context.Context, view *state.View, here bool) []Bound
 				Interface: i.ID, Name: nameOf(i.Tags), Region: space.Region, Account: space.Account, VPC: i.VPC,
 				Addresses: slices.Concat(i.Addresses, i.IPv6), Groups: i.Groups,
 				Host: d.Host, Device: d.Name, Netns: d.Netns, Side: "host", Mode: "enforce",
-				Flows: stats.Flows[i.ID], Drops: stats.Drops[i.ID],
+				Flows: stats.Flows[i.ID], Drops: stats.Drops[i.ID], WithoutRule: stats.WithoutRule[i.ID],
 			}
 			if d.Workload {
 				b.Side = "workload"
@@ -203,7 +207,7 @@ func (s *Server) bound(ctx context.Context, view *state.View, here bool) []Bound
 		out = append(out, BoundStatus{
 			Interface: u.Interface, Addresses: []netip.Addr{}, Groups: []vpc.GroupID{}, Host: e.Host, Device: u.Device, Index: u.Index, Netns: u.Netns,
 			Side: sideName(u.Side), Mode: "deny", Error: "the state does not have it: it is older than what was in force when the server started",
-			Drops: stats.Drops[u.Interface],
+			Drops: stats.Drops[u.Interface], WithoutRule: stats.WithoutRule[u.Interface],
 		})
 	}
 	for _, g := range st.Guarded {

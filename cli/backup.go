@@ -277,7 +277,7 @@ func onlyOurs(dir string) error {
 	}
 	var others []string
 	for _, e := range entries {
-		if n := e.Name(); n != lockFile && n != identityFile && n != store.EmbeddedDir && n != "lost+found" && !strings.HasPrefix(n, endpointFile) && !strings.HasPrefix(n, secretFile) {
+		if n := e.Name(); n != lockFile && n != identityFile && n != exemptFile && n != store.EmbeddedDir && n != "lost+found" && !strings.HasPrefix(n, endpointFile) && !strings.HasPrefix(n, secretFile) {
 			others = append(others, n)
 		}
 	}

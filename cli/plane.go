@@ -35,6 +35,11 @@ import (
 // name it never changes, and a change would leave devices open.
 const identityFile = "identity"
 
+// exemptFile says what the server exempts from the rules without --exempt:
+// nothing. It is made with the data directory. A directory that lacks it was
+// used by a version that exempted DNS, metadata and time.
+const exemptFile = "exempt-default"
+
 // bridgesFile has what managed bridges were before they were.
 const bridgesFile = "bridges.json"
 
@@ -50,6 +55,13 @@ func identityOf(dir string) (string, error) {
 	name := filepath.Join(dir, identityFile)
 	b, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
+		// First, so that a directory with an identity has it.
+		if err := replaceFile(filepath.Join(dir, exemptFile), func(w io.Writer) error {
+			_, err := fmt.Fprintln(w, "none")
+			return err
+		}); err != nil {
+			return "", err
+		}
 		id := uuid.NewString()
 		return id, replaceFile(name, func(w io.Writer) error {
 			_, err := fmt.Fprintln(w, id)
@@ -76,6 +88,9 @@ func enforce(ctx context.Context, st *store.Store, s *settings, logger *slog.Log
 	}
 	e.Hostname, _ = os.Hostname()
 	e.Wait, e.Timeout, e.Options = s.waitEnforced != "none", s.waitTimeout, s.enforcing
+	if _, err := os.Stat(filepath.Join(s.dataDir, exemptFile)); errors.Is(err, fs.ErrNotExist) {
+		e.ListLost = !s.exemptGiven
+	}
 	pinned := false
 	if _, err := os.Stat(filepath.Join(pinDir, e.Host)); err == nil {
 		pinned = true

@@ -105,6 +105,7 @@ func serve(ctx context.Context, s *settings) error {
 		Quotas: s.quotaTable, TrustedProxies: s.proxies, Upstream: s.passOn, Logger: logger, Metrics: metrics, Version: Version(),
 		Enforcement: enforcement, Secrets: ring,
 	})
+	api.WarnOfLostExemptions()
 	keyID, secret, err := s.readySecrets(ctx, st, ring, api)
 	if err != nil {
 		return err

@@ -62,6 +62,7 @@ type settings struct {
 	onRevoke                           string
 	adopt                              time.Duration
 	exempt                             []string
+	exemptGiven                        bool // by a flag, the environment or the file
 	failsafe                           []string
 	bindFile                           string
 	managedBridges                     []string
@@ -205,6 +206,7 @@ func (s *settings) complete(f *pflag.FlagSet) error {
 	if s.waitTimeout < 0 {
 		return fmt.Errorf("--wait-timeout %s: want a duration such as 5s", s.waitTimeout)
 	}
+	s.exemptGiven = f.Changed("exempt")
 	if s.enforcing, err = enforcementOptions(s.onRevoke, s.exempt, s.failsafe); err != nil {
 		return err
 	}

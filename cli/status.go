@@ -14,6 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"moat/explain"
 	"moat/server"
 )
 
@@ -189,8 +190,12 @@ func writeStatus(scr *screen, e endpoint, s *server.Status) error {
 		}
 		fmt.Fprintf(w, "host of the cluster\t%s (%s), %d interfaces: revision %d, %s\n", cmp.Or(h.Host, "?"), h.Identity, h.Bound, h.Enforced, what)
 	}
-	if err := w.Flush(); err != nil || len(s.Interfaces) == 0 {
+	if err := w.Flush(); err != nil {
 		return err
+	}
+	writeLostExemptions(scr, s.LostExemptions)
+	if scr.err != nil || len(s.Interfaces) == 0 {
+		return scr.err
 	}
 	fmt.Fprintln(out)
 	if err := writeInterfaces(out, s.Interfaces); err != nil {
@@ -238,6 +243,27 @@ func writeExemptions(w io.Writer, s *screen, all []server.ExemptionStatus) {
 	if len(all) == 0 {
 		fmt.Fprintf(w, "%s\tnothing: each flow needs a rule\n", label)
 	}
+}
+
+// writeLostExemptions lists the interfaces that an upgrade took services from,
+// and what to do.
+func writeLostExemptions(s *screen, all []explain.Lost) {
+	if len(all) == 0 {
+		return
+	}
+	s.printf("\n%s\n", s.paint(cell{"WARNING: no rule lets these interfaces open what earlier versions of Moat exempted by default:", tilde}))
+	example := ""
+	for _, l := range all {
+		s.printf("  %s: %s\n", strings.TrimSpace(string(l.Interface)+" "+l.Name), strings.Join(l.Services, ", "))
+		if example == "" && len(l.Commands) > 0 {
+			example = l.Commands[0]
+		}
+	}
+	s.printf("To let every interface open DNS, metadata and time, start the server with --exempt aws.\n")
+	if example != "" {
+		s.printf("To let one interface open one of them, add an outbound rule, for example:\n\n    %s\n\n", example)
+	}
+	s.printf("To keep them closed and hide this warning, start the server with --exempt none.\n")
 }
 
 // guardText says which names are guarded, and whether they are.

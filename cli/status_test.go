@@ -2,9 +2,13 @@ package cli
 
 import (
 	"bytes"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"text/tabwriter"
+
+	"github.com/spf13/pflag"
 
 	"moat/server"
 )
@@ -58,4 +62,58 @@ func TestExemptSetting(t *testing.T) {
 			t.Errorf("%q: %v, %v, want %d exemptions", row.args, s.enforcing.Exempt, err, row.number)
 		}
 	}
+}
+
+// A data directory that this version makes does not list what earlier versions
+// exempted. One of an earlier version lists it until --exempt is given, or until
+// a rule lets everything out again.
+func TestUpgradeIsToldUntilExemptIsGiven(t *testing.T) {
+	if reason := whyNotEnforce(); reason != "" {
+		t.Skip(reason)
+	}
+	l := newLAN(t, "exm", "10.213.7.105", "10.213.7.106")
+	dir := dataDir(t)
+	at := []string{"--data-dir", dir}
+	e, stop := start(t, dir)
+	eni, group := l.workload(e, "10.213.7.96/28")
+	all := []string{"GroupId", group, "IpPermissions.1.IpProtocol", "-1", "IpPermissions.1.IpRanges.1.CidrIp", "0.0.0.0/0"}
+	ec2Form(t, e, "return", append([]string{"Action", "RevokeSecurityGroupEgress"}, all...)...)
+	mustMoat(t, append([]string{"attach", eni, "--dev", l.dev}, at...)...)
+	const warning = "WARNING: no rule lets these interfaces open what earlier versions of Moat exempted by default:"
+	want := func(listed bool, when string) {
+		t.Helper()
+		out := mustMoat(t, append([]string{"status"}, at...)...)
+		if got := strings.Contains(out, warning) && strings.Contains(out, "  "+eni+": dns (tcp/53 and udp/53 to 10.213.7.98, 169.254.169.253), metadata (tcp/80 to 169.254.169.254), time") &&
+			strings.Contains(out, "    aws ec2 authorize-security-group-egress --group-id "+group+" --protocol tcp --port 53 --cidr 10.213.7.98/32\n") &&
+			strings.Contains(out, "--exempt aws") && strings.Contains(out, "--exempt none"); got != listed || strings.Contains(out, warning) != listed {
+			t.Errorf("%s: listed %v, want %v:\n%s", when, got, listed, out)
+		}
+	}
+	want(false, "in a new data directory")
+	stop()
+	_, stop = start(t, dir)
+	want(false, "at its second start")
+	stop()
+	if err := os.Remove(filepath.Join(dir, exemptFile)); err != nil {
+		t.Fatal(err)
+	}
+	_, stop = start(t, dir)
+	want(true, "in a data directory of an earlier version")
+	stop()
+	for _, word := range []string{"none", "aws"} {
+		_, stop = start(t, dir, "--exempt", word)
+		want(false, "with --exempt "+word)
+		stop()
+	}
+	t.Setenv("MOAT_EXEMPT", "none")
+	s, f := &settings{}, pflag.NewFlagSet("serve", pflag.ContinueOnError)
+	if s.flags(f); f.Parse(nil) != nil || s.complete(f) != nil || !s.exemptGiven {
+		t.Error("MOAT_EXEMPT does not count as given")
+	}
+	e, stop = start(t, dir) // which clears the environment
+	want(true, "without it again")
+	ec2Form(t, e, "return", append([]string{"Action", "AuthorizeSecurityGroupEgress"}, all...)...)
+	want(false, "with a rule for everything")
+	mustMoat(t, append([]string{"detach", eni}, at...)...)
+	stop()
 }

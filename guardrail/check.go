@@ -30,8 +30,9 @@ func (v *Violation) Error() string {
 
 // Check refuses a transaction that opens what a guardrail of its account says
 // must not be open, whoever makes it and however. What was open before it may
-// stay: only new ways refuse.
-func Check(tx *state.Txn) error {
+// stay: only new ways refuse. The operator's exemptions count as rules of every
+// interface, before the transaction and after it.
+func Check(tx *state.Txn, exempt []ruleset.Exemption) error {
 	changes := tx.Changes()
 	var after, before *state.View
 	rails := map[vpc.AccountID][]*Rail{}
@@ -50,7 +51,7 @@ func Check(tx *state.Txn) error {
 		if after == nil {
 			after, before = tx.View(), tx.Before()
 		}
-		c := newChecker(scope, after, before)
+		c := newChecker(scope, after, before, exempt)
 		t := c.touched(changes)
 		for _, r := range list {
 			if v := c.check(r, t); v != nil {
@@ -78,9 +79,9 @@ func of(tx *state.Txn, account vpc.AccountID) ([]*Rail, error) {
 }
 
 // Standing gives the ways that are open in a view against a sentence, one for
-// each interface.
-func Standing(v *state.View, scope state.Scope, r *Rail) []*Violation {
-	c := newChecker(scope, v, state.NewView())
+// each interface, by rules or by the operator's exemptions.
+func Standing(v *state.View, scope state.Scope, r *Rail, exempt []ruleset.Exemption) []*Violation {
+	c := newChecker(scope, v, state.NewView(), exempt)
 	var out []*Violation
 	for i := range state.Interfaces.All(v.In(scope)) {
 		if w := c.judge(r, i); w != nil {
@@ -119,10 +120,12 @@ type side struct {
 	scope state.Scope
 	space *state.Space
 	open  map[string][]opening // by VPC, direction and groups
+	// exempt are the operator's exemptions.
+	exempt []ruleset.Exemption
 }
 
-func newSide(v *state.View, s state.Scope) *side {
-	return &side{view: v, scope: s, space: v.In(s), open: map[string][]opening{}}
+func newSide(v *state.View, s state.Scope, exempt []ruleset.Exemption) *side {
+	return &side{view: v, scope: s, space: v.In(s), open: map[string][]opening{}, exempt: exempt}
 }
 
 type checker struct {
@@ -141,8 +144,8 @@ type finding struct {
 	part    box
 }
 
-func newChecker(s state.Scope, after, before *state.View) *checker {
-	return &checker{scope: s, after: newSide(after, s), before: newSide(before, s), found: map[question]*finding{}}
+func newChecker(s state.Scope, after, before *state.View, exempt []ruleset.Exemption) *checker {
+	return &checker{scope: s, after: newSide(after, s, exempt), before: newSide(before, s, exempt), found: map[question]*finding{}}
 }
 
 // touched is what a change can open a way to.
@@ -318,7 +321,7 @@ func (s *side) openings(i *vpc.Interface, d flow.Direction) []opening {
 	if o, ok := s.open[key]; ok {
 		return o
 	}
-	rs := ruleset.Compile(s.view, []ruleset.Local{{Scope: s.scope, ID: i.ID}}, ruleset.Options{PrefixList: awsPrefixList(s.scope.Region)})
+	rs := ruleset.Compile(s.view, []ruleset.Local{{Scope: s.scope, ID: i.ID}}, ruleset.Options{PrefixList: awsPrefixList(s.scope.Region), Exempt: s.exempt})
 	var out []opening
 	if at := rs.Interface(i.ID); at != nil {
 		out = openings(rs, at, d)
@@ -410,8 +413,12 @@ func (s *side) path(r *Rail, i *vpc.Interface, o opening, part box) []string {
 	return []string{far, rule, at}
 }
 
-// rule names a rule with its group, and the list or the group that it names.
+// rule names a rule with its group, and the list or the group that it names; of
+// an exemption the option.
 func (s *side) rule(id vpc.RuleID) string {
+	if option, _, ok := ruleset.OptionOf(id); ok {
+		return string(id) + " of " + option
+	}
 	g, n := state.RuleByID(s.space, id)
 	if g == nil {
 		return string(id)

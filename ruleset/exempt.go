@@ -247,9 +247,9 @@ func portText(protocols []flow.Protocol, port uint16) string {
 	return strings.Join(out, " and ")
 }
 
-// rules returns the rules of an exemption in one direction, for interfaces of a
+// Rules returns the rules of an exemption in one direction, for interfaces of a
 // VPC with a resolver, which is not valid where none is known.
-func (e Exemption) rules(d flow.Direction, resolver netip.Addr) (rules []Rule) {
+func (e Exemption) Rules(d flow.Direction, resolver netip.Addr) (rules []Rule) {
 	if d == flow.Ingress && !e.BothWays() || e == (Exemption{}) {
 		return nil
 	}
@@ -290,7 +290,7 @@ func (c *compiler) exemptions(v *vpc.VPC, d flow.Direction) (rules []Rule, mark 
 	}
 	dns := false
 	for _, e := range c.options.Exempt {
-		rules = append(rules, e.rules(d, resolver)...)
+		rules = append(rules, e.Rules(d, resolver)...)
 		dns = dns || e.Service == DNS
 	}
 	if rules != nil {

@@ -44,12 +44,12 @@ func (s *Server) describeGuardrails(r *request) (any, error) {
 	}
 	out := Guardrails{Guardrails: []Guardrail{}}
 	for g := range state.Guardrails.All(view.In(state.Scope{Account: r.scope.Account})) {
-		out.Guardrails = append(out.Guardrails, describedGuardrail(view, r.scope.Account, g))
+		out.Guardrails = append(out.Guardrails, s.describedGuardrail(view, r.scope.Account, g))
 	}
 	return out, nil
 }
 
-func describedGuardrail(v *state.View, account vpc.AccountID, g *vpc.Guardrail) Guardrail {
+func (s *Server) describedGuardrail(v *state.View, account vpc.AccountID, g *vpc.Guardrail) Guardrail {
 	out := Guardrail{Name: g.Name, Sentence: g.Sentence, Created: g.Created, Author: g.Author}
 	rail, err := guardrail.Parse(g.Name, g.Sentence)
 	if err != nil {
@@ -58,7 +58,7 @@ func describedGuardrail(v *state.View, account vpc.AccountID, g *vpc.Guardrail) 
 	}
 	for sp := range v.Spaces() {
 		if sp.Account == account && sp.Region != "" {
-			out.Standing = append(out.Standing, guardrail.Standing(v, sp.Scope, rail)...)
+			out.Standing = append(out.Standing, guardrail.Standing(v, sp.Scope, rail, s.cfg.Enforcement.Options.Exempt)...)
 		}
 	}
 	return out
@@ -87,7 +87,7 @@ func (s *Server) setGuardrail(r *request) (any, error) {
 		return nil, err
 	}
 	r.rev = rev
-	return describedGuardrail(s.store.Latest(), r.scope.Account, row), nil
+	return s.describedGuardrail(s.store.Latest(), r.scope.Account, row), nil
 }
 
 // removeGuardrail takes a guardrail away.

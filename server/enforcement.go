@@ -24,6 +24,10 @@ type Enforcement struct {
 	// Options are what the operator of this host sets. New takes those of Agent if
 	// there is one.
 	Options ruleset.Options
+	// ListLost makes status list the interfaces that lost a service because it
+	// is not exempt by default any more: the data directory comes from a version
+	// that exempted them, and the operator has not said what is exempt.
+	ListLost bool
 	// Kind is the data plane's.
 	Kind string
 	// Wait makes writes wait until they are in force, at most for Timeout.

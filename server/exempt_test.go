@@ -1,7 +1,9 @@
 package server_test
 
 import (
+	"bytes"
 	"fmt"
+	"log/slog"
 	"net/http/httptest"
 	"net/netip"
 	"slices"
@@ -9,6 +11,7 @@ import (
 	"testing"
 
 	"moat/dataplane/sim"
+	"moat/explain"
 	"moat/flow"
 	"moat/ruleset"
 	"moat/server"
@@ -150,4 +153,43 @@ func scrape(t *testing.T, m *server.Metrics) string {
 	w := httptest.NewRecorder()
 	m.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/metrics", nil))
 	return w.Body.String()
+}
+
+// After an upgrade, status and log list the interfaces that lost a service, until
+// a rule lets them open it. They list none where that is not asked for.
+func TestUpgradeListsWhoLostAService(t *testing.T) {
+	for _, list := range []bool{true, false} {
+		var log bytes.Buffer
+		s := newSiteOf(t, ruleset.Options{}, func(c *server.Config) {
+			c.Enforcement.ListLost = list
+			c.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		})
+		eni, group := s.furnish()
+		const all = "&IpPermissions.1.IpProtocol=-1&IpPermissions.1.IpRanges.1.CidrIp=0.0.0.0/0"
+		lost := func() []explain.Lost {
+			var st server.Status
+			s.admin("status", nil, &st)
+			return st.LostExemptions
+		}
+		s.ec2("Action=RevokeSecurityGroupEgress&GroupId=" + group + all)
+		if got := lost(); got != nil {
+			t.Errorf("what is not bound: %+v", got)
+		}
+		s.admin("attach", map[string]string{"interface": eni, "device": "veth0"}, nil)
+		got := lost()
+		if list && (len(got) != 1 || string(got[0].Interface) != eni || len(got[0].Services) != 3 ||
+			got[0].Commands[0] != "aws ec2 authorize-security-group-egress --group-id "+group+" --protocol tcp --port 53 --cidr 172.31.0.2/32") || !list && got != nil {
+			t.Errorf("listed %v: %+v", list, got)
+		}
+		api := server.New(s.store, server.Config{Logger: slog.New(slog.NewTextHandler(&log, nil)), Enforcement: server.Enforcement{Host: testHost, ListLost: list}})
+		api.WarnOfLostExemptions()
+		if told := strings.Contains(log.String(), "interface="+eni) && strings.Contains(log.String(), "dns (tcp/53 and udp/53 to 172.31.0.2, 169.254.169.253)") &&
+			strings.Contains(log.String(), "--exempt aws") && strings.Contains(log.String(), "--exempt none"); told != list {
+			t.Errorf("listed %v: the log says %q", list, log.String())
+		}
+		s.ec2("Action=AuthorizeSecurityGroupEgress&GroupId=" + group + all)
+		if got := lost(); got != nil {
+			t.Errorf("with a rule for everything: %+v", got)
+		}
+	}
 }

@@ -93,6 +93,72 @@ func TestGuardrailsBindTheRoot(t *testing.T) {
 	}
 }
 
+// Exemptions count as rules of every interface: a call that would give a way by
+// one to an interface that a guardrail is about is refused, by its name, and a
+// block of addresses for a VPC exempts nothing.
+func TestGuardrailsKnowExemptions(t *testing.T) {
+	ts, st := newAPI(t, func(c *server.Config) { c.Enforcement.Options.Exempt = exemptions(t, "aws", "203.0.113.9") })
+	s := &site{T: t, url: ts.URL, store: st}
+	refused := func(form, option string) {
+		t.Helper()
+		resp := signed().post(t, ts.URL, form+"&Version=2016-11-15")
+		body := strings.NewReplacer("&#34;", `"`, "&#39;", "'", "&gt;", ">").Replace(read(t, resp))
+		if resp.StatusCode != 403 || one(body, "Code") != "UnauthorizedOperation" || !strings.Contains(body, "of --exempt "+option+" ->") {
+			t.Errorf("%s: %d %s; want a refusal that names --exempt %s", form, resp.StatusCode, body, option)
+		}
+	}
+	const (
+		db  = "&TagSpecification.1.ResourceType=network-interface&TagSpecification.1.Tag.1.Key=tier&TagSpecification.1.Tag.1.Value=db"
+		all = "&IpPermissions.1.IpProtocol=-1&IpPermissions.1.IpRanges.1.CidrIp=0.0.0.0/0"
+	)
+	// network makes a VPC with a subnet and a group without rules.
+	network := func(cidr string) (vpc, subnet, group string) {
+		body, _ := s.ec2("Action=CreateVpc&CidrBlock=" + cidr + "/16")
+		vpc = one(body, "vpcId")
+		body, _ = s.ec2("Action=CreateSubnet&VpcId=" + vpc + "&CidrBlock=" + cidr + "/24")
+		subnet = one(body, "subnetId")
+		body, _ = s.ec2("Action=CreateSecurityGroup&GroupName=g&GroupDescription=d&VpcId=" + vpc)
+		group = one(body, "groupId")
+		s.ec2("Action=RevokeSecurityGroupEgress&GroupId=" + group + all)
+		return vpc, subnet, group
+	}
+	set := func(name, sentence string) string {
+		t.Helper()
+		status, text := admin(t, ts.URL, "POST", "guardrail-set", `{"name":"`+name+`","sentence":"`+sentence+`"}`)
+		if status != 200 {
+			t.Fatalf("%d %s", status, text)
+		}
+		return text
+	}
+
+	vpc, subnet, group := network("10.0.0.0")
+	body, _ := s.ec2("Action=CreateNetworkInterface&SubnetId=" + subnet + "&SecurityGroupId.1=" + group + db)
+	eni := one(body, "networkInterfaceId")
+	if text := set("out", "no interface tagged tier=db may reach 100.64.0.0/10 on any port"); strings.Contains(text, "standing") {
+		t.Errorf("what is not open stands: %s", text)
+	}
+	s.ec2("Action=AssociateVpcCidrBlock&VpcId=" + vpc + "&CidrBlock=100.66.0.0/28")
+	for to, want := range map[string]bool{"100.66.0.2:53/udp": false, "10.0.0.2:53/udp": true} {
+		var why server.Why
+		if s.admin("why?"+server.WhyQuery(eni, to), nil, &why); why.Allowed != want {
+			t.Errorf("after a block for the VPC: %s", why.Text)
+		}
+	}
+	_, subnet2, group2 := network("100.66.0.0")
+	refused("Action=CreateNetworkInterface&SubnetId="+subnet2+"&SecurityGroupId.1="+group2+db, "aws")
+	body, _ = s.ec2("Action=CreateNetworkInterface&SubnetId=" + subnet2 + "&SecurityGroupId.1=" + group2)
+	refused("Action=CreateTags&ResourceId.1="+one(body, "networkInterfaceId")+"&Tag.1.Key=tier&Tag.1.Value=db", "aws")
+
+	// What is open stands, and new interfaces are refused.
+	text := set("in", "no interface tagged tier=db may be reachable from the internet on any port")
+	if !strings.Contains(text, "exempt:in:203.0.113.9 of --exempt 203.0.113.9") || !strings.Contains(text, eni) {
+		t.Errorf("the exemption does not stand against the guardrail: %s", text)
+	}
+	refused("Action=CreateNetworkInterface&SubnetId="+subnet+"&SecurityGroupId.1="+group+db, "203.0.113.9")
+	s.ec2("Action=CreateNetworkInterface&SubnetId=" + subnet + "&SecurityGroupId.1=" + group)
+	s.ec2("Action=AuthorizeSecurityGroupIngress&GroupId=" + group + "&IpProtocol=tcp&FromPort=22&ToPort=22&CidrIp=203.0.113.9/32")
+}
+
 // A stored guardrail that cannot be read refuses every change, by its name, until
 // it is set anew; reading goes on.
 func TestGuardrailThatCannotBeReadRefuses(t *testing.T) {

@@ -113,7 +113,7 @@ func New(st *store.Store, cfg Config) *Server {
 	if a := cfg.Enforcement.Agent; a != nil {
 		cfg.Enforcement.Options = a.Options()
 	}
-	st.Check(guardrail.Check)
+	st.Check(func(tx *state.Txn) error { return guardrail.Check(tx, cfg.Enforcement.Options.Exempt) })
 	s := &Server{
 		cfg: cfg, store: st, cache: newRenderCache(), started: time.Now(),
 		upstream: newUpstream(cfg.Upstream),

@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"moat/agent"
@@ -39,6 +40,10 @@ type Status struct {
 	OnRevoke string     `json:"on_revoke"`
 	// Exemptions are what passes whatever the rules say, at every interface.
 	Exemptions []ExemptionStatus `json:"exemptions"`
+	// LostExemptions are the interfaces bound here that no rule lets open what
+	// earlier versions exempted by default. They are listed until the operator
+	// sets --exempt.
+	LostExemptions []explain.Lost `json:"lost_exemptions,omitempty"`
 	// Failsafe are the pinholes of the host's own devices; FailsafeHits counts
 	// their packets.
 	Failsafe     []string `json:"failsafe,omitempty"`
@@ -291,6 +296,7 @@ func (s *Server) describeStatus(r *request) (any, error) {
 	for _, x := range e.Options.Exempt {
 		out.Exemptions = append(out.Exemptions, ExemptionStatus{Option: x.Option(), Text: x.Text(), BothWays: x.BothWays(), Rules: x.RuleIDs()})
 	}
+	out.LostExemptions = s.lostExemptions(view)
 	if e.Hosts != nil {
 		for _, h := range e.Hosts.All() {
 			k := HostStatus{Host: h.Name, Identity: h.ID, Enforced: h.Rev, State: enforcedYes, Bound: len(agent.Bound(view, h.ID))}
@@ -353,6 +359,33 @@ func (s *Server) describeStatus(r *request) (any, error) {
 		out.State = enforcedYes
 	}
 	return out, nil
+}
+
+// lostExemptions lists the interfaces bound here that an upgrade took services
+// from.
+func (s *Server) lostExemptions(view *state.View) []explain.Lost {
+	e := &s.cfg.Enforcement
+	if !e.ListLost {
+		return nil
+	}
+	var locals []ruleset.Local
+	for _, b := range agent.Bound(view, e.Host) {
+		locals = append(locals, ruleset.Local{Scope: b.Scope, ID: b.Interface})
+	}
+	return explain.LostServices(view, locals, e.Options)
+}
+
+// WarnOfLostExemptions logs the interfaces bound here that an upgrade took
+// services from, and what to do.
+func (s *Server) WarnOfLostExemptions() {
+	lost := s.lostExemptions(s.store.Latest())
+	for _, l := range lost {
+		s.cfg.Logger.Warn("no rule lets this interface open what earlier versions of Moat exempted by default: "+strings.Join(l.Services, ", "), "interface", l.Interface)
+	}
+	if len(lost) > 0 {
+		s.cfg.Logger.Warn("Moat exempts nothing by default any more. To let every interface open DNS, metadata and time, start the server with --exempt aws. "+
+			"To let one of them, add an outbound rule: moat status prints one. To keep them closed and silence this warning, start the server with --exempt none", "host", s.cfg.Enforcement.Host)
+	}
 }
 
 // Waited is a reply that tells how far a revision is in force.

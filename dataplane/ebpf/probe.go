@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"net"
 	"net/netip"
 	"slices"
 
@@ -171,6 +172,7 @@ type trialPacket struct {
 	key      bpfFlow6Key // of the flow that it would be of
 	six      bool
 	tracked  bool // it begins that flow if it passes
+	mac      net.HardwareAddr
 }
 
 func (k *trialPacket) String() string {
@@ -212,7 +214,14 @@ func (p *Plane) trialPacket(b *bound, rs *ruleset.Ruleset, d flow.Direction, all
 		if at < 0 || !remote.IsValid() || remote.Is4In6() || rs.Judge(f).Allowed != allowed {
 			return trialPacket{}, false
 		}
-		return p.free(b, f, own[at])
+		if i != nil && slices.ContainsFunc(i.Own, func(o netip.Prefix) bool { return o.Contains(remote) }) {
+			return trialPacket{}, false // nobody sends to himself by the device
+		}
+		k, ok := p.free(b, f, own[at])
+		if i != nil {
+			k.mac, _ = net.ParseMAC(i.MAC)
+		}
+		return k, ok
 	}
 	if !allowed {
 		const discard = 9
@@ -286,8 +295,10 @@ func (p *Plane) free(b *bound, f ruleset.Flow, own netip.Addr) (k trialPacket, o
 	switch {
 	case f.Protocol == flow.UDP && slices.Contains([]uint16{67, 68, 546, 547}, f.Port):
 		return k, false // DHCP has a law of its own
-	case k.six && slices.Contains([]flow.Protocol{0, 43, 44, 51, 60}, f.Protocol):
+	case k.six && slices.Contains([]flow.Protocol{0, 43, 44, 60}, f.Protocol):
 		return k, false // it would be an extension header
+	case k.six && f.Protocol == flow.ICMPv6 && (f.Port >= 130 && f.Port <= 137 || f.Port == 143):
+		return k, false // so do neighbour discovery and MLD
 	case f.Protocol == flow.ICMP || f.Protocol == flow.ICMPv6:
 		// Queries begin flows: those of code 0.
 		k.tracked = f.Code == 0
@@ -344,7 +355,8 @@ func (k *trialPacket) bytes(bare bool) (b []byte) {
 		t = make([]byte, 8)
 	}
 	if !bare {
-		b = append(b, 2, 0, 0, 0, 0, 1, 2, 0, 0, 0, 0, 2)
+		b = append(b, 2, 0, 0, 0, 0, 1)
+		b = append(b, slices.Concat(k.mac, make(net.HardwareAddr, 6))[:6]...)
 	}
 	if k.six {
 		if !bare {

@@ -121,7 +121,7 @@ func Why(v *state.View, scope state.Scope, q Question, o ruleset.Options) *Answe
 	return a
 }
 
-// noteOf explains protocols that IPv6 does not treat like others.
+// noteOf explains what the rules alone do not decide.
 func noteOf(q *Question) string {
 	const ah = 51
 	switch {
@@ -129,6 +129,8 @@ func noteOf(q *Question) string {
 		return fmt.Sprintf("Protocol %s is an IPv6 extension header. IPv6 packets are judged by the protocol behind their extension headers, so a rule for protocol %s alone allows none of them; a rule for all protocols does.", q.Protocol, q.Protocol)
 	case q.Protocol == ah:
 		return "Protocol 51 (AH) is judged as protocol 51, over IPv4 and IPv6. The protocol that it carries is not looked at."
+	case ruleset.WithoutRule(q.Protocol, q.Port, q.To.Addr) != "":
+		return fmt.Sprintf("%s passes without a rule if it stays on the link and has the shape that it needs. The rules decide about everything else of this kind.", ruleset.WithoutRule(q.Protocol, q.Port, q.To.Addr))
 	}
 	return ""
 }

@@ -278,6 +278,18 @@ This allows exactly it:
 	}
 }
 
+// What a link needs passes in a shape that the rules do not know.
+func TestWhyTellsWhatNeedsNoRule(t *testing.T) {
+	w := newWorld(t)
+	w.group("demo")
+	w.iface("web", "172.31.0.10", "demo")
+	for to, want := range map[string]string{"web:67/udp": "DHCP passes", "web:66/udp": "", "web:67": ""} {
+		if got := w.why("192.0.2.1", to).Note; !strings.HasPrefix(got, want) || want == "" && got != "" {
+			t.Errorf("why %s notes %q, want %q", to, got, want)
+		}
+	}
+}
+
 // Each command, carried out, opens the flow, and nothing beside it.
 func TestRemedyIsExact(t *testing.T) {
 	for _, row := range []struct{ from, to, stillDenied, stillDeniedFrom string }{

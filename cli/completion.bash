@@ -25,6 +25,18 @@ __moat_init_completion()
     cur=${words[cword]} prev=${words[cword - 1]}
 }
 
+# Bash replaces only what follows the last : or = of a word, if COMP_WORDBREAKS
+# has it. This cuts what stands before that from the completions, also if the
+# word has both.
+__moat_handle_special_char()
+{
+    local breaks=${COMP_WORDBREAKS//[^:=]/} i
+    [[ $breaks && $1 == *[$breaks]* ]] || return
+    for i in "${!COMPREPLY[@]}"; do
+        COMPREPLY[i]=${COMPREPLY[i]#"${1%"${1##*[$breaks]}"}"}
+    done
+}
+
 # Completes files with the package bash-completion. Without it, bash itself does.
 __moat_filedir()
 {

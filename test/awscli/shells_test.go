@@ -185,6 +185,7 @@ func TestBashCompletionScript(t *testing.T) {
 				{"sg-1\tweb\n:4", "moat show s\t.", "[show][s]", "show sg-1 ."},
 				// What bash splits at : and = is one word.
 				{"tag:Name=\n:6", "moat find tag:Na\t.", "[find][tag:Na]", "tag:Name=."},
+				{"tag:Name=web\n:4", "moat find --x tag:Name=\t.", "[find][--x][tag:Name=]", "tag:Name=web ."},
 				{"json\ntext\n:4", "moat ls --output=j\t.", "[ls][--output=j]", "--output=json ."},
 				{":4", "moat ls --output=\t.", "[ls][--output=]", "."},
 				{":4", "moat ls a:b::c=d= e \t.", "[ls][a:b::c=d=][e][]", "."},

@@ -128,7 +128,7 @@ func TestCompletionInShells(t *testing.T) {
 			if _, err := os.Stat(bashCompletion); err != nil && strings.Contains(shell.setUp, bashCompletion) {
 				t.Skip("no bash-completion (apt-get install bash-completion)")
 			}
-			env := append([]string{"HOME=" + h.dir, "PATH=" + filepath.Dir(bin) + ":" + os.Getenv("PATH"), "TERM=xterm", "LANG=C.UTF-8", "AWS_EC2_METADATA_DISABLED=true"}, h.env...)
+			env := append([]string{"HOME=" + h.dir, "PATH=" + filepath.Dir(bin) + ":" + os.Getenv("PATH"), "TERM=xterm", "LANG=C.UTF-8", "AWS_EC2_METADATA_DISABLED=true", "AWS_PAGER="}, h.env...)
 			y := sitDown(t, env, shell.words...)
 			y.types(shell.setUp+"; echo se''t\r", "set")
 			// erase empties the line.

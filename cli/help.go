@@ -60,6 +60,7 @@ func arrange(root *cobra.Command) {
 			root.AddCommand(c)
 		}
 	}
+	addCompletion(root)
 }
 
 func manualCommand() *cobra.Command {

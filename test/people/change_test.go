@@ -113,10 +113,7 @@ func TestExplainedLinesDoTheSame(t *testing.T) {
 			t.Fatalf("%s: no lines: %s", line, aws)
 		}
 		from := h.revision()
-		c := exec.Command("sh", "-e")
-		c.Stdin = strings.NewReader(strings.Join(lines, "\n"))
-		c.Env = h.env
-		if out, err := c.CombinedOutput(); err != nil {
+		if out, err := h.runAWS(lines); err != nil {
 			t.Fatalf("%s: %v\n%s\n%s", line, err, strings.Join(lines, "\n"), out)
 		}
 		if got := h.facts(); got != want {
@@ -144,6 +141,16 @@ func commands(h *house, out string) (lines []string) {
 		}
 	}
 	return lines
+}
+
+// runAWS runs lines in a shell. The AWS CLI gets the address of the server as a
+// flag, because versions before 1.29 and 2.13 do not read AWS_ENDPOINT_URL.
+func (h *house) runAWS(lines []string) ([]byte, error) {
+	h.t.Helper()
+	c := exec.Command("sh", "-e")
+	c.Stdin = strings.NewReader("aws() { command aws --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\"; }\n" + strings.Join(lines, "\n"))
+	c.Env = h.env
+	return c.CombinedOutput()
 }
 
 // revision gives the newest revision.
@@ -189,10 +196,7 @@ func TestTheLongWayOfRenaming(t *testing.T) {
 	h.must("rename", "web", "www", "-y")
 	want := h.facts()
 	h.must("undo", "-y")
-	c := exec.Command("sh", "-e")
-	c.Stdin = strings.NewReader(strings.Join(lines, "\n"))
-	c.Env = h.env
-	if out, err := c.CombinedOutput(); err != nil {
+	if out, err := h.runAWS(lines); err != nil {
 		t.Fatalf("%v\n%s\n%s", err, strings.Join(lines, "\n"), out)
 	}
 	if got := strings.ReplaceAll(h.facts(), groupID(h, "www"), old); sorted(got) != sorted(want) {

@@ -110,8 +110,7 @@ __noinline int arp(struct __sk_buff *skb, struct context *c)
 	r = rules_of(c);
 	if (!r)
 		return DROP_INTERNAL;
-	if (skb->len < 14 + sizeof(a) || skb->len > 60 || bpf_skb_load_bytes(skb, 14, &a, sizeof(a)) ||
-	    bpf_skb_load_bytes(skb, 6, &frame, 6))
+	if (skb->len > 60 || bpf_skb_load_bytes(skb, 14, &a, sizeof(a)) || bpf_skb_load_bytes(skb, 6, &frame, 6))
 		return DROP_MALFORMED;
 	if (a.hardware_be != bpf_htons(1) || a.protocol_be != bpf_htons(ETHERTYPE_IPV4) ||
 	    a.hardware_len != 6 || a.protocol_len != 4 ||
@@ -238,13 +237,13 @@ __noinline int discovery_options(struct __sk_buff *skb, struct context *c, struc
 			return 0;
 		type = o;
 		words = o >> 8;
-		if (!words || (c->dir == DIR_OUT && p->type != 134 && (words != 1 || (type != 1 && type != 2 && type != 14))))
+		if (c->dir == DIR_OUT && p->type != 134 && (words != 1 || (type != 1 && type != 2 && type != 14)))
 			return 0;
 		if (c->dir == DIR_OUT && r->flags & RULES_CHECK && type < 3 && !own_mac(c, r, o >> 16))
 			return -1;
 		if (type == 1)
 			has = 2;
-		at += words * 8;
+		at += words * 8; /* one of no length never gets to the end */
 	}
 	return 0;
 }
@@ -269,8 +268,9 @@ __noinline int discovery(struct __sk_buff *skb, struct context *c, struct packet
 		return DROP_SPOOFED;
 	if (p->type < 133 || p->type > 136 || p->hops != 255)
 		return DECIDE;
-	/* RFC 6980, and where a receiver might not look for it. */
-	if (p->code || p->frag_more || p->l4 != p->l3 + sizeof(struct ipv6))
+	/* Fragments, which have a header of their own (RFC 6980), and where a receiver
+	 * might not look for it. */
+	if (p->code || p->l4 != p->l3 + sizeof(struct ipv6))
 		return DROP_MALFORMED;
 	fixed = p->type == 133 ? 8 : p->type == 134 ? 16 : 24;
 	if (size < fixed)
@@ -362,17 +362,16 @@ __noinline int mld(struct __sk_buff *skb, struct context *c, struct packet *p, s
 		return DROP_INTERNAL;
 	if (out && p->type == 130 && r->flags & RULES_CHECK)
 		return DROP_SPOOFED;
-	if (p->hops != 1 || p->code || p->frag_more || size < 8 || !router_alert(skb, p) ||
-	    bpf_skb_load_bytes(skb, p->l4, h, 8))
+	if (p->hops != 1 || p->code || !router_alert(skb, p) || bpf_skb_load_bytes(skb, p->l4, h, 8))
 		return DECIDE;
 	n = h[6] << 8 | h[7];
 	if (p->type == 130) {
 		__u8 sources[2];
 
-		if (!LINK_LOCAL(out ? who->lhi : who->rhi) || size < 24 || bpf_skb_load_bytes(skb, p->l4 + 8, group, 16))
+		if (!LINK_LOCAL(out ? who->lhi : who->rhi))
 			return DECIDE;
 		if (size != 24) {
-			if (size < 28 || bpf_skb_load_bytes(skb, p->l4 + 26, sources, 2))
+			if (bpf_skb_load_bytes(skb, p->l4 + 26, sources, 2))
 				return DECIDE;
 			n = sources[0] << 8 | sources[1];
 			if (n > 64 || size != 28 + 16 * n)

@@ -60,6 +60,12 @@ static __always_inline int own_address(struct context *c, struct rules *r, __u64
 	return find(r->block + BLOCK_WORDS, word(r->block), hi, lo, six) != 0;
 }
 
+/* Whether what the interface is sent says to be from the interface. */
+static __always_inline int claims(struct context *c, struct rules *r, struct parties *who, const int six)
+{
+	return c->dir == DIR_IN && own_address(c, r, who->rhi, who->rlo, six);
+}
+
 /* Whether an address is one of the interface's subnet. */
 static __always_inline int on_link(struct rules *r, __u64 hi, __u64 lo, const int six)
 {
@@ -172,6 +178,8 @@ __noinline int dhcp4(struct __sk_buff *skb, struct context *c, struct packet *p,
 	if (b.op != (out ? 1 : 2) || b.htype != 1 || b.hlen != 6 || cookie != bpf_htonl(0x63825363))
 		return DECIDE;
 	if (r->flags & RULES_CHECK) {
+		if (claims(c, r, who, 0))
+			return DROP_SPOOFED;
 		if (!own_mac(c, r, MAC(b.chaddr)))
 			return out ? DROP_SPOOFED : DROP_DESTINATION;
 		if (!own_address(c, r, 0, who->llo, 0) && who->llo != (out ? 0 : 0xffffffff))
@@ -205,8 +213,12 @@ __noinline int dhcp6(struct __sk_buff *skb, struct context *c, struct packet *p,
 	may = out ? 1 << 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 11 : 1 << 2 | 1 << 7 | 1 << 10;
 	if (!(may >> type & 1))
 		return DECIDE;
-	if (r->flags & RULES_CHECK && !own_address(c, r, who->lhi, who->llo, 1))
-		return out ? DROP_SPOOFED : DROP_DESTINATION;
+	if (r->flags & RULES_CHECK) {
+		if (claims(c, r, who, 1))
+			return DROP_SPOOFED;
+		if (!own_address(c, r, who->lhi, who->llo, 1))
+			return out ? DROP_SPOOFED : DROP_DESTINATION;
+	}
 	/* To all servers, or one on the link; from one on the link. */
 	if (!(out && who->rhi == LINK_MULTICAST && who->rlo == 0x10002) && !LINK_LOCAL(who->rhi) &&
 	    !on_link(r, who->rhi, who->rlo, 1))
@@ -289,7 +301,7 @@ __noinline int discovery(struct __sk_buff *skb, struct context *c, struct packet
 			return DROP_MALFORMED;
 		if (!check)
 			return without_rule(c, WITHOUT_RULE_ND);
-		if (own_address(c, r, who->rhi, who->rlo, 1) || (p->type == 136 && own_address(c, r, target[0], target[1], 1)))
+		if (claims(c, r, who, 1) || (p->type == 136 && own_address(c, r, target[0], target[1], 1)))
 			return DROP_SPOOFED;
 		if (who->lhi >> 48 != LINK_MULTICAST >> 48 && !own_address(c, r, who->lhi, who->llo, 1))
 			return DROP_DESTINATION;
@@ -377,12 +389,9 @@ __noinline int mld(struct __sk_buff *skb, struct context *c, struct packet *p, s
 			if (n > 64 || size != 28 + 16 * n)
 				return DECIDE;
 		}
-		if (!out && r->flags & RULES_CHECK) {
-			if (own_address(c, r, who->rhi, who->rlo, 1))
-				return DROP_SPOOFED;
-			if (who->lhi >> 48 != LINK_MULTICAST >> 48 && !own_address(c, r, who->lhi, who->llo, 1))
-				return DROP_DESTINATION;
-		}
+		if (!out && r->flags & RULES_CHECK && who->lhi >> 48 != LINK_MULTICAST >> 48 &&
+		    !own_address(c, r, who->lhi, who->llo, 1))
+			return DROP_DESTINATION;
 		return without_rule(c, WITHOUT_RULE_MLD);
 	}
 	if (!out)

@@ -824,7 +824,7 @@ judge:
 		s->who.rlo = half(s->k6.remote + 8);
 		if (mapped(s->who.lhi, s->who.llo) || mapped(s->who.rhi, s->who.rlo))
 			return DROP_MALFORMED;
-		if (LINK_LOCAL(s->who.lhi))
+		if (LINK_LOCAL(s->who.lhi) || LINK_LOCAL(s->who.rhi))
 			return LOOK;
 		return decide6(skb, c);
 	}

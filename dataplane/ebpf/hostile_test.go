@@ -26,7 +26,8 @@ func newSiege(t testing.TB) *siege {
 	s := &siege{bench: newBench(t, Options{Flows4: 1024, Flows6: 1024})}
 	s.rs = rules(t, "in tcp 80 from 10.1.0.0/16", "in udp 53 from 10.1.0.0/16", "in udp 53 from 2001:db8:1::/64", "in tcp 80 from 2001:db8:1::/64",
 		"in icmp from 10.1.0.9/32", "in icmpv6 from 2001:db8:1::9/128", "in all from 10.1.9.0/24", "in all from 2001:db8:1:9::/64",
-		"out tcp 443 to 10.1.0.0/16", "out udp 53 to 2001:db8:1::/64")
+		"in udp 53 from fe80::/10", "in tcp 80 from 10.0.0.0/24", "in udp 53 from 2001:db8::/64",
+		"out tcp 443 to 10.1.0.0/16", "out udp 53 to 2001:db8:1::/64", "out udp 53 to fe80::/10", "out tcp 80 to 10.0.0.0/24")
 	for _, n := range []flow.Protocol{50, 59, 135} {
 		s.rs.Policies[1].Rules = append(s.rs.Policies[1].Rules, ruleset.Rule{Protocol: n, Ports: flow.NoPorts,
 			Remote: ruleset.Remote{Prefix: netip.MustParsePrefix("2001:db8:1::50/128")}, ID: "sgr-other"})

@@ -9,7 +9,8 @@ import (
 )
 
 // A forger makes frames of what a link needs: ARP, neighbour discovery, MLD and
-// DHCP, in the names of the interface, of others, and of nobody.
+// DHCP, in the names of the interface, of others, and of nobody; and packets for
+// the rules, some with options of IPv4.
 type forger struct {
 	*rand.Rand
 	out bool
@@ -58,7 +59,7 @@ func nodes(a netip.Addr) netip.Addr {
 func (f *forger) frame() []byte {
 	f.out = f.IntN(3) > 0
 	var p []byte
-	switch f.IntN(8) {
+	switch f.IntN(9) {
 	case 0:
 		p = f.arp()
 	case 1, 2, 3:
@@ -67,8 +68,10 @@ func (f *forger) frame() []byte {
 		p = f.mld()
 	case 6:
 		p = f.dhcp()
-	default:
+	case 7:
 		p = f.dhcp6()
+	default:
+		p = f.plain()
 	}
 	copy(p, "\xff\xff\xff\xff\xff\xff")
 	copy(p[6:], otherMAC)
@@ -231,6 +234,34 @@ func (f *forger) dhcp6() []byte {
 		k.payload[0] = typ
 	}
 	return f.packet(k, 64, false)
+}
+
+// plain makes a packet that the rules are about.
+func (f *forger) plain() []byte {
+	k := pkt{src: f.six(), dst: f.six(), proto: 17, sport: 5000, dport: pick[uint16](f, 53, 53, 54)}
+	if f.rarely(3) {
+		return f.packet(k, 64, false)
+	}
+	k.src, k.dst = f.four(), f.four()
+	if k.proto = 6; f.rarely(2) {
+		k.proto = 17
+	}
+	k.flags, k.dport = 2, pick[uint16](f, 53, 80, 443)
+	var options []byte
+	for f.rarely(2) {
+		option := pick(f, []byte{1}, []byte{1, 1}, []byte{0}, []byte{148, 4, 0, 0}, []byte{68, 4, 5, 0}, []byte{7, 3, 4}, []byte{131, 3, 4}, []byte{137, 7, 4, 10, 1, 0, 9})
+		if option = slices.Clone(option); f.rarely(8) {
+			option[len(option)-1] = byte(f.Uint32())
+		}
+		if f.rarely(8) && len(option) > 1 {
+			option[1] = byte(f.IntN(9))
+		}
+		options = append(options, option...)
+	}
+	for len(options)%4 > 0 {
+		options = append(options, pick[byte](f, 0, 1))
+	}
+	return optioned(k.bytes(), options[:min(len(options), 40)]...)
 }
 
 // agree blames the kernel if it does anything but what the reader says.

@@ -210,6 +210,9 @@ func (r *reader) transport(d *datagram) (bool, string) {
 	if r.of.Check && six && d.local().IsLinkLocalUnicast() && !r.owns(d.local()) {
 		return false, "another's link-local address"
 	}
+	if r.of.Check && !d.out && r.owns(d.remote()) {
+		return false, "from the interface's own address"
+	}
 	f := ruleset.Flow{Interface: r.of.ID, Direction: flow.Direction(d.out), Remote: d.remote(), Protocol: flow.Protocol(d.protocol)}
 	switch {
 	case d.protocol == 6:
@@ -241,9 +244,6 @@ func (r *reader) transport(d *datagram) (bool, string) {
 	}
 	if r.of.Check && !r.owns(d.local()) {
 		return false, "not its own address"
-	}
-	if r.of.Check && !d.out && r.owns(d.remote()) {
-		return false, "from the interface's own address"
 	}
 	v := r.rs.Judge(f)
 	return v.Allowed, fmt.Sprintf("judged %+v: %+v", f, v)

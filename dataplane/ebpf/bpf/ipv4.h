@@ -165,7 +165,7 @@ __noinline int ipv4(struct __sk_buff *skb, struct context *c, __u32 l3)
 	if (p->proto == IP_UDP && (p->dport == 67 || p->dport == 68))
 		why = dhcp4(skb, c, p, who);
 	else if (p->proto == IP_ICMP && !p->tracked && related4(skb, c, p, who)) {
-		if (r->flags & RULES_CHECK && !own_address(c, r, 0, who->llo, 0))
+		if (r->flags & RULES_CHECK && (!own_address(c, r, 0, who->llo, 0) || claims(c, r, who, 0)))
 			return DROP_SPOOFED;
 		why = without_rule(c, WITHOUT_RULE_ICMP_ERROR);
 	}

@@ -190,6 +190,8 @@ __noinline int ipv6(struct __sk_buff *skb, struct context *c, __u32 l3)
 		return why;
 	if (r->flags & RULES_CHECK && LINK_LOCAL(who->lhi) && !own_link_local(c, r, who->lhi, who->llo))
 		return dir == DIR_OUT ? DROP_SPOOFED : DROP_DESTINATION;
+	if (r->flags & RULES_CHECK && LINK_LOCAL(who->rhi) && claims(c, r, who, 1))
+		return DROP_SPOOFED;
 	why = DECIDE;
 	if (p->proto == IP_UDP && (p->dport == 546 || p->dport == 547)) {
 		why = dhcp6(skb, c, p, who);
@@ -199,7 +201,7 @@ __noinline int ipv6(struct __sk_buff *skb, struct context *c, __u32 l3)
 		else if ((p->type >= 130 && p->type <= 132) || p->type == 143)
 			why = mld(skb, c, p, who);
 		else if (related6(skb, c, p, who)) {
-			if (r->flags & RULES_CHECK && !own_address(c, r, who->lhi, who->llo, 1))
+			if (r->flags & RULES_CHECK && (!own_address(c, r, who->lhi, who->llo, 1) || claims(c, r, who, 1)))
 				return DROP_SPOOFED;
 			why = without_rule(c, WITHOUT_RULE_ICMP_ERROR);
 		}

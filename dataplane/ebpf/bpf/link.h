@@ -60,6 +60,12 @@ static __always_inline int own_address(struct context *c, struct rules *r, __u64
 	return find(r->block + BLOCK_WORDS, word(r->block), hi, lo, six) != 0;
 }
 
+/* Whether what the interface is sent says to be from the interface. */
+static __always_inline int claims(struct context *c, struct rules *r, struct parties *who, const int six)
+{
+	return c->dir == DIR_IN && own_address(c, r, who->rhi, who->rlo, six);
+}
+
 /* Whether an address is one of the interface's subnet. */
 static __always_inline int on_link(struct rules *r, __u64 hi, __u64 lo, const int six)
 {
@@ -110,8 +116,7 @@ __noinline int arp(struct __sk_buff *skb, struct context *c)
 	r = rules_of(c);
 	if (!r)
 		return DROP_INTERNAL;
-	if (skb->len < 14 + sizeof(a) || skb->len > 60 || bpf_skb_load_bytes(skb, 14, &a, sizeof(a)) ||
-	    bpf_skb_load_bytes(skb, 6, &frame, 6))
+	if (skb->len > 60 || bpf_skb_load_bytes(skb, 14, &a, sizeof(a)) || bpf_skb_load_bytes(skb, 6, &frame, 6))
 		return DROP_MALFORMED;
 	if (a.hardware_be != bpf_htons(1) || a.protocol_be != bpf_htons(ETHERTYPE_IPV4) ||
 	    a.hardware_len != 6 || a.protocol_len != 4 ||
@@ -173,6 +178,8 @@ __noinline int dhcp4(struct __sk_buff *skb, struct context *c, struct packet *p,
 	if (b.op != (out ? 1 : 2) || b.htype != 1 || b.hlen != 6 || cookie != bpf_htonl(0x63825363))
 		return DECIDE;
 	if (r->flags & RULES_CHECK) {
+		if (claims(c, r, who, 0))
+			return DROP_SPOOFED;
 		if (!own_mac(c, r, MAC(b.chaddr)))
 			return out ? DROP_SPOOFED : DROP_DESTINATION;
 		if (!own_address(c, r, 0, who->llo, 0) && who->llo != (out ? 0 : 0xffffffff))
@@ -206,8 +213,12 @@ __noinline int dhcp6(struct __sk_buff *skb, struct context *c, struct packet *p,
 	may = out ? 1 << 1 | 1 << 3 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 8 | 1 << 9 | 1 << 11 : 1 << 2 | 1 << 7 | 1 << 10;
 	if (!(may >> type & 1))
 		return DECIDE;
-	if (r->flags & RULES_CHECK && !own_address(c, r, who->lhi, who->llo, 1))
-		return out ? DROP_SPOOFED : DROP_DESTINATION;
+	if (r->flags & RULES_CHECK) {
+		if (claims(c, r, who, 1))
+			return DROP_SPOOFED;
+		if (!own_address(c, r, who->lhi, who->llo, 1))
+			return out ? DROP_SPOOFED : DROP_DESTINATION;
+	}
 	/* To all servers, or one on the link; from one on the link. */
 	if (!(out && who->rhi == LINK_MULTICAST && who->rlo == 0x10002) && !LINK_LOCAL(who->rhi) &&
 	    !on_link(r, who->rhi, who->rlo, 1))
@@ -238,13 +249,13 @@ __noinline int discovery_options(struct __sk_buff *skb, struct context *c, struc
 			return 0;
 		type = o;
 		words = o >> 8;
-		if (!words || (c->dir == DIR_OUT && p->type != 134 && (words != 1 || (type != 1 && type != 2 && type != 14))))
+		if (c->dir == DIR_OUT && p->type != 134 && (words != 1 || (type != 1 && type != 2 && type != 14)))
 			return 0;
 		if (c->dir == DIR_OUT && r->flags & RULES_CHECK && type < 3 && !own_mac(c, r, o >> 16))
 			return -1;
 		if (type == 1)
 			has = 2;
-		at += words * 8;
+		at += words * 8; /* one of no length never gets to the end */
 	}
 	return 0;
 }
@@ -269,8 +280,9 @@ __noinline int discovery(struct __sk_buff *skb, struct context *c, struct packet
 		return DROP_SPOOFED;
 	if (p->type < 133 || p->type > 136 || p->hops != 255)
 		return DECIDE;
-	/* RFC 6980, and where a receiver might not look for it. */
-	if (p->code || p->frag_more || p->l4 != p->l3 + sizeof(struct ipv6))
+	/* Fragments, which have a header of their own (RFC 6980), and where a receiver
+	 * might not look for it. */
+	if (p->code || p->l4 != p->l3 + sizeof(struct ipv6))
 		return DROP_MALFORMED;
 	fixed = p->type == 133 ? 8 : p->type == 134 ? 16 : 24;
 	if (size < fixed)
@@ -289,7 +301,7 @@ __noinline int discovery(struct __sk_buff *skb, struct context *c, struct packet
 			return DROP_MALFORMED;
 		if (!check)
 			return without_rule(c, WITHOUT_RULE_ND);
-		if (own_address(c, r, who->rhi, who->rlo, 1) || (p->type == 136 && own_address(c, r, target[0], target[1], 1)))
+		if (claims(c, r, who, 1) || (p->type == 136 && own_address(c, r, target[0], target[1], 1)))
 			return DROP_SPOOFED;
 		if (who->lhi >> 48 != LINK_MULTICAST >> 48 && !own_address(c, r, who->lhi, who->llo, 1))
 			return DROP_DESTINATION;
@@ -362,28 +374,24 @@ __noinline int mld(struct __sk_buff *skb, struct context *c, struct packet *p, s
 		return DROP_INTERNAL;
 	if (out && p->type == 130 && r->flags & RULES_CHECK)
 		return DROP_SPOOFED;
-	if (p->hops != 1 || p->code || p->frag_more || size < 8 || !router_alert(skb, p) ||
-	    bpf_skb_load_bytes(skb, p->l4, h, 8))
+	if (p->hops != 1 || p->code || !router_alert(skb, p) || bpf_skb_load_bytes(skb, p->l4, h, 8))
 		return DECIDE;
 	n = h[6] << 8 | h[7];
 	if (p->type == 130) {
 		__u8 sources[2];
 
-		if (!LINK_LOCAL(out ? who->lhi : who->rhi) || size < 24 || bpf_skb_load_bytes(skb, p->l4 + 8, group, 16))
+		if (!LINK_LOCAL(out ? who->lhi : who->rhi))
 			return DECIDE;
 		if (size != 24) {
-			if (size < 28 || bpf_skb_load_bytes(skb, p->l4 + 26, sources, 2))
+			if (bpf_skb_load_bytes(skb, p->l4 + 26, sources, 2))
 				return DECIDE;
 			n = sources[0] << 8 | sources[1];
 			if (n > 64 || size != 28 + 16 * n)
 				return DECIDE;
 		}
-		if (!out && r->flags & RULES_CHECK) {
-			if (own_address(c, r, who->rhi, who->rlo, 1))
-				return DROP_SPOOFED;
-			if (who->lhi >> 48 != LINK_MULTICAST >> 48 && !own_address(c, r, who->lhi, who->llo, 1))
-				return DROP_DESTINATION;
-		}
+		if (!out && r->flags & RULES_CHECK && who->lhi >> 48 != LINK_MULTICAST >> 48 &&
+		    !own_address(c, r, who->lhi, who->llo, 1))
+			return DROP_DESTINATION;
 		return without_rule(c, WITHOUT_RULE_MLD);
 	}
 	if (!out)

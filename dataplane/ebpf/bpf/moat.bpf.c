@@ -824,7 +824,7 @@ judge:
 		s->who.rlo = half(s->k6.remote + 8);
 		if (mapped(s->who.lhi, s->who.llo) || mapped(s->who.rhi, s->who.rlo))
 			return DROP_MALFORMED;
-		if (LINK_LOCAL(s->who.lhi))
+		if (LINK_LOCAL(s->who.lhi) || LINK_LOCAL(s->who.rhi))
 			return LOOK;
 		return decide6(skb, c);
 	}
@@ -881,8 +881,14 @@ static __always_inline int filter(struct __sk_buff *skb, const int dir)
 			goto pull;
 		type = *(__u8 *)data >> 4 == 4 ? ETHERTYPE_IPV4 : *(__u8 *)data >> 4 == 6 ? ETHERTYPE_IPV6 : 0;
 	} else {
-		if (data + 14 > end)
-			goto pull;
+		if (data + 14 > end) {
+			if (bpf_skb_pull_data(skb, 14))
+				return refuse(c.eni, DROP_MALFORMED, c.device);
+			data = (void *)(long)skb->data;
+			end = (void *)(long)skb->data_end;
+			if (data + 14 > end)
+				return refuse(c.eni, DROP_MALFORMED, c.device);
+		}
 		if (dir == DIR_OUT && r->flags & RULES_CHECK && !own_mac(&c, r, MAC(data + 6)))
 			return refuse(c.eni, DROP_MAC_SPOOFED, c.device);
 		type = bpf_ntohs(*(__u16 *)(data + 12));
@@ -908,8 +914,6 @@ pull:
 	} else {
 		if (data + 14 > end)
 			return refuse(c.eni, DROP_MALFORMED, c.device);
-		if (dir == DIR_OUT && r->flags & RULES_CHECK && !own_mac(&c, r, MAC(data + 6)))
-			return refuse(c.eni, DROP_MAC_SPOOFED, c.device);
 		type = bpf_ntohs(*(__u16 *)(data + 12));
 	}
 	switch (type) {

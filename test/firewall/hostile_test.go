@@ -47,7 +47,7 @@ func TestHostile(t *testing.T) {
 			}
 			t.Run(name+side, func(t *testing.T) {
 				w := newWire(t, routed, side, "--adopt", "0")
-				checked := []string{"arp", "discovery", "multicast", "dhcp"}
+				checked := []string{"arp", "discovery", "multicast", "dhcp", "errors", "ip", "tcp"}
 				t.Run("rules", func(t *testing.T) { w.rows(t, false, checked...) })
 				w.call("ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", w.w.eni, "SourceDestCheck.Value", "false")
 				t.Run("unchecked", func(t *testing.T) { w.rows(t, false, "unchecked") })

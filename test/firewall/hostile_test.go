@@ -47,13 +47,18 @@ func TestHostile(t *testing.T) {
 			}
 			t.Run(name+side, func(t *testing.T) {
 				w := newWire(t, routed, side, "--adopt", "0")
+				idle := w.bystander()
 				checked := []string{"arp", "discovery", "multicast", "dhcp", "errors", "ip", "tcp"}
 				t.Run("rules", func(t *testing.T) { w.rows(t, false, checked...) })
+				t.Run("ports are used again", w.reuse)
+				t.Run("bulk", w.bulk)
+				t.Run("rate", w.rate)
 				w.call("ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", w.w.eni, "SourceDestCheck.Value", "false")
 				t.Run("unchecked", func(t *testing.T) { w.rows(t, false, "unchecked") })
 				w.call("ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", w.w.eni, "SourceDestCheck.Value", "true")
 				w.call("ModifyNetworkInterfaceAttribute", "NetworkInterfaceId", w.w.eni, "SecurityGroupId.1", w.everything)
 				t.Run("every rule", func(t *testing.T) { w.rows(t, true, checked...) })
+				t.Run("a bystander is healthy", func(t *testing.T) { w.healthy(t, idle) })
 			})
 		}
 	}

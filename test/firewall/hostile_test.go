@@ -64,6 +64,19 @@ func TestHostile(t *testing.T) {
 	}
 }
 
+// TestHostileExempt checks what each form of --exempt opens, and what it does not.
+func TestHostileExempt(t *testing.T) {
+	for _, row := range []struct{ file, words string }{
+		{"exempt-aws", "aws"},
+		{"exempt-address", "203.0.113.7/8080,203.0.113.8,[2001:db8:ec::7]/8080,2001:db8:ec::8"},
+	} {
+		t.Run(row.file, func(t *testing.T) {
+			w := newWire(t, false, "host", "--adopt", "0", "--exempt", row.words)
+			w.rows(t, false, row.file)
+		})
+	}
+}
+
 // counts are the counters of an interface.
 type counts struct {
 	Interface string            `json:"interface"`

@@ -128,8 +128,7 @@ type bpfLink struct {
 	Local  [2]uint64
 	Flags  uint32
 	Second uint32
-	Spent  uint32
-	Pad    uint32
+	Spent  [2]uint32
 }
 
 type bpfMember4Key struct {
@@ -197,7 +196,8 @@ type bpfScratch struct {
 		Type     uint8
 		Code     uint8
 		Seen     uint8
-		_        [3]byte
+		Exact    uint8
+		_        [2]byte
 		T        struct {
 			_      structs.HostLayout
 			Seq    uint32

@@ -57,12 +57,6 @@ func linkLocalOf(mac net.HardwareAddr) netip.Addr {
 	return netip.AddrFrom16(b)
 }
 
-// linkScope reports whether an address is a group of link-local scope.
-func linkScope(a netip.Addr) bool {
-	b := a.As16()
-	return b[0] == 0xff && b[1]&15 == 2
-}
-
 // may reports whether a frame may pass, and why.
 func (r *reader) may(p []byte, out bool) (bool, string) {
 	if len(p) < 34 {
@@ -128,7 +122,7 @@ func (r *reader) ipv4(p []byte, out bool) (bool, string) {
 		o = o[o[1]:]
 	}
 	d := datagram{src: netip.AddrFrom4([4]byte(p[26:30])), dst: netip.AddrFrom4([4]byte(p[30:34])), out: out, hops: p[22],
-		protocol: p[23], more: be.Uint16(p[20:])&0x2000 != 0, plain: true, body: p[14+ihl : 14+total]}
+		protocol: p[23], more: be.Uint16(p[20:])&0x2000 != 0, plain: ihl == 20, exact: len(p) == 14+total, body: p[14+ihl : 14+total]}
 	if be.Uint16(p[20:])&0x1fff != 0 {
 		return false, "a later fragment"
 	}
@@ -147,7 +141,7 @@ func (r *reader) ipv6(p []byte, out bool) (bool, string) {
 		return false, "lengths"
 	}
 	d := datagram{src: netip.AddrFrom16([16]byte(p[22:38])), dst: netip.AddrFrom16([16]byte(p[38:54])), out: out, hops: p[21],
-		protocol: p[20], plain: true, body: p[54 : 54+size]}
+		protocol: p[20], plain: true, exact: len(p) == 54+size, body: p[54 : 54+size]}
 	if d.src.Is4In6() || d.dst.Is4In6() {
 		return false, "IPv4 in IPv6"
 	}
@@ -186,7 +180,8 @@ type datagram struct {
 	hops     uint8
 	protocol uint8
 	more     bool // a first fragment of several
-	plain    bool // without extension headers
+	plain    bool // without extension headers, or options of IPv4
+	exact    bool // nothing is behind it in its frame
 	alert    bool // a router alert is the only one
 	body     []byte
 }
@@ -214,6 +209,9 @@ func (r *reader) transport(d *datagram) (bool, string) {
 		return false, "from the interface's own address"
 	}
 	f := ruleset.Flow{Interface: r.of.ID, Direction: flow.Direction(d.out), Remote: d.remote(), Protocol: flow.Protocol(d.protocol)}
+	if r.of.Check && d.out && (d.protocol == 103 || !six && d.protocol == 2 && len(t) > 0 && (t[0] == 0x11 || t[0] == 0x30)) {
+		return false, "it plays a router of multicast"
+	}
 	switch {
 	case d.protocol == 6:
 		if len(t) < 20 || t[12]>>4 < 5 || !d.more && int(t[12]>>4)*4 > len(t) {
@@ -257,10 +255,10 @@ func (r *reader) dhcp(d *datagram) (may bool, why string, decided bool) {
 		client, server = 546, 547
 	}
 	ports, t := be.Uint32(d.body), d.body[8:]
-	if d.out && ports == server<<16|client && r.of.Check {
-		return false, "it plays a DHCP server", true
+	if d.out && ports&0xffff == client {
+		return false, "it plays a DHCP server", r.of.Check
 	}
-	if want := map[bool]uint32{true: client<<16 | server, false: server<<16 | client}[d.out]; ports != want || d.more {
+	if want := map[bool]uint32{true: client<<16 | server, false: server<<16 | client}[d.out]; ports != want || d.more || !d.plain || !d.exact {
 		return false, "", false
 	}
 	most := map[bool]int{true: 576, false: 1472}[d.out]
@@ -272,10 +270,13 @@ func (r *reader) dhcp(d *datagram) (may bool, why string, decided bool) {
 		if r.of.Check && !bytes.Equal(t[28:34], r.mac()) {
 			return false, "DHCP about another's MAC", true
 		}
+		if ciaddr := netip.AddrFrom4([4]byte(t[12:16])); d.out && r.of.Check && (be.Uint32(t[24:]) != 0 || !ciaddr.IsUnspecified() && !r.owns(ciaddr)) {
+			return false, "DHCP about another's lease, or of a relay", true
+		}
 		if !own && d.local() != map[bool]netip.Addr{true: netip.IPv4Unspecified(), false: limited}[d.out] {
 			return false, "DHCP of another", true
 		}
-		if d.out && d.dst != limited && !r.onLink(d.dst) {
+		if !(d.out && d.dst == limited) && !r.onLink(d.remote()) {
 			return false, "", false
 		}
 		return true, "DHCP", true
@@ -302,17 +303,19 @@ func (r *reader) discovery(d *datagram) (may bool, why string, decided bool) {
 		return false, "", false
 	}
 	fixed := map[byte]int{133: 8, 134: 16, 135: 24, 136: 24}[typ]
-	if t[1] != 0 || d.more || !d.plain || len(t) < fixed {
+	if t[1] != 0 || d.more || !d.plain || !d.exact || len(t) < fixed {
 		return false, "odd neighbour discovery", true
 	}
 	source, lies := false, false
+	had := map[byte]bool{}
 	for o := t[fixed:]; len(o) > 0; {
 		if len(o) < 8 || o[1] == 0 || int(o[1])*8 > len(o) {
 			return false, "options", true
 		}
-		if d.out && typ != 134 && (o[1] != 1 || !slices.Contains([]byte{1, 2, 14}, o[0])) {
+		if d.out && typ != 134 && (o[1] != 1 || !slices.Contains([]byte{1, 2, 14}, o[0]) || had[o[0]]) {
 			return false, "an option that needs a reason", true
 		}
+		had[o[0]] = true
 		source = source || o[0] == 1
 		lies = lies || o[0] < 3 && !bytes.Equal(o[2:8], r.mac())
 		o = o[int(o[1])*8:]
@@ -360,20 +363,20 @@ func (r *reader) discovery(d *datagram) (may bool, why string, decided bool) {
 		node := netip.AddrFrom16([16]byte{0: 0xff, 1: 2, 11: 1, 12: 0xff, 13: b[13], 14: b[14], 15: b[15]})
 		decided = (near(target) || r.owns(target)) && (d.dst == target || d.dst == node)
 	case 136:
-		decided = d.dst == allNodes || near(d.dst)
+		decided = d.dst == allNodes || d.dst == allRouters || near(d.dst)
 	}
 	return decided, "neighbour discovery", decided
 }
 
 func (r *reader) mld(d *datagram) (may bool, why string, decided bool) {
 	t, typ := d.body, d.body[0]
-	if !slices.Contains([]byte{130, 131, 132, 143}, typ) {
+	if !slices.Contains([]byte{130, 131, 132, 143, 151}, typ) {
 		return false, "", false
 	}
-	if typ == 130 && d.out && r.of.Check {
-		return false, "it plays a querier", true
+	if (typ == 130 || typ == 151) && d.out && r.of.Check {
+		return false, "it plays a router of multicast", true
 	}
-	if d.hops != 1 || t[1] != 0 || d.more || !d.alert {
+	if typ == 151 || !d.exact || d.hops != 1 || t[1] != 0 || d.more || !d.alert {
 		return false, "", false
 	}
 	if typ == 130 {
@@ -395,14 +398,22 @@ func (r *reader) mld(d *datagram) (may bool, why string, decided bool) {
 	}
 	if typ == 143 {
 		n := int(be.Uint16(t[6:]))
-		if d.dst != allMLD || n == 0 || n > 64 || len(t) != 8+20*n {
+		if d.dst != allMLD || n == 0 || n > 64 {
 			return false, "", false
 		}
-		for i := range n {
-			record := t[8+20*i:]
-			if record[0] == 0 || record[0] > 6 || record[1] != 0 || be.Uint16(record[2:]) != 0 || !linkScope(netip.AddrFrom16([16]byte(record[4:20]))) {
+		rest := t[8:]
+		for range n {
+			if len(rest) < 20 || rest[0] == 0 || rest[0] > 6 || rest[1] != 0 || rest[4] != 0xff {
 				return false, "", false
 			}
+			size := 20 + 16*int(be.Uint16(rest[2:]))
+			if size > len(rest) {
+				return false, "", false
+			}
+			rest = rest[size:]
+		}
+		if len(rest) != 0 {
+			return false, "", false
 		}
 		return true, "MLD", true
 	}
@@ -410,7 +421,7 @@ func (r *reader) mld(d *datagram) (may bool, why string, decided bool) {
 		return false, "", false
 	}
 	group := netip.AddrFrom16([16]byte(t[8:24]))
-	if !linkScope(group) || typ == 131 && d.dst != group || typ == 132 && d.dst != allRouters {
+	if !group.IsMulticast() || typ == 131 && d.dst != group || typ == 132 && d.dst != allRouters {
 		return false, "", false
 	}
 	return true, "MLD", true

@@ -20,7 +20,7 @@ __noinline int related4(struct __sk_buff *skb, struct context *c, struct packet 
 		return 0;
 	if (p->type != 3 && p->type != 4 && p->type != 11 && p->type != 12)
 		return 0;
-	if (p->frag_more || p->end - p->l3 > 576)
+	if (p->frag_more || !p->exact || p->end - p->l3 > 576)
 		return 0; /* RFC 1812, 4.3.2.3 */
 	if (at + sizeof(h) > p->end || bpf_skb_load_bytes(skb, at, &h, sizeof(h)))
 		return 0;
@@ -93,6 +93,19 @@ __noinline int options4(struct __sk_buff *skb, __u32 l3_end, __u32 len)
 	return PASS;
 }
 
+/* Whether a packet is one that only routers of multicast send: a query of IGMP, an
+ * advertisement of such a router (RFC 4286), or PIM. */
+__noinline int routes4(struct __sk_buff *skb, struct packet *p)
+{
+	__u8 type;
+
+	if (!p)
+		return 0;
+	if (p->proto != IP_IGMP || bpf_skb_load_bytes(skb, p->l4, &type, 1))
+		return p->proto == IP_PIM;
+	return type == 0x11 || type == 0x30;
+}
+
 __noinline int ipv4(struct __sk_buff *skb, struct context *c, __u32 l3)
 {
 	if (!c || l3 > 14)
@@ -134,6 +147,7 @@ __noinline int ipv4(struct __sk_buff *skb, struct context *c, __u32 l3)
 		return DROP_MALFORMED;
 	p->l4 = l3 + ihl;
 	p->end = l3 + len;
+	p->exact = p->end == skb->len;
 	p->proto = h->proto;
 	p->hops = h->ttl;
 	p->frag_id = h->id_be;
@@ -162,12 +176,14 @@ __noinline int ipv4(struct __sk_buff *skb, struct context *c, __u32 l3)
 
 	/* DHCP is never filtered: EC2 user guide, "Security groups". */
 	why = DECIDE;
+	if (dir == DIR_OUT && r->flags & RULES_CHECK && routes4(skb, p))
+		return DROP_SPOOFED;
 	if (p->proto == IP_UDP && (p->dport == 67 || p->dport == 68))
 		why = dhcp4(skb, c, p, who);
 	else if (p->proto == IP_ICMP && !p->tracked && related4(skb, c, p, who)) {
 		if (r->flags & RULES_CHECK && (!own_address(c, r, 0, who->llo, 0) || claims(c, r, who, 0)))
 			return DROP_SPOOFED;
-		why = without_rule(c, WITHOUT_RULE_ICMP_ERROR);
+		why = without_rule(skb, c, WITHOUT_RULE_ICMP_ERROR);
 	}
 	if (why == DECIDE) {
 		k->lport_be = bpf_htons(dir == DIR_OUT ? p->sport : p->dport);

@@ -79,7 +79,7 @@ __noinline int related6(struct __sk_buff *skb, struct context *c, struct packet 
 		return 0;
 	if (p->type < 1 || p->type > 4)
 		return 0;
-	if (p->frag_more || p->end - p->l3 > 1280)
+	if (p->frag_more || !p->exact || p->end - p->l3 > 1280)
 		return 0; /* RFC 4443, 2.4 */
 	q.l4 = p->l4 + 8;
 	q.end = p->end;
@@ -162,6 +162,7 @@ __noinline int ipv6(struct __sk_buff *skb, struct context *c, __u32 l3)
 		return DROP_MALFORMED;
 	p->l4 = l3 + sizeof(*h);
 	p->end = p->l4 + len;
+	p->exact = p->end == skb->len;
 	p->proto = h->proto;
 	p->hops = h->hops;
 
@@ -192,18 +193,20 @@ __noinline int ipv6(struct __sk_buff *skb, struct context *c, __u32 l3)
 		return dir == DIR_OUT ? DROP_SPOOFED : DROP_DESTINATION;
 	if (r->flags & RULES_CHECK && LINK_LOCAL(who->rhi) && claims(c, r, who, 1))
 		return DROP_SPOOFED;
+	if (dir == DIR_OUT && r->flags & RULES_CHECK && p->proto == IP_PIM)
+		return DROP_SPOOFED;
 	why = DECIDE;
 	if (p->proto == IP_UDP && (p->dport == 546 || p->dport == 547)) {
 		why = dhcp6(skb, c, p, who);
 	} else if (p->proto == IP_ICMPV6 && !p->tracked) {
 		if (p->type >= 133 && p->type <= 137)
 			why = discovery(skb, c, p, who);
-		else if ((p->type >= 130 && p->type <= 132) || p->type == 143)
+		else if ((p->type >= 130 && p->type <= 132) || p->type == 143 || p->type == 151)
 			why = mld(skb, c, p, who);
 		else if (related6(skb, c, p, who)) {
 			if (r->flags & RULES_CHECK && (!own_address(c, r, who->lhi, who->llo, 1) || claims(c, r, who, 1)))
 				return DROP_SPOOFED;
-			why = without_rule(c, WITHOUT_RULE_ICMP_ERROR);
+			why = without_rule(skb, c, WITHOUT_RULE_ICMP_ERROR);
 		}
 	}
 	if (why == DECIDE) {

@@ -10,9 +10,10 @@
 /* A frame's address as it lies in memory, in the lower six bytes. */
 #define MAC(bytes) (*(__u32 *)(bytes) | (__u64)*(__u16 *)((bytes) + 4) << 32)
 
-/* What an interface may spend in a second on what passes without a rule: a packet
- * of ARP, neighbour discovery and MLD costs one, of DHCP sixteen. */
-enum { RATE = 1024, COST_DHCP = 16 };
+/* What an interface may send in a second without a rule: of ARP, neighbour
+ * discovery and ICMP errors together, and of MLD and DHCP together, so that who
+ * looks for many neighbours keeps its lease. Each 128 bytes cost one. */
+enum { RATE_FIRST = 1024, RATE_SECOND = 256, COST_BYTES = 128 };
 
 static __always_inline struct link *link_of(__u32 eni)
 {
@@ -75,26 +76,29 @@ static __always_inline int on_link(struct rules *r, __u64 hi, __u64 lo, const in
 }
 
 /* Counts what passes without a rule. Gives PASS, or the reason to drop it. */
-__noinline int without_rule(struct context *c, __u32 kind)
+__noinline int without_rule(struct __sk_buff *skb, struct context *c, __u32 kind)
 {
 	if (!c)
 		return DROP_INTERNAL;
 
-	__u32 eni = c->eni, cost = kind == WITHOUT_RULE_DHCP || kind == WITHOUT_RULE_DHCP6 ? COST_DHCP : 1;
+	__u32 eni = c->eni, cost = (skb->len + COST_BYTES - 1) / COST_BYTES;
+	__u32 second = kind == WITHOUT_RULE_MLD || kind == WITHOUT_RULE_DHCP || kind == WITHOUT_RULE_DHCP6;
 	struct eni_count *n = bpf_map_lookup_elem(&eni_counts, &eni);
 
-	if (c->dir == DIR_OUT && kind != WITHOUT_RULE_ICMP_ERROR) {
+	if (c->dir == DIR_OUT) {
 		struct link *l = link_of(eni);
+		__u32 *spent;
 
 		if (!l)
 			return DROP_INTERNAL;
 		if (l->second != c->now) {
 			l->second = c->now;
-			l->spent = 0;
+			l->spent[0] = l->spent[1] = 0;
 		}
-		if (l->spent + cost > RATE)
+		spent = second ? &l->spent[1] : &l->spent[0];
+		if (*spent + cost > (second ? RATE_SECOND : RATE_FIRST))
 			return DROP_RATE;
-		__sync_fetch_and_add(&l->spent, cost);
+		__sync_fetch_and_add(spent, cost);
 	}
 	if (n && kind < WITHOUT_RULE_KINDS)
 		n->without_rule[kind]++;
@@ -143,13 +147,14 @@ __noinline int arp(struct __sk_buff *skb, struct context *c)
 				return DROP_ARP_SPOOFED;
 		}
 	}
-	return without_rule(c, WITHOUT_RULE_ARP);
+	return without_rule(skb, c, WITHOUT_RULE_ARP);
 }
 
 /* The beginning of a message of DHCP for IPv4: RFC 2131. */
 struct bootp {
 	__u8 op, htype, hlen, hops;
-	__u8 between[24];
+	__u32 xid, secs_flags;
+	__u32 ciaddr_be, yiaddr_be, siaddr_be, giaddr_be;
 	__u8 chaddr[16];
 };
 
@@ -168,9 +173,10 @@ __noinline int dhcp4(struct __sk_buff *skb, struct context *c, struct packet *p,
 
 	if (!r)
 		return DROP_INTERNAL;
-	if (out && p->sport == 67 && p->dport == 68)
+	/* Clients hear port 68, whatever port a server sends from. */
+	if (out && p->dport == 68)
 		return r->flags & RULES_CHECK ? DROP_SPOOFED : DECIDE;
-	if (p->frag_more || p->sport != (out ? 68 : 67) || p->dport != (out ? 67 : 68))
+	if (p->frag_more || !p->exact || p->l4 != p->l3 + sizeof(struct ipv4) || p->sport != (out ? 68 : 67) || p->dport != (out ? 67 : 68))
 		return DECIDE;
 	if (size < 240 || size > (out ? 576 : 1472) || bpf_skb_load_bytes(skb, p->l4 + 8, &b, sizeof(b)) ||
 	    bpf_skb_load_bytes(skb, p->l4 + 8 + BOOTP_COOKIE, &cookie, 4))
@@ -182,12 +188,15 @@ __noinline int dhcp4(struct __sk_buff *skb, struct context *c, struct packet *p,
 			return DROP_SPOOFED;
 		if (!own_mac(c, r, MAC(b.chaddr)))
 			return out ? DROP_SPOOFED : DROP_DESTINATION;
+		/* It renews, releases and declines its own lease, by no relay. */
+		if (out && (b.giaddr_be || (b.ciaddr_be && !own_address(c, r, 0, bpf_ntohl(b.ciaddr_be), 0))))
+			return DROP_SPOOFED;
 		if (!own_address(c, r, 0, who->llo, 0) && who->llo != (out ? 0 : 0xffffffff))
 			return out ? DROP_SPOOFED : DROP_DESTINATION;
 	}
-	if (out && who->rlo != 0xffffffff && !on_link(r, 0, who->rlo, 0))
+	if (!(out && who->rlo == 0xffffffff) && !on_link(r, 0, who->rlo, 0))
 		return DECIDE;
-	return without_rule(c, WITHOUT_RULE_DHCP);
+	return without_rule(skb, c, WITHOUT_RULE_DHCP);
 }
 
 /* The same for IPv6: RFC 8415. */
@@ -202,9 +211,9 @@ __noinline int dhcp6(struct __sk_buff *skb, struct context *c, struct packet *p,
 
 	if (!r)
 		return DROP_INTERNAL;
-	if (out && p->sport == 547 && p->dport == 546)
+	if (out && p->dport == 546)
 		return r->flags & RULES_CHECK ? DROP_SPOOFED : DECIDE;
-	if (p->frag_more || p->sport != (out ? 546 : 547) || p->dport != (out ? 547 : 546))
+	if (p->frag_more || !p->exact || p->l4 != p->l3 + sizeof(struct ipv6) || p->sport != (out ? 546 : 547) || p->dport != (out ? 547 : 546))
 		return DECIDE;
 	if (size < 4 || size > (out ? 576 : 1452) || bpf_skb_load_bytes(skb, p->l4 + 8, &type, 1) || type > 31)
 		return DECIDE;
@@ -223,12 +232,12 @@ __noinline int dhcp6(struct __sk_buff *skb, struct context *c, struct packet *p,
 	if (!(out && who->rhi == LINK_MULTICAST && who->rlo == 0x10002) && !LINK_LOCAL(who->rhi) &&
 	    !on_link(r, who->rhi, who->rlo, 1))
 		return DECIDE;
-	return without_rule(c, WITHOUT_RULE_DHCP6);
+	return without_rule(skb, c, WITHOUT_RULE_DHCP6);
 }
 
 /* The options of a message of neighbour discovery, from at on: each has a length,
  * within the packet. What a workload sends has only those that say its own MAC,
- * and a nonce. 0 if one is not as it should be; else 1, or 2 if there is a source's
+ * and a nonce, each once. 0 if one is not as it should be; else 1, or 2 if there is a source's
  * MAC. */
 __noinline int discovery_options(struct __sk_buff *skb, struct context *c, struct packet *p, __u32 at)
 {
@@ -237,6 +246,7 @@ __noinline int discovery_options(struct __sk_buff *skb, struct context *c, struc
 
 	struct rules *r = rules_of(c);
 	__u64 o; /* type, length, address */
+	__u32 had = 0;
 	__u8 type, words;
 	int has = 1;
 
@@ -249,8 +259,11 @@ __noinline int discovery_options(struct __sk_buff *skb, struct context *c, struc
 			return 0;
 		type = o;
 		words = o >> 8;
-		if (c->dir == DIR_OUT && p->type != 134 && (words != 1 || (type != 1 && type != 2 && type != 14)))
-			return 0;
+		if (c->dir == DIR_OUT && p->type != 134) {
+			if (words != 1 || (type != 1 && type != 2 && type != 14) || had >> type & 1)
+				return 0;
+			had |= 1 << type;
+		}
 		if (c->dir == DIR_OUT && r->flags & RULES_CHECK && type < 3 && !own_mac(c, r, o >> 16))
 			return -1;
 		if (type == 1)
@@ -282,7 +295,7 @@ __noinline int discovery(struct __sk_buff *skb, struct context *c, struct packet
 		return DECIDE;
 	/* Fragments, which have a header of their own (RFC 6980), and where a receiver
 	 * might not look for it. */
-	if (p->code || p->l4 != p->l3 + sizeof(struct ipv6))
+	if (p->code || !p->exact || p->l4 != p->l3 + sizeof(struct ipv6))
 		return DROP_MALFORMED;
 	fixed = p->type == 133 ? 8 : p->type == 134 ? 16 : 24;
 	if (size < fixed)
@@ -300,12 +313,12 @@ __noinline int discovery(struct __sk_buff *skb, struct context *c, struct packet
 		if (p->type == 134 && !LINK_LOCAL(who->rhi))
 			return DROP_MALFORMED;
 		if (!check)
-			return without_rule(c, WITHOUT_RULE_ND);
+			return without_rule(skb, c, WITHOUT_RULE_ND);
 		if (claims(c, r, who, 1) || (p->type == 136 && own_address(c, r, target[0], target[1], 1)))
 			return DROP_SPOOFED;
 		if (who->lhi >> 48 != LINK_MULTICAST >> 48 && !own_address(c, r, who->lhi, who->llo, 1))
 			return DROP_DESTINATION;
-		return without_rule(c, WITHOUT_RULE_ND);
+		return without_rule(skb, c, WITHOUT_RULE_ND);
 	}
 	if (check) {
 		__u32 mine = own_address(c, r, target[0], target[1], 1);
@@ -339,11 +352,13 @@ __noinline int discovery(struct __sk_buff *skb, struct context *c, struct packet
 			return DECIDE;
 		break;
 	case 136:
-		if (!(who->rhi == LINK_MULTICAST && who->rlo == 1) && !LINK_LOCAL(who->rhi) && !on_link(r, who->rhi, who->rlo, 1))
+		/* to all nodes or, for a new address, all routers: RFC 9131 */
+		if (!(who->rhi == LINK_MULTICAST && (who->rlo == 1 || who->rlo == 2)) && !LINK_LOCAL(who->rhi) &&
+		    !on_link(r, who->rhi, who->rlo, 1))
 			return DECIDE;
 		break;
 	}
-	return without_rule(c, WITHOUT_RULE_ND);
+	return without_rule(skb, c, WITHOUT_RULE_ND);
 }
 
 /* Whether the one extension header of a packet is a router alert: RFC 2711. */
@@ -372,9 +387,9 @@ __noinline int mld(struct __sk_buff *skb, struct context *c, struct packet *p, s
 
 	if (!r)
 		return DROP_INTERNAL;
-	if (out && p->type == 130 && r->flags & RULES_CHECK)
+	if (out && (p->type == 130 || p->type == 151) && r->flags & RULES_CHECK)
 		return DROP_SPOOFED;
-	if (p->hops != 1 || p->code || !router_alert(skb, p) || bpf_skb_load_bytes(skb, p->l4, h, 8))
+	if (p->type == 151 || !p->exact || p->hops != 1 || p->code || !router_alert(skb, p) || bpf_skb_load_bytes(skb, p->l4, h, 8))
 		return DECIDE;
 	n = h[6] << 8 | h[7];
 	if (p->type == 130) {
@@ -392,32 +407,36 @@ __noinline int mld(struct __sk_buff *skb, struct context *c, struct packet *p, s
 		if (!out && r->flags & RULES_CHECK && who->lhi >> 48 != LINK_MULTICAST >> 48 &&
 		    !own_address(c, r, who->lhi, who->llo, 1))
 			return DROP_DESTINATION;
-		return without_rule(c, WITHOUT_RULE_MLD);
+		return without_rule(skb, c, WITHOUT_RULE_MLD);
 	}
 	if (!out)
 		return DECIDE;
 	if (r->flags & RULES_CHECK && who->lhi | who->llo && !own_link_local(c, r, who->lhi, who->llo))
 		return DROP_SPOOFED;
 	if (p->type == 143) {
-		if (who->rhi != LINK_MULTICAST || who->rlo != 0x16 || !n || n > 64 || size != 8 + 20 * n)
+		__u32 at = p->l4 + 8;
+
+		if (who->rhi != LINK_MULTICAST || who->rlo != 0x16 || !n || n > 64)
 			return DECIDE;
 		for (__u32 i = 0; i < 64; i++) {
 			if (i >= n)
 				break;
 			/* type, words of auxiliary data, sources; the group */
-			if (bpf_skb_load_bytes(skb, p->l4 + 8 + 20 * i, h, 8) || !h[0] || h[0] > 6 || h[1] | h[2] | h[3] ||
-			    h[4] != 0xff || (h[5] & 15) != 2)
+			if (at + 20 > p->end || bpf_skb_load_bytes(skb, at, h, 8) || !h[0] || h[0] > 6 || h[1] || h[4] != 0xff)
 				return DECIDE;
+			at += 20 + 16 * (h[2] << 8 | h[3]);
 		}
-		return without_rule(c, WITHOUT_RULE_MLD);
+		if (at != p->end)
+			return DECIDE;
+		return without_rule(skb, c, WITHOUT_RULE_MLD);
 	}
 	if (size != 24 || bpf_skb_load_bytes(skb, p->l4 + 8, group, 16))
 		return DECIDE;
 	group[0] = bpf_be64_to_cpu(group[0]);
 	group[1] = bpf_be64_to_cpu(group[1]);
-	if (group[0] >> 56 != 0xff || (group[0] >> 48 & 15) != 2)
+	if (group[0] >> 56 != 0xff)
 		return DECIDE;
 	if (p->type == 131 ? who->rhi != group[0] || who->rlo != group[1] : who->rhi != LINK_MULTICAST || who->rlo != 2)
 		return DECIDE;
-	return without_rule(c, WITHOUT_RULE_MLD);
+	return without_rule(skb, c, WITHOUT_RULE_MLD);
 }

@@ -49,6 +49,7 @@ struct packet {
 	__u8 tracked;		/* TRACK_* */
 	__u8 type, code;	/* of ICMP */
 	__u8 seen;		/* SEEN_* */
+	__u8 exact;		/* nothing is behind it in its frame */
 	struct segment t;	/* of TCP that is no fragment */
 };
 

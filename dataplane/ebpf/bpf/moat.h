@@ -266,8 +266,8 @@ struct link {
 	__u64 mac;		/* of its device, or of the first frame that it sent: as it lies in memory */
 	__u64 local[2];		/* lower halves of link-local addresses that no MAC gives, host order */
 	__u32 flags;		/* LINK_* */
-	__u32 second, spent;	/* of RATE, and in which second; programs write them */
-	__u32 pad;
+	__u32 second;		/* in which spent was; programs write both */
+	__u32 spent[2];		/* of RATE_FIRST and RATE_SECOND */
 };
 
 enum { LINK_LEARNS = 1 << 0 };	/* nobody could look: mac is what it sends from first */

@@ -71,8 +71,9 @@ static __always_inline __u32 follow(struct flow_side *me, struct flow_side *you,
 		return seen & ~SEEN_FIN;
 	if (seen & SEEN_ACK && yours & SIDE_SENT && mine & SIDE_ACKED && before(you->end, t->ack))
 		return seen & ~SEEN_FIN;
-	/* Before the other side has acknowledged anything only a leap is suspect. */
-	if (!(mine & SIDE_SENT) || (before(me->end, t->end) && (yours & SIDE_ACKED || t->end - me->end < 1 << 20)))
+	/* Where the window is not known, because the other side has acknowledged
+	 * nothing or its scale was not seen, no segment leaps. */
+	if (!(mine & SIDE_SENT) || (before(me->end, t->end) && ((yours & SIDE_ACKED && (yours >> SIDE_SCALE & 15) < 14) || t->end - me->end < 1 << 20)))
 		me->end = t->end;
 	if (seen & SEEN_ACK) {
 		edge = t->ack + ((__u32)t->window << (seen & SEEN_SYN ? 0 : mine >> SIDE_SCALE & 15));

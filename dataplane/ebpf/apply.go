@@ -213,6 +213,9 @@ func (p *Plane) prepare(want *ruleset.Ruleset, u *update) (map[uint32]*kept, *st
 			if block, err = p.place(u, blockIn(w)); err != nil {
 				return nil, nil, err
 			}
+			if mac, err := net.ParseMAC(w.MAC); err == nil {
+				p.reserve(mac)
+			}
 		}
 		next.blocks[w.ID] = block
 		at := slotIn(root, n)

@@ -138,6 +138,12 @@ func (p *Plane) bind(b dataplane.Binding) error {
 				}
 			case old.key() == now.key() && (old.Flags^now.Flags)&^deviceObserve == 0:
 				now.number, now.links, now.Clsact, now.ready = old.number, old.links, old.Clsact, old.ready
+				if b.Side == dataplane.Workload && ns == p.own {
+					// The machine's own device: who may change it is trusted anyway.
+					if err := p.identify(now.number, dev, b.Side); err != nil {
+						return err
+					}
+				}
 				if err := p.record(now); err != nil {
 					return err
 				}

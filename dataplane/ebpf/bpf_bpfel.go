@@ -275,6 +275,7 @@ const (
 	bpfMapFlows6        = "flows6"
 	bpfMapFrags         = "frags"
 	bpfMapLinks         = "links"
+	bpfMapMacs          = "macs"
 	bpfMapMembers4      = "members4"
 	bpfMapMembers6      = "members6"
 	bpfMapNearby        = "nearby"
@@ -365,6 +366,7 @@ type bpfMapSpecs struct {
 	Flows6    *ebpf.MapSpec `ebpf:"flows6"`
 	Frags     *ebpf.MapSpec `ebpf:"frags"`
 	Links     *ebpf.MapSpec `ebpf:"links"`
+	Macs      *ebpf.MapSpec `ebpf:"macs"`
 	Members4  *ebpf.MapSpec `ebpf:"members4"`
 	Members6  *ebpf.MapSpec `ebpf:"members6"`
 	Nearby    *ebpf.MapSpec `ebpf:"nearby"`
@@ -419,6 +421,7 @@ type bpfMaps struct {
 	Flows6    *ebpf.Map `ebpf:"flows6"`
 	Frags     *ebpf.Map `ebpf:"frags"`
 	Links     *ebpf.Map `ebpf:"links"`
+	Macs      *ebpf.Map `ebpf:"macs"`
 	Members4  *ebpf.Map `ebpf:"members4"`
 	Members6  *ebpf.Map `ebpf:"members6"`
 	Nearby    *ebpf.Map `ebpf:"nearby"`
@@ -444,6 +447,7 @@ func (m *bpfMaps) Close() error {
 		m.Flows6,
 		m.Frags,
 		m.Links,
+		m.Macs,
 		m.Members4,
 		m.Members6,
 		m.Nearby,

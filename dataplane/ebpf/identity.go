@@ -25,8 +25,16 @@ const (
 func (p *Plane) identify(n uint32, dev netlink.Link, side dataplane.Side) error {
 	l := bpfLink{Flags: linkKnown}
 	if mac, local, err := workloadOf(dev, side); err != nil {
-		// A tap's other end, or one that is out of sight.
+		// A tap's other end, or one that is out of sight. It may be anything but
+		// what the host's devices have.
 		l.Flags |= linkLearns
+		all, err := netlink.LinkList()
+		if err != nil {
+			return fmt.Errorf("list the host's devices: %w", err)
+		}
+		for _, d := range all {
+			p.reserve(d.Attrs().HardwareAddr)
+		}
 	} else {
 		l.Mac = macWord(mac)
 		i := 0
@@ -42,6 +50,13 @@ func (p *Plane) identify(n uint32, dev netlink.Link, side dataplane.Side) error 
 		return fmt.Errorf("tell the programs its MAC: %w", err)
 	}
 	return nil
+}
+
+// reserve keeps a MAC from being learned. Where there is no room it is not kept.
+func (p *Plane) reserve(mac net.HardwareAddr) {
+	if w := macWord(mac); w != 0 {
+		_ = p.maps.Macs.Put(w, uint32(1))
+	}
 }
 
 // workloadOf returns the MAC and the link-local addresses of the device that the

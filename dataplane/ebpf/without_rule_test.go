@@ -813,3 +813,34 @@ func (b *bench) rate() error {
 	}
 	return nil
 }
+
+// A device at whose other end nobody can look gets the first MAC that it sends
+// from, but not one that is known to be another's.
+func TestLearnsNobodysMAC(t *testing.T) {
+	b := newBench(t, Options{Flows4: 1024, Flows6: 1024})
+	rs := rules(t, "out udp 53 to 10.1.0.0/16")
+	rs.Interfaces[0].MAC = "02:00:00:00:00:55"
+	apply(t, b.p, rs)
+	b.on(eni, 0)
+	if err := b.p.maps.Links.Put(b.p.numbers[eni], bpfLink{Flags: linkKnown | linkLearns}); err != nil {
+		t.Fatal(err)
+	}
+	router, first, second := []byte{2, 0, 0, 0, 0, 9}, []byte{2, 0, 0, 0, 0, 7}, []byte{2, 0, 0, 0, 0, 8}
+	b.p.reserve(router)
+	for _, row := range []struct {
+		what   string
+		mac    []byte
+		passes bool
+	}{
+		{"the router's", router, false},
+		{"the first one", first, true},
+		{"another one", second, false},
+		{"the first one again", first, true},
+		{"its record's", []byte{2, 0, 0, 0, 0, 0x55}, true},
+	} {
+		frame := changed((&pkt{src: ownFour, dst: awayFour, proto: 17, sport: 5000, dport: 53, payload: make([]byte, 8)}).bytes(), 6, row.mac...)
+		if got := b.run(true, frame); got != row.passes {
+			t.Errorf("a frame from %s MAC: passes: %v, want %v", row.what, got, row.passes)
+		}
+	}
+}

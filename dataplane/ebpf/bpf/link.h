@@ -31,7 +31,7 @@ static __always_inline int own_mac(struct context *c, struct rules *r, __u64 mac
 	l = link_of(c->eni);
 	if (!l || mac & 1 || !mac)
 		return 0;
-	if (!l->mac && l->flags & LINK_LEARNS)
+	if (!l->mac && l->flags & LINK_LEARNS && !bpf_map_lookup_elem(&macs, &mac))
 		__sync_val_compare_and_swap(&l->mac, 0, mac);
 	return l->mac == mac;
 }

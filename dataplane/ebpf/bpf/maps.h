@@ -94,6 +94,16 @@ struct {
 	__type(value, struct link);
 } links SEC(".maps");
 
+/* MACs that are others' and that no interface learns: those of interfaces' records
+ * and of the host's devices. User space writes them; when it is full the rest may
+ * be learned. */
+struct {
+	__uint(type, BPF_MAP_TYPE_HASH);
+	__uint(max_entries, 16384);
+	__type(key, __u64);
+	__type(value, __u32);
+} macs SEC(".maps");
+
 struct {
 	__uint(type, BPF_MAP_TYPE_ARRAY);
 	__uint(max_entries, 1);

@@ -17,8 +17,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
+	"golang.org/x/sys/unix"
 
 	"moat/ec2query"
 	"moat/server"
@@ -294,17 +297,7 @@ func TestAttachOnThisKernel(t *testing.T) {
 
 	// Somebody takes the filter off, behind the server's back.
 	id, _ := identityOf(dir)
-	pins, err := filepath.Glob(filepath.Join(pinDir, id, "*", "link-*"))
-	if err != nil || len(pins) != 2 {
-		t.Fatalf("pinned links %q: %v", pins, err)
-	}
-	for _, pin := range pins {
-		if k, err := link.LoadPinnedLink(pin, nil); err != nil {
-			t.Fatal(err)
-		} else if d, ok := k.(interface{ Detach() error }); !ok || d.Detach() != nil {
-			t.Fatalf("%T cannot be detached", k)
-		}
-	}
+	l.unfilter(filepath.Join(pinDir, id))
 	l.want(true, 81, "the filter is off")
 	if out, err := moat(t, append([]string{"status", "--probe"}, at...)...); err == nil || !strings.Contains(out, eni+": NOT proved: ") {
 		t.Errorf("status --probe of a device without its filter: %v\n%s", err, out)
@@ -317,6 +310,35 @@ func TestAttachOnThisKernel(t *testing.T) {
 		t.Errorf("pins are left in %s", filepath.Join(pinDir, id))
 	}
 	stop()
+}
+
+// unfilter takes the programs off the device: the links that are pinned, or the
+// filters of a kernel without TCX.
+func (l *lan) unfilter(pinned string) {
+	l.Helper()
+	dev, err := netlink.LinkByName(l.dev)
+	if err != nil {
+		l.Fatal(err)
+	}
+	_, err = link.QueryPrograms(link.QueryOptions{Target: dev.Attrs().Index, Attach: ebpf.AttachTCXIngress})
+	if errors.Is(err, unix.EINVAL) { // it knows no such hook
+		if err := netlink.QdiscDel(&netlink.Clsact{QdiscAttrs: netlink.QdiscAttrs{
+			LinkIndex: dev.Attrs().Index, Handle: netlink.MakeHandle(0xffff, 0), Parent: netlink.HANDLE_CLSACT}}); err != nil {
+			l.Fatal(err)
+		}
+		return
+	}
+	pins, err := filepath.Glob(filepath.Join(pinned, "*", "link-*"))
+	if err != nil || len(pins) != 2 {
+		l.Fatalf("pinned links %q: %v", pins, err)
+	}
+	for _, pin := range pins {
+		if k, err := link.LoadPinnedLink(pin, nil); err != nil {
+			l.Fatal(err)
+		} else if d, ok := k.(interface{ Detach() error }); !ok || d.Detach() != nil {
+			l.Fatalf("%T cannot be detached", k)
+		}
+	}
 }
 
 // The machine's own device: it observes, is enforced on trial, observes again

@@ -2,8 +2,10 @@ package ebpf
 
 import (
 	"fmt"
+	"maps"
 	"net/netip"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -268,3 +270,40 @@ func (p *Plane) dropAll() error {
 
 // empty is a program that only passes.
 func empty() asm.Instructions { return asm.Instructions{asm.Mov.Imm(asm.R0, -1), asm.Return()} }
+
+// What the verifier reports of each program: its instructions, how many of them
+// the verifier looked at before it was sure (at most a million), and how long that
+// took.
+//
+//	go test ./dataplane/ebpf -run XXX -bench Verify -benchtime 1x
+func BenchmarkVerify(b *testing.B) {
+	p := open(b, Options{Flows4: 1024, Flows6: 1024})
+	for _, name := range slices.Sorted(maps.Keys(p.spec.Programs)) {
+		b.Run(name, func(b *testing.B) {
+			spec := p.spec.Copy()
+			maps.DeleteFunc(spec.Programs, func(n string, _ *ebpf.ProgramSpec) bool { return n != name })
+			c, err := ebpf.NewCollectionWithOptions(spec, ebpf.CollectionOptions{
+				Maps: ebpf.MapOptions{PinPath: p.dir}, Programs: ebpf.ProgramOptions{LogLevel: ebpf.LogLevelStats}})
+			if err != nil && strings.HasPrefix(name, "walk") {
+				b.Skip("the kernel has no iterators: ", err)
+			}
+			if err != nil {
+				b.Fatal(err)
+			}
+			defer c.Close()
+			var took float64
+			for line := range strings.Lines(c.Programs[name].VerifierLog) {
+				fmt.Sscanf(line, "verification time %f usec", &took)
+			}
+			info, err := c.Programs[name].Info()
+			if err != nil {
+				b.Fatal(err)
+			}
+			verified, _ := info.VerifiedInstructions()
+			b.ReportMetric(float64(spec.Programs[name].Instructions.Size()/asm.InstructionSize), "instructions")
+			b.ReportMetric(float64(verified), "verified")
+			b.ReportMetric(took/1000, "ms")
+			b.ReportMetric(0, "ns/op")
+		})
+	}
+}

@@ -55,6 +55,9 @@ func (b *bench) load() {
 		b.g, err = b.p.programsOf(ns)
 		return err
 	}); err != nil {
+		if v, ok := errors.AsType[*ebpf.VerifierError](err); ok {
+			b.t.Fatalf("%v\n%+v", err, v)
+		}
 		b.t.Fatal(err)
 	}
 }

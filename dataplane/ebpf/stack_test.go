@@ -73,3 +73,57 @@ func TestStackFitsOldKernels(t *testing.T) {
 		}
 	}
 }
+
+// Kernels before 6.9 refuse a loop whose last instruction runs on into its first,
+// instead of jumping there, and clang makes such a loop of some sources. This
+// walks the instructions as check_cfg of Linux 6.1 does.
+func TestLoopsFitOldKernels(t *testing.T) {
+	spec, err := loadBpf()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, program := range spec.Programs {
+		all := program.Instructions
+		index := map[int]int{} // by offset
+		var offset []int
+		for i, at := 0, 0; i < len(all); i++ {
+			index[at] = i
+			offset = append(offset, at)
+			at += int(all[i].Size()) / asm.InstructionSize
+		}
+		const unknown, onPath, done = 0, 1, 2
+		state := make([]int, len(all))
+		var function string
+		var visit func(i int)
+		visit = func(i int) {
+			state[i] = onPath
+			edge := func(to int, jump bool) {
+				if !jump && state[to] == onPath {
+					t.Errorf("%s: a loop in %s is closed without a jump, from instruction %d to %d: %v", name, function, offset[i], offset[to], all[i].Source())
+				}
+				if state[to] == unknown {
+					visit(to)
+				}
+			}
+			ins := all[i]
+			op, isJump := ins.OpCode.JumpOp(), ins.OpCode.Class().IsJump()
+			switch {
+			case isJump && op == asm.Exit:
+			case isJump && op == asm.Ja:
+				edge(index[offset[i]+1+int(ins.Offset)], true)
+			case isJump && op != asm.Call:
+				edge(i+1, true)
+				edge(index[offset[i]+1+int(ins.Offset)], true)
+			default:
+				edge(i+1, false)
+			}
+			state[i] = done
+		}
+		for i := range all {
+			if s := all[i].Symbol(); s != "" && state[i] == unknown {
+				function = s
+				visit(i)
+			}
+		}
+	}
+}

@@ -62,11 +62,14 @@ __noinline int related4(struct __sk_buff *skb, struct context *c, struct packet 
  * takes: RFC 7126. Gives PASS or the reason. */
 __noinline int options4(struct __sk_buff *skb, __u32 l3_end, __u32 len)
 {
-	__u32 zero = 0, at = 0;
+	__u32 zero = 0, at = 0, next;
 	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
 
-	if (!s || !len || len > sizeof(s->options))
+	len--;
+	asm volatile("" : "+r"(len)); /* Linux 6.1's verifier knows bounds of the tested register only */
+	if (!s || len >= sizeof(s->options))
 		return DROP_INTERNAL;
+	len++;
 	if (bpf_skb_load_bytes(skb, l3_end, s->options, len))
 		return DROP_MALFORMED;
 	for (int i = 0; i < sizeof(s->options); i++) {
@@ -81,9 +84,11 @@ __noinline int options4(struct __sk_buff *skb, __u32 l3_end, __u32 len)
 			at++;
 			continue;
 		}
-		if (at + 1 >= len || at + 1 >= sizeof(s->options))
+		next = at + 1;
+		asm volatile("" : "+r"(next)); /* as above */
+		if (next >= len || next >= sizeof(s->options))
 			return DROP_MALFORMED;
-		size = s->options[at + 1];
+		size = s->options[next];
 		if (size < 2 || at + size > len)
 			return DROP_MALFORMED;
 		if (kind == 131 || kind == 137 || kind == 7)

@@ -49,6 +49,9 @@ __noinline int extensions(struct __sk_buff *skb, struct packet *p)
 			return PASS;
 		}
 		proto = h[0];
+		/* This makes the compiler end the loop with a jump. The verifier of Linux
+		 * 6.1 refuses a loop that runs on into its first instruction. */
+		asm volatile("" : "+r"(i));
 	}
 	return DROP_EXTENSIONS;
 }

@@ -112,7 +112,8 @@ __noinline int arp(struct __sk_buff *skb, struct context *c)
 	struct rules *r;
 	struct arp a;
 	__u64 frame = 0;
-	__u32 sender, target, padding;
+	__u32 sender, target;
+	int padding; /* signed: Linux 6.1's verifier then knows that it is not 0 */
 	__u64 rest[3] = {};
 
 	if (!c)
@@ -128,7 +129,7 @@ __noinline int arp(struct __sk_buff *skb, struct context *c)
 		return DROP_MALFORMED;
 	/* What a workload sends is not yet padded, or with zeros. */
 	padding = skb->len - 14 - sizeof(a);
-	if (padding && c->dir == DIR_OUT) {
+	if (padding > 0 && c->dir == DIR_OUT) {
 		if (padding > 18 || bpf_skb_load_bytes(skb, 14 + sizeof(a), rest, padding) || rest[0] | rest[1] | rest[2])
 			return DROP_MALFORMED;
 	}

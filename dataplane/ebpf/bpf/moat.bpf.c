@@ -683,6 +683,13 @@ __noinline int remember(struct context *c)
 
 enum { LOOK = -6 };
 
+/* Whether a TCP header lies in the packet. quick has checked that, but the verifier
+ * of Linux 6.1 does not remember it. */
+static __always_inline int holds(struct __sk_buff *skb, struct tcp *h)
+{
+	return (void *)(h + 1) <= (void *)(long)skb->data_end;
+}
+
 /* The common case, without a call: a whole packet of TCP or UDP without options
  * whose flow lives passes. One that is of no flow is judged. Gives PASS, a reason
  * to drop it, or LOOK: whatever this does not see through is left to those who do. */
@@ -767,6 +774,8 @@ static __always_inline int quick(struct __sk_buff *skb, struct context *c, struc
 	if (proto == IP_TCP) {
 		struct segment t;
 
+		if (!holds(skb, (void *)ports))
+			return LOOK;
 		segment(&t, (void *)ports, len);
 		seen = follow(side_of(f, dir), side_of(f, !dir), &t, seen);
 	}
@@ -790,6 +799,8 @@ judge:
 	p->seen = seen;
 	p->x = proto << 16 | p->dport;
 	if (proto == IP_TCP) {
+		if (!holds(skb, (void *)ports))
+			return LOOK;
 		segment(&p->t, (void *)ports, len);
 		p->l4 = l3 + (type == ETHERTYPE_IPV4 ? sizeof(struct ipv4) : sizeof(struct ipv6));
 	}

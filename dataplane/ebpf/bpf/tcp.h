@@ -103,8 +103,12 @@ __noinline int window_scale(struct __sk_buff *skb)
 	if (!s)
 		return 0;
 	s->p.t.scale = 0;
-	len = s->p.t.header - sizeof(struct tcp);
-	if (!len || len > sizeof(s->options) || bpf_skb_load_bytes(skb, s->p.l4 + sizeof(struct tcp), s->options, len))
+	len = s->p.t.header - sizeof(struct tcp) - 1;
+	asm volatile("" : "+r"(len)); /* Linux 6.1's verifier knows bounds of the tested register only */
+	if (len >= sizeof(s->options))
+		return 0;
+	len++;
+	if (bpf_skb_load_bytes(skb, s->p.l4 + sizeof(struct tcp), s->options, len))
 		return 0;
 	for (int i = 0; i < 20; i++) {
 		__u8 kind, size;

@@ -7,6 +7,7 @@
 //	go run ./bench -only permissions
 //	go run ./bench -only cli
 //	go run ./bench -only firewall    as root: the firewall beside nftables and no filter
+//	go run ./bench -only tracking    as root: the firewall beside that of an earlier commit
 //
 // It tells what was measured and whether it is what was promised. It never
 // fails for being slow: a busy machine is no defect.
@@ -31,6 +32,8 @@ type bench struct {
 	length time.Duration // of a round
 	fixed  bool          // rounds and length were asked for
 	moto   bool
+	// against is the commit that tracking compares with.
+	against string
 }
 
 func main() {
@@ -45,6 +48,7 @@ func main() {
 	flag.IntVar(&b.rounds, "rounds", 0, "rounds of each measurement (default 9; short 3)")
 	flag.DurationVar(&b.length, "length", 0, "length of a candidate's turn in a round (default 400ms; short 150ms)")
 	flag.BoolVar(&b.moto, "moto", true, "compare with moto's server, if it is installed")
+	flag.StringVar(&b.against, "against", "bc3fe77", "commit whose firewall tracking compares with")
 	flag.StringVar(&keep, "data", "", "directory for the data, kept and used again (default: a temporary one)")
 	flag.StringVar(&b.bin, "moat", "", "the binary (default: built from this source)")
 	flag.Parse()
@@ -76,7 +80,7 @@ func (b *bench) run(keep, only string) (err error) {
 	if b.dir = keep; keep == "" {
 		b.dir = tmp
 	}
-	if b.bin == "" && only != "firewall" {
+	if b.bin == "" && only != "firewall" && only != "tracking" {
 		if b.bin, err = buildMoat(tmp); err != nil {
 			return err
 		}
@@ -86,7 +90,7 @@ func (b *bench) run(keep, only string) (err error) {
 	for _, s := range []struct {
 		name string
 		run  func() error
-	}{{"reads", b.reads}, {"writes", b.writes}, {"list", b.list}, {"big", b.big}, {"permissions", b.permissions}, {"firewall", b.firewall}, {"cli", b.cli}} {
+	}{{"reads", b.reads}, {"writes", b.writes}, {"list", b.list}, {"big", b.big}, {"permissions", b.permissions}, {"firewall", b.firewall}, {"tracking", b.tracking}, {"cli", b.cli}} {
 		if slices.Contains(strings.Split(only, ","), s.name) {
 			if err := s.run(); err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)

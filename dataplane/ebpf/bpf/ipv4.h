@@ -81,7 +81,7 @@ __noinline int options4(struct __sk_buff *skb, __u32 l3_end, __u32 len)
 			at++;
 			continue;
 		}
-		if (at + 1 >= len || at + 1 >= sizeof(s->options))
+		if (at + 1 >= sizeof(s->options))
 			return DROP_MALFORMED;
 		size = s->options[at + 1];
 		if (size < 2 || at + size > len)

@@ -21,10 +21,14 @@ type siege struct {
 	fault        error // the first packet that passes and may not
 }
 
-// newSiege has a rule of every kind, each for one address or one protocol.
 func newSiege(t testing.TB) *siege {
-	s := &siege{bench: newBench(t, Options{Flows4: 1024, Flows6: 1024})}
-	s.rs = rules(t, "in tcp 80 from 10.1.0.0/16", "in udp 53 from 10.1.0.0/16", "in udp 53 from 2001:db8:1::/64", "in tcp 80 from 2001:db8:1::/64",
+	return besiege(newBench(t, Options{Flows4: 1024, Flows6: 1024}))
+}
+
+// besiege applies a rule of every kind, each for one address or one protocol.
+func besiege(b *bench) *siege {
+	s := &siege{bench: b}
+	s.rs = rules(b.t, "in tcp 80 from 10.1.0.0/16", "in udp 53 from 10.1.0.0/16", "in udp 53 from 2001:db8:1::/64", "in tcp 80 from 2001:db8:1::/64",
 		"in icmp from 10.1.0.9/32", "in icmpv6 from 2001:db8:1::9/128", "in all from 10.1.9.0/24", "in all from 2001:db8:1:9::/64",
 		"in udp 53 from fe80::/10", "in tcp 80 from 10.0.0.0/24", "in udp 53 from 2001:db8::/64",
 		"out tcp 443 to 10.1.0.0/16", "out udp 53 to 2001:db8:1::/64", "out udp 53 to fe80::/10", "out tcp 80 to 10.0.0.0/24")
@@ -35,7 +39,7 @@ func newSiege(t testing.TB) *siege {
 	slices.SortFunc(s.rs.Policies[1].Rules, ruleset.Compare)
 	s.own = []netip.Addr{netip.MustParseAddr("10.0.0.5"), netip.MustParseAddr("2001:db8::5")}
 	s.of = &s.rs.Interfaces[0]
-	apply(t, s.p, s.rs)
+	apply(b.t, s.p, s.rs)
 	s.on(eni, 0)
 	return s
 }
@@ -366,45 +370,6 @@ func (s *siege) bytes(seed uint64, n int) {
 			p = append(p, make([]byte, r.IntN(64))...)
 		}
 		s.storm(out[i], p)
-	}
-}
-
-// Programs that read packets with one defect each: what is above finds it.
-func TestBrokenReadersAreCaught(t *testing.T) {
-	clang := compiler(t)
-	for _, row := range []struct {
-		what, file, old, new string
-		quick                bool
-	}{
-		{"overlapping pieces pass", "moat.bpf.c", "|| p->frag_at < f->end)", ")", true},
-		{"later pieces pass without a first", "moat.bpf.c", "if (!f || c->now - f->seen > 30 || p->frag_at < f->end)", "if (f && p->frag_at < f->end)", false},
-		{"pieces of another sender's datagram pass", "moat.bpf.c", ".rhi = who->rhi, .rlo = who->rlo,", "", false},
-		{"a source route passes", "ipv6.h", "} else if (proto == IP_ROUTING && h[3]) {", "} else if (0) {", false},
-		{"an extension header may be longer than the packet", "ipv6.h", "if (at + len > p->end)", "if (0)", false},
-		{"an authentication header counts as the others do", "ipv6.h", "len = (h[1] + 2) * 4;", "len = (h[1] + 1) * 8;", false},
-		{"the authentication header is a protocol", "ipv6.h", "proto != IP_AH && proto != IP_DSTOPTS", "proto != IP_DSTOPTS", false},
-		{"a packet may be longer than it is", "ipv4.h", "|| l3 + len > skb->len)", ")", false},
-		{"a datagram may be longer than its packet", "moat.bpf.c", "(!p->frag_more && said > len)", "0", false},
-		{"a segment's header may be longer than its packet", "moat.bpf.c", "(!p->frag_more && (h->offset >> 4) * 4 > len)", "0", false},
-		{"routers' advertisements of a workload pass", "ipv6.h", "if (p->type == 134)", "if (0)", false},
-	} {
-		t.Run(row.what, func(t *testing.T) {
-			if *packets < 1_000_000 && !row.quick {
-				t.Skip("runs in the long form: -packets 1000000 and more")
-			}
-			s := newSiege(t)
-			s.p.spec = mutate(t, clang, s.p, row.file, row.old, row.new)
-			clear(s.p.programs)
-			s.load()
-			for _, f := range []func(){s.lengths, s.chains, func() { s.fragments() }, func() { s.bytes(1, 200_000) }} {
-				if s.fault == nil {
-					f()
-				}
-			}
-			if s.fault == nil {
-				t.Error("was not found")
-			}
-		})
 	}
 }
 

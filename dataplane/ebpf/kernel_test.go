@@ -9,9 +9,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
-	"os"
-	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -617,105 +614,6 @@ func TestActualIsWhatWasApplied(t *testing.T) {
 	if ruleset.Diff(got, rs).Empty() {
 		t.Error("a policy that was changed in the kernel is reported as it should be")
 	}
-}
-
-// Programs with one defect each: the comparison with Judge finds it.
-func TestBrokenProgramsAreCaught(t *testing.T) {
-	clang := compiler(t)
-	for _, row := range []struct {
-		what, file, old, new string
-		quick                bool
-	}{
-		{"no check of the end of a port range", "search.h", ">= x ? range & 0xffff : 0", ">= 0 ? range & 0xffff : 0", true},
-		{"a floor search that stops a step early", "search.h", "for (int i = steps - 1; i >= 0; i--) {				\\\n		__u64 step = 1ull << i;					\\\n		__u64 over = lower(n, found + step);			\\\n		__u32 at = base + ((found", "for (int i = steps - 1; i >= 1; i--) {				\\\n		__u64 step = 1ull << i;					\\\n		__u64 over = lower(n, found + step);			\\\n		__u32 at = base + ((found", false},
-		{"IPv6 compared by its upper half only", "search.h", "return c - (lo < word(base + n + c - 1));", "return c;", true},
-		{"of IPv6 starts with the same upper half the first", "search.h", "return below + count64(base + n + below, c - below, lo);", "return below + count64(base + n + below, c - below, 0);", false},
-		{"groups of the first VPC for all", "search.h", "struct member4_key k = { .vpc = vpc,", "struct member4_key k = { .vpc = 1,", false},
-		{"another group's ports", "search.h", "if (found >> 32 != group)", "if (0)", false},
-		{"0.0.0.0/0 for both families", "search.h", "set = six ? any >> 32 : any;", "set = any;", false},
-		{"no source check", "moat.bpf.c", "!find(own, word(r->block), who->lhi", "0 && !find(own, word(r->block), who->lhi", true},
-		{"a source checked by half of its address", "moat.bpf.c", "who->lhi == r->own6[0] && who->llo == r->own6[1]", "who->lhi == r->own6[0]", true},
-		{"rules of the other direction", "moat.bpf.c", "__u32 policy = out ? r->policy[DIR_OUT] : r->policy[DIR_IN];", "__u32 policy = out ? r->policy[DIR_IN] : r->policy[DIR_OUT];", true},
-		{"options of IPv4 ignored", "ipv4.h", "p->l4 = l3 + ihl;", "p->l4 = l3 + 20;", false},
-		{"extension headers of eight bytes only", "ipv6.h", "len = (h[1] + 1) * 8;", "len = 8;", false},
-		{"options of IPv4 ignored by the quick way", "moat.bpf.c", "h->version_ihl != 0x45 ||", "", false},
-		{"the source's port judged by the quick way", "moat.bpf.c", "p->x = proto << 16 | p->dport;", "p->x = proto << 16 | p->sport;", false},
-		{"TCP judged as UDP by the quick way", "moat.bpf.c", "p->x = proto << 16 | p->dport;", "p->x = IP_UDP << 16 | p->dport;", false},
-		{"the source's port judged", "moat.bpf.c", "p->x = x_of(IP_TCP, six, p->dport);", "p->x = x_of(IP_TCP, six, p->sport);", false},
-		{"code of ICMP ignored", "moat.bpf.c", "p->type << 8 | p->code;", "p->type << 8;", false},
-		{"ICMP of the wrong family judged as its own", "moat.bpf.c", "return X_STRANGE;", "return proto << 16;", false},
-	} {
-		t.Run(row.what, func(t *testing.T) {
-			if *packets < 1_000_000 && !row.quick {
-				t.Skip("runs in the long form: -packets 1000000 and more")
-			}
-			b := newBench(t, Options{Flows4: 1024, Flows6: 1024})
-			b.p.spec = mutate(t, clang, b.p, row.file, row.old, row.new)
-			clear(b.p.programs)
-			b.load()
-			err := b.differ(1, 60_000)
-			if err == nil {
-				t.Error("was not found")
-			}
-		})
-	}
-}
-
-// compiler finds the clang that the programs are made with.
-func compiler(t testing.TB) string {
-	t.Helper()
-	out, err := exec.Command("clang", "--version").Output()
-	if err != nil || !strings.Contains(string(out), "clang version 14.") {
-		t.Skip("needs clang 14: the programs are not compiled anew")
-	}
-	return "clang"
-}
-
-func mutate(t testing.TB, clang string, p *Plane, file, old, new string) *ebpf.CollectionSpec {
-	t.Helper()
-	return mutate2(t, clang, p, file, [][2]string{{old, new}})
-}
-
-// mutate2 compiles the programs with changes to one of their files.
-func mutate2(t testing.TB, clang string, p *Plane, file string, changes [][2]string) *ebpf.CollectionSpec {
-	t.Helper()
-	dir := t.TempDir()
-	files, err := filepath.Glob("bpf/*")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, f := range files {
-		b, err := os.ReadFile(f)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if s := string(b); filepath.Base(f) == file {
-			for _, c := range changes {
-				if !strings.Contains(s, c[0]) {
-					t.Fatalf("%s has no %q", file, c[0])
-				}
-				s = strings.ReplaceAll(s, c[0], c[1])
-			}
-			b = []byte(s)
-		}
-		if err := os.WriteFile(filepath.Join(dir, filepath.Base(f)), b, 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	object := filepath.Join(dir, "moat.o")
-	if out, err := exec.Command(clang, "-O2", "-g", "-mcpu=v3", "-target", "bpfel", "-c", filepath.Join(dir, "moat.bpf.c"), "-o", object).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	spec, err := ebpf.LoadCollectionSpec(object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, m := range spec.Maps {
-		if of := p.spec.Maps[name]; of != nil {
-			m.Pinning, m.MaxEntries = of.Pinning, of.MaxEntries
-		}
-	}
-	return spec
 }
 
 func comparePrefixes(a, b netip.Prefix) int {

@@ -13,7 +13,6 @@ import (
 
 	"github.com/cilium/ebpf"
 
-	"moat/ruleset"
 	"moat/vpc"
 )
 
@@ -658,45 +657,6 @@ func TestSequences(t *testing.T) {
 		t.Run(row.name, func(t *testing.T) {
 			b := newBench(t, Options{Flows4: 1024, Flows6: 1024})
 			b.play(row.script)
-		})
-	}
-}
-
-// Programs that track flows with one defect each: a sequence tells them.
-func TestBrokenTrackingIsCaught(t *testing.T) {
-	clang := compiler(t)
-	for n, row := range []struct{ what, old, new string }{
-		{"expired flows live", "!expired(r, proto, six, f, c->now) &&", ""},
-		{"flows whose rule went live", "current(r, f, c->now) && !expired", "!expired"},
-		{"replies of nothing begin flows", "p->tracked = TRACK_REPLY;", "p->tracked = TRACK;"},
-		{"ports of a closed connection are used by whoever comes", "		!anew(proto, seen, f->bits);", "		1;"},
-		{"a half-open connection is taken for an established one", "return in & out & SEEN_ACK ? r->tcp_established : 60;", "return r->tcp_established;"},
-		{"connections begin in their middle", "&& !adopts(r, c))", "&& 0)"},
-		{"later fragments need no first", "if (!f || c->now - f->seen > 30 || p->frag_at < f->end)", "if (f && p->frag_at < f->end)"},
-		{"fragments may overlap their first", "|| p->frag_at < f->end)", ")"},
-		{"UDP is a stream from the first packet", "if (proto == IP_UDP && mine & SEEN_ANY)", "if (proto == IP_UDP)"},
-	} {
-		t.Run(row.what, func(t *testing.T) {
-			if *packets < 1_000_000 && n > 1 {
-				t.Skip("runs in the long form: -packets 1000000 and more")
-			}
-			b := newBench(t, Options{Flows4: 1024, Flows6: 1024})
-			b.p.spec = mutate(t, clang, b.p, "moat.bpf.c", row.old, row.new)
-			clear(b.p.programs)
-			b.load()
-			for _, s := range sequences {
-				if errs := b.played(s.script); len(errs) > 0 {
-					t.Logf("found by %q: %v", s.name, errs[0])
-					return
-				}
-				// The next one begins anew.
-				apply(t, b.p, &ruleset.Ruleset{})
-				if err := b.p.dropFlows(b.p.numbers[eni]); err != nil {
-					t.Fatal(err)
-				}
-				b.p.control.NowOffset += 1_000_000
-			}
-			t.Error("was not found")
 		})
 	}
 }

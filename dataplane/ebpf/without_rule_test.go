@@ -13,10 +13,11 @@ import (
 
 var (
 	any4, any6 = netip.IPv4Unspecified(), netip.IPv6Unspecified()
-	// The interface has addresses beside the first ones: one of its subnet and one
-	// of no subnet.
+	// The interface has addresses beside the first ones, of which strangeSix is of no
+	// subnet.
 	secondFour = netip.MustParseAddr("10.0.0.7")
 	strangeSix = netip.MustParseAddr("fd00:7::5")
+	secondSix  = netip.MustParseAddr("2001:db8::15")
 	// deviceMAC is the MAC that the device has where it is not the record's.
 	deviceMAC = []byte{2, 0, 0, 0, 0, 7}
 )
@@ -151,11 +152,12 @@ type wireRow struct {
 
 // A wirePart is rows about an interface of which the device or the check differs.
 type wirePart struct {
-	what string
-	link bpfLink
-	free bool     // without source/dest check
-	open [][]byte // what the workload has sent before
-	rows []wireRow
+	what     string
+	link     bpfLink
+	free     bool     // without source/dest check
+	nameless bool     // without a MAC in the record
+	open     [][]byte // what the workload has sent before
+	rows     []wireRow
 }
 
 // wireParts are about an interface with the rules of TestWithoutRule. Each frame
@@ -214,6 +216,7 @@ func wireParts() []wirePart {
 
 		{"a DHCP request", out, request, "dhcp"},
 		{"a DHCP request to a server on the link", out, dhcpFrame(ownFour, otherFour, 1, ownMAC, 300), "dhcp"},
+		{"a DHCP request to itself", out, dhcpFrame(ownFour, secondFour, 1, ownMAC, 300), "dhcp"},
 		{"a DHCP request to a server elsewhere", out, dhcpFrame(ownFour, awayFour, 1, ownMAC, 300), "no_rule"},
 		{"a DHCP request from another's address", out, dhcpFrame(otherFour, limited, 1, ownMAC, 300), "spoofed"},
 		{"a DHCP request from everybody's address", out, dhcpFrame(limited, limited, 1, ownMAC, 300), "spoofed"},
@@ -227,7 +230,7 @@ func wireParts() []wirePart {
 		{"a DHCP request of another hardware", out, changed(dhcpFrame(ownFour, limited, 1, ownMAC, 300), 43, 6), "no_rule"},
 		{"a DHCP request with a longer MAC", out, changed(dhcpFrame(ownFour, limited, 1, ownMAC, 300), 44, 16), "no_rule"},
 		{"BOOTP", out, changed(dhcpFrame(ownFour, limited, 1, ownMAC, 300), 42+236, 0), "no_rule"},
-		{"a DHCP request from another port", out, udp(ownFour, otherFour, 5000, 67), "no_rule"},
+		{"a DHCP request from another port", out, changed(dhcpFrame(ownFour, otherFour, 1, ownMAC, 300), 35, 69), "no_rule"},
 		{"a DHCP request to the client's port", out, changed(dhcpFrame(ownFour, otherFour, 1, ownMAC, 300), 37, 68), "spoofed"},
 		{"the first fragment of a DHCP request", out, changed(dhcpFrame(ownFour, otherFour, 1, ownMAC, 304), 20, 0x20), "no_rule"},
 		{"a DHCP answer", in, answer, "dhcp"},
@@ -244,7 +247,7 @@ func wireParts() []wirePart {
 		{"the longest DHCP answer", in, dhcpFrame(otherFour, ownFour, 2, ownMAC, 1472), "dhcp"},
 		{"a longer DHCP answer", in, dhcpFrame(otherFour, ownFour, 2, ownMAC, 1473), "no_rule"},
 		{"a DHCP answer that is a request", in, changed(answer, 42, 1), "no_rule"},
-		{"a DHCP answer from another port", in, udp(otherFour, ownFour, 5000, 68), "no_rule"},
+		{"a DHCP answer from another port", in, changed(answer, 35, 69), "no_rule"},
 		{"a DHCP answer to the server's port", in, changed(answer, 37, 67), "no_rule"},
 		{"a DHCP answer by the workload", out, dhcpFrame(ownFour, otherFour, 2, otherMAC, 300), "spoofed"},
 		{"anything from the port of a DHCP server to a client's", out, udp(ownFour, awayFour, 67, 68), "spoofed"},
@@ -258,13 +261,14 @@ func wireParts() []wirePart {
 		{"a DHCPv6 request to a server on the link", out, dhcp6Frame(ownSix, otherSix, 3, 60), "dhcp6"},
 		{"a DHCPv6 request to a server elsewhere", out, dhcp6Frame(ownSix, awaySix, 1, 60), "no_rule"},
 		{"a DHCPv6 request to other servers", out, dhcp6Frame(ownSix, addr("ff05::1:3"), 1, 60), "no_rule"},
+		{"a DHCPv6 request to all servers of another scope", out, dhcp6Frame(ownSix, addr("ff05::1:2"), 1, 60), "no_rule"},
 		{"a DHCPv6 request to other groups of the link", out, dhcp6Frame(ownSix, addr("ff02::1:3"), 1, 60), "no_rule"},
 		{"the longest DHCPv6 request", out, dhcp6Frame(ownLocal, allServers, 1, 576), "dhcp6"},
 		{"a longer DHCPv6 request", out, dhcp6Frame(ownLocal, allServers, 1, 577), "no_rule"},
 		{"a DHCPv6 request whose end lies behind the packet", out, cut(dhcp6Frame(ownLocal, allServers, 1, 4), 1), "no_rule"},
 		{"an answer of DHCPv6 between a client's ports", out, changed(dhcp6Frame(ownLocal, allServers, 1, 60), 62, 2), "no_rule"},
 		{"a DHCPv6 message of a type that wraps", out, changed(dhcp6Frame(ownLocal, allServers, 1, 60), 62, 33), "no_rule"},
-		{"a DHCPv6 request from another port", out, udp(ownSix, otherSix, 5000, 547), "no_rule"},
+		{"a DHCPv6 request from another port", out, changed(dhcp6Frame(ownSix, otherSix, 1, 60), 55, 0x24), "no_rule"},
 		{"a DHCPv6 request to the client's port", out, changed(dhcp6Frame(ownSix, otherSix, 1, 60), 57, 0x22), "spoofed"},
 		{"the first fragment of a DHCPv6 request", out, firstFragment(pkt{src: ownSix, dst: otherSix, proto: 17, sport: 546, dport: 547, payload: changed(make([]byte, 64), 0, 1)}), "no_rule"},
 		{"a DHCPv6 request with something behind it", out, append(dhcp6Frame(ownLocal, allServers, 1, 60), 0), "no_rule"},
@@ -280,7 +284,7 @@ func wireParts() []wirePart {
 		{"the longest DHCPv6 answer", in, dhcp6Frame(otherSix, ownSix, 7, 1452), "dhcp6"},
 		{"a longer DHCPv6 answer", in, dhcp6Frame(otherSix, ownSix, 7, 1453), "no_rule"},
 		{"a DHCPv6 request between a server's ports", in, changed(dhcp6Frame(otherSix, ownSix, 7, 60), 62, 1), "no_rule"},
-		{"a DHCPv6 answer from another port", in, udp(otherSix, ownSix, 5000, 546), "no_rule"},
+		{"a DHCPv6 answer from another port", in, changed(dhcp6Frame(otherSix, ownSix, 7, 60), 55, 0x24), "no_rule"},
 		{"a DHCPv6 answer by the workload", out, dhcp6Frame(ownLocal, otherLocal, 7, 60), "spoofed"},
 		{"anything from the port of a DHCPv6 server to a client's", out, udp(ownSix, awaySix, 547, 546), "spoofed"},
 		{"anything from another port to that of a DHCPv6 client", out, udp(ownSix, otherSix, 5000, 546), "spoofed"},
@@ -348,6 +352,7 @@ func wireParts() []wirePart {
 		{"an advertisement of the interface's own address", in, discoveryFrame(otherLocal, allNodes, 136, ownSix), "spoofed"},
 		{"an advertisement of its link-local address by another", in, discoveryFrame(otherLocal, allNodes, 136, ownLocal), "spoofed"},
 		{"an advertisement to it", in, discoveryFrame(otherSix, ownSix, 136, otherSix, own(2, otherMAC)...), "nd"},
+		{"an advertisement to it with another option", in, discoveryFrame(otherSix, ownSix, 136, otherSix, append([]byte{25, 2}, make([]byte, 14)...)...), "nd"},
 		{"an advertisement to its link-local address", in, discoveryFrame(otherSix, ownLocal, 136, otherSix), "nd"},
 		{"an advertisement to another", in, discoveryFrame(otherLocal, addr("2001:db8::7"), 136, otherLocal), "destination"},
 		{"an advertisement to a group beyond the link", in, discoveryFrame(otherLocal, addr("ff05::1"), 136, otherLocal), "destination"},
@@ -489,6 +494,11 @@ func wireParts() []wirePart {
 			{"with the first one again", out, from(deviceMAC, tcp(ownFour, awayFour, 80)), "rule"},
 			{"by the link-local address that the first one gives", out, udp(linkLocalOf(deviceMAC), otherLocal, 5000, 53), "rule"},
 		}},
+		wirePart{what: "with a record that has no MAC", link: device, nameless: true, rows: []wireRow{
+			{"with the MAC of its device", out, from(deviceMAC, tcp(ownFour, awayFour, 80)), "rule"},
+			{"with no MAC", out, from(make([]byte, 6), tcp(ownFour, awayFour, 80)), "mac_spoofed"},
+			{"by the link-local address that no MAC gives", out, from(deviceMAC, udp(linkLocalOf(make([]byte, 6)), otherLocal, 5000, 53)), "spoofed"},
+		}},
 		wirePart{what: "without source/dest check", free: true, rows: []wireRow{
 			{"with another's MAC", out, from(otherMAC, tcp(ownFour, awayFour, 80)), "rule"},
 			{"from another's address", out, tcp(otherFour, awayFour, 80), "rule"},
@@ -527,7 +537,7 @@ func changedAddr(a netip.Addr, at int, to byte) netip.Addr {
 }
 
 // The flows of errorRows: a connection of each family that waits for its answer, one
-// by odd ports, and echo requests.
+// by odd ports, echo requests, and GRE.
 func errorFlows() (out [][]byte) {
 	for _, k := range []pkt{
 		{src: ownFour, dst: awayFour, proto: 6, sport: 5000, dport: 80, flags: 2},
@@ -537,6 +547,8 @@ func errorFlows() (out [][]byte) {
 		{src: ownSix, dst: awaySix, proto: 6, sport: 5000, dport: 80, flags: 2},
 		{src: ownSix, dst: awaySix, proto: 58, typ: 128, sport: 7},
 		{src: ownSix, dst: awaySix, proto: 58, typ: 128, sport: 0x0300},
+		{src: ownFour, dst: netip.MustParseAddr("10.1.9.1"), proto: 47},
+		{src: ownSix, dst: netip.MustParseAddr("2001:db8:1:9::1"), proto: 47},
 	} {
 		out = append(out, k.bytes())
 	}
@@ -547,11 +559,13 @@ func errorFlows() (out [][]byte) {
 func errorRows() []wireRow {
 	const out, in = true, false
 	f := errorFlows()
-	four, odd, ping, ping3, six, ping6, ping63 := f[0], f[1], f[2], f[3], f[4], f[5], f[6]
+	four, odd, ping, ping3, six, ping6, ping63, gre, gre6 := f[0], f[1], f[2], f[3], f[4], f[5], f[6], f[7], f[8]
 	router4, router6 := netip.MustParseAddr("192.0.2.1"), netip.MustParseAddr("2001:db8:ffff::1")
 	four, six = append(four, make([]byte, 8)...), append(six, make([]byte, 8)...) // quotes may be longer
 	back4 := (&pkt{src: awayFour, dst: ownFour, proto: 6, sport: 80, dport: 5000, flags: 18}).bytes()
 	back6 := (&pkt{src: awaySix, dst: ownSix, proto: 6, sport: 80, dport: 5000, flags: 18}).bytes()
+	pong := (&pkt{src: awayFour, dst: ownFour, proto: 1, sport: 7}).bytes()
+	pong6 := (&pkt{src: awaySix, dst: ownSix, proto: 58, typ: 129, sport: 7}).bytes()
 	long := func(p []byte, size int) []byte { return append(slices.Clone(p), make([]byte, size)...) }
 	quote := func(src, dst netip.Addr, typ byte, frame []byte) pkt {
 		k := pkt{src: src, dst: dst, proto: 1, typ: typ, payload: frame[14:]}
@@ -585,6 +599,10 @@ func errorRows() []wireRow {
 		{"an error about an echo request with a code", in, icmpError(router4, ownFour, 3, changed(ping, 35, 1)), "no_rule"},
 		{"an error about an error", in, icmpError(router4, ownFour, 3, changed(ping3, 34, 3, 0, 0, 8)), "no_rule"},
 		{"an error by the workload", out, icmpError(ownFour, awayFour, 3, back4), "icmp_error"},
+		{"an error by the workload about the answer to its echo request", out, icmpError(ownFour, awayFour, 3, pong), "icmp_error"},
+		{"an error by the workload about an error", out, icmpError(ownFour, awayFour, 3, changed(pong, 34, 3)), "no_rule"},
+		{"an error about its GRE", in, icmpError(router4, ownFour, 3, gre), "icmp_error"},
+		{"an error about its GRE whose quote lies behind the packet", in, cut(icmpError(router4, ownFour, 3, gre), 1), "no_rule"},
 		{"an error by the workload to somebody else", out, icmpError(ownFour, netip.MustParseAddr("9.9.9.9"), 3, back4), "no_rule"},
 		{"an error by the workload from another's address", out, icmpError(otherFour, awayFour, 3, back4), "spoofed"},
 		{"a long error by the workload to a peer", out, icmpError(ownFour, awayFour, 3, long(back4, 1200)), "no_rule"},
@@ -597,6 +615,7 @@ func errorRows() []wireRow {
 		{"an error of type 5", in, icmpError(router6, ownSix, 5, six), "no_rule"},
 		{"an error about no connection by IPv6", in, icmpError(router6, ownSix, 1, changed(six, 57, 81)), "no_rule"},
 		{"an error to another of its addresses by IPv6", in, icmpError(router6, strangeSix, 1, six), "no_rule"},
+		{"an error to one of its addresses that begins alike", in, icmpError(router6, secondSix, 1, six), "no_rule"},
 		{"an error to an address of its subnet", in, icmpError(router6, netip.MustParseAddr("fd00:8::5"), 1, six), "destination"},
 		{"an error that says to be from it by IPv6", in, icmpError(ownSix, ownSix, 1, six), "spoofed"},
 		{"the longest error by IPv6", in, icmpError(router6, ownSix, 1, long(six, 1280-48-len(six)+14)), "icmp_error"},
@@ -611,6 +630,10 @@ func errorRows() []wireRow {
 		{"an error about its echo request by IPv6", in, icmpError(router6, ownSix, 1, ping6), "icmp_error"},
 		{"an error about an echo request with a code by IPv6", in, icmpError(router6, ownSix, 1, changed(ping6, 55, 1)), "no_rule"},
 		{"an error about an error by IPv6", in, icmpError(router6, ownSix, 1, changed(ping63, 54, 3, 0, 0, 128)), "no_rule"},
+		{"an error by the workload about the answer to its echo request by IPv6", out, icmpError(ownSix, awaySix, 1, pong6), "icmp_error"},
+		{"an error by the workload about an error by IPv6", out, icmpError(ownSix, awaySix, 1, changed(pong6, 54, 3)), "no_rule"},
+		{"an error about its GRE by IPv6", in, icmpError(router6, ownSix, 1, gre6), "icmp_error"},
+		{"an error about its GRE whose quote lies behind the packet by IPv6", in, cut(icmpError(router6, ownSix, 1, gre6), 1), "no_rule"},
 		{"an error by the workload by IPv6", out, icmpError(ownSix, awaySix, 1, back6), "icmp_error"},
 		{"an error by the workload to somebody whose address ends alike", out, icmpError(ownSix, changedAddr(awaySix, 0, 0x30), 1, back6), "no_rule"},
 		{"an error by the workload to somebody whose address begins alike", out, icmpError(ownSix, changedAddr(awaySix, 15, 0x30), 1, back6), "no_rule"},
@@ -623,7 +646,7 @@ func (b *bench) onWire() (errs []error) {
 	b.t.Helper()
 	for _, part := range wireParts() {
 		rs := rules(b.t, "out tcp 80 to 10.1.0.0/16", "out tcp 80 to 2001:db8:1::/64", "out tcp 9 to 10.1.0.0/16",
-			"out icmp to 10.1.0.0/16", "out icmpv6 to 2001:db8:1::/64", "out udp 53 to fe80::/10",
+			"out icmp to 10.1.0.0/16", "out icmpv6 to 2001:db8:1::/64", "out udp 53 to fe80::/10", "out all to 10.1.9.0/24", "out all to 2001:db8:1:9::/64",
 			"in udp 55 from fe80::/10", "in tcp 81 from 10.0.0.0/24", "in tcp 81 from 2001:db8::/64")
 		for i := range rs.Policies[0].Rules {
 			switch r := &rs.Policies[0].Rules[i]; r.Protocol { // echo requests only
@@ -634,8 +657,10 @@ func (b *bench) onWire() (errs []error) {
 			}
 		}
 		x := &rs.Interfaces[0]
-		x.Check = !part.free
-		x.Own = append(x.Own, netip.PrefixFrom(secondFour, 32), netip.PrefixFrom(strangeSix, 128))
+		if x.Check = !part.free; part.nameless {
+			x.MAC = ""
+		}
+		x.Own = append(x.Own, netip.PrefixFrom(secondFour, 32), netip.PrefixFrom(strangeSix, 128), netip.PrefixFrom(secondSix, 128))
 		slices.SortFunc(x.Own, comparePrefixes)
 		apply(b.t, b.p, rs)
 		b.on(eni, 0)

@@ -86,7 +86,7 @@ __noinline int options4(struct __sk_buff *skb, __u32 l3_end, __u32 len)
 		}
 		next = at + 1;
 		asm volatile("" : "+r"(next)); /* as above */
-		if (next >= len || next >= sizeof(s->options))
+		if (next >= sizeof(s->options))
 			return DROP_MALFORMED;
 		size = s->options[next];
 		if (size < 2 || at + size > len)

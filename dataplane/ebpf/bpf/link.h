@@ -26,7 +26,7 @@ static __always_inline int own_mac(struct context *c, struct rules *r, __u64 mac
 {
 	struct link *l;
 
-	if (mac == r->mac)
+	if (r->mac && mac == r->mac)
 		return 1;
 	l = link_of(c->eni);
 	if (!l || mac & 1 || !mac)
@@ -236,9 +236,10 @@ __noinline int dhcp6(struct __sk_buff *skb, struct context *c, struct packet *p,
 	return without_rule(skb, c, WITHOUT_RULE_DHCP6);
 }
 
-/* The options of a message of neighbour discovery, from at on: each has a length,
- * within the packet. What a workload sends has only those that say its own MAC,
- * and a nonce, each once. 0 if one is not as it should be; else 1, or 2 if there is a source's
+/* The options of a message of neighbour discovery, from at on, which may lie behind
+ * the packet: each has a length, within the packet. What a workload sends has only
+ * those that say its own MAC, and a nonce, each once. 0 if one is not as it should
+ * be; else 1, or 2 if there is a source's
  * MAC. */
 __noinline int discovery_options(struct __sk_buff *skb, struct context *c, struct packet *p, __u32 at)
 {
@@ -283,7 +284,7 @@ __noinline int discovery(struct __sk_buff *skb, struct context *c, struct packet
 		return DROP_INTERNAL;
 
 	struct rules *r = rules_of(c);
-	__u32 check, out = c->dir == DIR_OUT, size = p->end - p->l4, flags, fixed;
+	__u32 check, out = c->dir == DIR_OUT, flags, fixed;
 	__u64 target[2] = {};
 	int options;
 
@@ -292,15 +293,13 @@ __noinline int discovery(struct __sk_buff *skb, struct context *c, struct packet
 	check = r->flags & RULES_CHECK;
 	if (out && check && (p->type == 134 || p->type == 137))
 		return DROP_SPOOFED;
-	if (p->type < 133 || p->type > 136 || p->hops != 255)
+	if (p->type > 136 || p->hops != 255)
 		return DECIDE;
 	/* Fragments, which have a header of their own (RFC 6980), and where a receiver
 	 * might not look for it. */
 	if (p->code || !p->exact || p->l4 != p->l3 + sizeof(struct ipv6))
 		return DROP_MALFORMED;
 	fixed = p->type == 133 ? 8 : p->type == 134 ? 16 : 24;
-	if (size < fixed)
-		return DROP_MALFORMED;
 	if (p->type >= 135) {
 		if (bpf_skb_load_bytes(skb, p->l4 + 4, &flags, 4) || bpf_skb_load_bytes(skb, p->l4 + 8, target, 16))
 			return DROP_MALFORMED;

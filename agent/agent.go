@@ -197,7 +197,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	devices := everyDevice
 	unguarded := errNotYet
 	for {
-		if unguarded != nil && !errors.Is(unguarded, dataplane.ErrNoDoorman) {
+		// Again each time: somebody may have flushed nftables.
+		if len(a.guards) > 0 && devices != noDevice || unguarded != nil && !errors.Is(unguarded, dataplane.ErrNoDoorman) {
 			unguarded = a.guardNames(ctx, unguarded)
 		}
 		view := a.source.Latest()

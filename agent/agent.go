@@ -39,6 +39,8 @@ type Agent struct {
 	bridges []string
 	guards  []dataplane.Pattern
 	notes   string
+	// snapshot is the file that has what is in force.
+	snapshot string
 
 	kick chan struct{}
 
@@ -62,6 +64,8 @@ type Agent struct {
 	inForce *ruleset.Ruleset
 	compile *ruleset.Compiler
 	failing failing
+	keeper  *keeper
+	saved   saved
 }
 
 // A Status is how far the agent is.
@@ -116,15 +120,18 @@ type Config struct {
 	// Notes is the file that has what managed bridges were before; empty for
 	// none, which gives no bridge back after a restart.
 	Notes string
+	// Snapshot is the file in which the agent keeps what is in force, for Boot;
+	// empty for none.
+	Snapshot string
 }
 
-// New gives an agent, which does nothing until Run.
+// New gives an agent, which does nothing until Boot and Run.
 func New(c Config) *Agent {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
 	return &Agent{
-		source: c.Source, plane: c.Plane, host: c.Host, options: c.Options, logger: c.Logger, links: c.Links, bridges: c.Bridges, guards: c.Guards, notes: c.Notes,
+		source: c.Source, plane: c.Plane, host: c.Host, options: c.Options, logger: c.Logger, links: c.Links, bridges: c.Bridges, guards: c.Guards, notes: c.Notes, snapshot: c.Snapshot,
 		kick: make(chan struct{}, 1), moved: make(chan struct{}), held: map[vpc.InterfaceID]dataplane.Binding{},
 		compile: ruleset.NewCompiler(c.Options),
 	}
@@ -160,8 +167,18 @@ const (
 	everyDevice
 )
 
+// Watch tells the agent where the state is, which New was not told. That is to be
+// done before Run.
+func (a *Agent) Watch(s Source) { a.source = s }
+
 // Run enforces until ctx ends. Enforcement itself goes on after that.
 func (a *Agent) Run(ctx context.Context) error {
+	if a.snapshot != "" {
+		a.keeper = newKeeper(a.snapshot, func(err error) {
+			a.logger.Error("what is in force cannot be kept for the next start of the machine", "host", a.host, "err", err)
+		})
+		defer a.keeper.close()
+	}
 	if err := a.takeOver(ctx); err != nil {
 		a.logger.Error("what is in force already cannot be read", "host", a.host, "err", err)
 	}
@@ -180,7 +197,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	devices := everyDevice
 	unguarded := errNotYet
 	for {
-		if unguarded != nil && !errors.Is(unguarded, dataplane.ErrNoDoorman) {
+		// Again each time: somebody may have flushed nftables.
+		if len(a.guards) > 0 && devices != noDevice || unguarded != nil && !errors.Is(unguarded, dataplane.ErrNoDoorman) {
 			unguarded = a.guardNames(ctx, unguarded)
 		}
 		view := a.source.Latest()
@@ -189,6 +207,7 @@ func (a *Agent) Run(ctx context.Context) error {
 			return ctx.Err()
 		}
 		a.report(view.Rev, err)
+		a.save()
 		again := lookAfter
 		if err != nil {
 			again = retryAfter

@@ -39,8 +39,10 @@ type world struct {
 	agent *agent.Agent
 	links chan string
 	stop  func()
-	port  uint16
-	n     uint64
+	// snapshot is the agent's; "" for none.
+	snapshot string
+	port     uint16
+	n        uint64
 }
 
 func newWorld(t *testing.T) *world {
@@ -68,17 +70,7 @@ func newWorld(t *testing.T) *world {
 // start runs a new agent on a new plane, as a new process would.
 func (w *world) start() {
 	w.plane, w.links = w.host.Open("identity-1"), make(chan string)
-	links := w.links
-	w.agent = agent.New(agent.Config{Source: w.store, Plane: w.plane, Host: host, Links: func(ctx context.Context, changed func(string)) error {
-		for {
-			select {
-			case name := <-links:
-				changed(name)
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		}
-	}})
+	w.agent = agent.New(agent.Config{Source: w.store, Plane: w.plane, Host: host, Links: w.watch(), Snapshot: w.snapshot})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); w.agent.Run(ctx) }()
@@ -91,6 +83,21 @@ func (w *world) start() {
 		}
 	}
 	w.Cleanup(w.stop)
+}
+
+// watch tells an agent of the devices that are sent to links.
+func (w *world) watch() agent.LinkWatcher {
+	links := w.links
+	return func(ctx context.Context, changed func(string)) error {
+		for {
+			select {
+			case name := <-links:
+				changed(name)
+			case <-ctx.Done():
+				return ctx.Err()
+			}
+		}
+	}
 }
 
 func (w *world) write(plan func(tx *state.Txn)) uint64 {

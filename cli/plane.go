@@ -78,59 +78,95 @@ func identityOf(dir string) (string, error) {
 	return id.String(), nil
 }
 
-// enforce starts the agent of this host, where it may enforce. stop ends it;
-// enforcement goes on.
-func enforce(ctx context.Context, st *store.Store, s *settings, logger *slog.Logger) (e server.Enforcement, stop func(), err error) {
-	stop = func() {}
-	e.Host, err = identityOf(s.dataDir)
-	if err != nil {
-		return e, stop, err
+// snapshotFile has what the host enforces, for the next start of the machine.
+const snapshotFile = "enforced.snapshot"
+
+// A hostPlane is the enforcement of this host. It begins before there is a
+// database: with what the kernel still has, or else with the snapshot.
+type hostPlane struct {
+	server.Enforcement
+	plane  *agent.Lazy
+	logger *slog.Logger
+	// booting is what is enforced until run, and endBoot ends looking after it.
+	booting agent.Booting
+	endBoot func()
+	stop    func()
+}
+
+// beginEnforcing closes devices whose names are guarded and puts the snapshot into
+// force, where this process may.
+func beginEnforcing(ctx context.Context, s *settings, logger *slog.Logger) (*hostPlane, error) {
+	h := &hostPlane{logger: logger, endBoot: func() {}, stop: func() {}}
+	var err error
+	if h.Host, err = identityOf(s.dataDir); err != nil {
+		return nil, err
 	}
-	e.Hostname, _ = os.Hostname()
-	e.Wait, e.Timeout, e.Options = s.waitEnforced != "none", s.waitTimeout, s.enforcing
+	h.Hostname, _ = os.Hostname()
+	h.Wait, h.Timeout, h.Options = s.waitEnforced != "none", s.waitTimeout, s.enforcing
 	if _, err := os.Stat(filepath.Join(s.dataDir, exemptFile)); errors.Is(err, fs.ErrNotExist) {
-		e.ListLost = !s.exemptGiven
+		h.ListLost = !s.exemptGiven
 	}
-	pinned := false
-	if _, err := os.Stat(filepath.Join(pinDir, e.Host)); err == nil {
-		pinned = true
-	}
+	pins := filepath.Join(pinDir, h.Host)
+	_, err = os.Stat(pins)
+	pinned := err == nil
 	if reason := whyNotEnforce(); reason != "" && !pinned {
-		e.Reason = reason
-		if bound := agent.Bound(st.Latest(), e.Host); len(bound) > 0 {
-			logger.Error("devices are bound and nothing can be enforced", "host", e.Host, "devices", len(bound), "err", reason)
-		}
-		return e, stop, nil
+		h.Reason = reason
+		return h, nil
 	}
-	plane := agent.NewLazy(func() (dataplane.Dataplane, error) {
-		p, err := ebpf.Open(ebpf.Options{Identity: e.Host, PinDir: pinDir, Adopt: s.adopt})
+	h.plane = agent.NewLazy(func() (dataplane.Dataplane, error) {
+		p, err := ebpf.Open(ebpf.Options{Identity: h.Host, PinDir: pinDir, Adopt: s.adopt})
 		if err != nil {
 			return nil, err
 		}
-		return &kernelPlane{p, filepath.Join(pinDir, e.Host)}, nil
+		return &kernelPlane{p, pins}, nil
 	}, pinned)
-	e.Kind = "ebpf"
-	e.Agent = agent.New(agent.Config{
-		Source: st, Plane: plane, Host: e.Host, Options: s.enforcing, Logger: logger, Links: agent.WatchLinks, Bridges: s.managedBridges, Guards: s.guards,
-		Notes: filepath.Join(s.dataDir, bridgesFile),
+	h.Kind = "ebpf"
+	h.Agent = agent.New(agent.Config{
+		Plane: h.plane, Host: h.Host, Options: s.enforcing, Logger: logger, Links: agent.WatchLinks, Bridges: s.managedBridges, Guards: s.guards,
+		Notes: filepath.Join(s.dataDir, bridgesFile), Snapshot: filepath.Join(s.dataDir, snapshotFile),
 	})
+	h.booting, h.endBoot = h.Agent.Boot(ctx)
+	return h, nil
+}
+
+// holds reports whether something is to be enforced whether or not there is a
+// database.
+func (h *hostPlane) holds() bool {
+	return h.Agent != nil && (len(h.booting.Bindings) > 0 || len(h.Agent.Guards()) > 0)
+}
+
+// run enforces what the state says from now on.
+func (h *hostPlane) run(ctx context.Context, st *store.Store) {
+	if h.Agent == nil {
+		if bound := agent.Bound(st.Latest(), h.Host); len(bound) > 0 {
+			h.logger.Error("devices are bound and nothing can be enforced", "host", h.Host, "devices", len(bound), "err", h.Reason)
+		}
+		return
+	}
+	h.endBoot()
+	h.Agent.Watch(st)
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		_ = e.Agent.Run(run) // it ends with run only
+		_ = h.Agent.Run(run) // it ends with run only
 	}()
-	// Who finds the server ready finds devices enforced that were bound before.
+	h.stop = sync.OnceFunc(func() { cancel(); <-done })
+	// Whoever finds the server ready finds devices enforced that were bound before.
 	first, gaveUp := context.WithTimeout(ctx, firstPatience)
 	defer gaveUp()
-	_ = e.Agent.Wait(first, st.Latest().Rev) // status tells, and it is tried again
-	return e, func() {
-		cancel()
-		<-done
-		if err := plane.Close(); err != nil {
-			logger.Error("the data plane did not close cleanly", "err", err)
+	_ = h.Agent.Wait(first, st.Latest().Rev) // status tells, and it is tried again
+}
+
+// close lets go of the data plane; enforcement goes on.
+func (h *hostPlane) close() {
+	h.endBoot()
+	h.stop()
+	if h.plane != nil {
+		if err := h.plane.Close(); err != nil {
+			h.logger.Error("the data plane did not close cleanly", "err", err)
 		}
-	}, nil
+	}
 }
 
 // tellHosts tells the other hosts of a cluster what this one enforces, and has

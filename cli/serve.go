@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -14,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"moat/agent"
@@ -41,7 +40,8 @@ func serveCommand() *cobra.Command {
 	return c
 }
 
-// serve runs a server until ctx ends.
+// serve runs a server until ctx ends. What is to be enforced is so before anything
+// else: before the server listens, and before there is a database.
 func serve(ctx context.Context, s *settings) error {
 	logger, err := s.logger()
 	if err != nil {
@@ -52,31 +52,24 @@ func serve(ctx context.Context, s *settings) error {
 		return err
 	}
 	defer unlock()
-	l, err := net.Listen("tcp", s.listen)
-	if err != nil {
-		return fmt.Errorf("listen: %w: choose another address with --listen", err)
-	}
-	defer l.Close()
-
-	go keepHeap(ctx)
-	var ml net.Listener
-	if s.metricsListen != "" {
-		if ml, err = net.Listen("tcp", s.metricsListen); err != nil {
-			return fmt.Errorf("listen for metrics: %w: choose another address with --metrics-listen", err)
-		}
-		defer ml.Close()
-	}
-
-	metrics := server.NewMetrics()
-	log, err := openEtcd(ctx, s, logger)
+	host, err := beginEnforcing(ctx, s, logger)
 	if err != nil {
 		return err
 	}
-	st, err := store.Open(ctx, log, store.Options{
-		LocalReads: s.reads == "local", NewEventID: uuid.NewString, Logger: logger, OnCommit: metrics.Committed,
-	})
+	defer host.close()
+	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
+		logger.Warn("systemd is not told that the server is ready", "err", err)
+	}
+
+	door, err := openDoor(ctx, s, host, logger)
 	if err != nil {
-		log.Close()
+		return err
+	}
+	defer door.close()
+	go keepHeap(ctx)
+	metrics := server.NewMetrics()
+	log, st, err := openStore(ctx, s, host, door, metrics, logger)
+	if err != nil {
 		return err
 	}
 	defer func() {
@@ -86,11 +79,9 @@ func serve(ctx context.Context, s *settings) error {
 	}()
 	metrics.Gauge("moat_revision", "The revision of the state.", func() float64 { return float64(st.Latest().Rev) })
 
-	enforcement, stopEnforcing, err := enforce(ctx, st, s, logger)
-	if err != nil {
-		return err
-	}
-	defer stopEnforcing()
+	host.run(ctx, st)
+	enforcement := host.Enforcement
+	defer host.stop()
 	if a := enforcement.Agent; a != nil {
 		metrics.Enforcement(a)
 	}
@@ -114,21 +105,8 @@ func serve(ctx context.Context, s *settings) error {
 		return fmt.Errorf("make the default VPC: %w", err)
 	}
 
-	scheme := "http"
-	if s.tlsCert != "" {
-		cert, err := tls.LoadX509KeyPair(s.tlsCert, s.tlsKey)
-		if err != nil {
-			return fmt.Errorf("load --tls-cert and --tls-key: %w", err)
-		}
-		scheme = "https"
-		l = tls.NewListener(server.CorkedListener(l), &tls.Config{
-			Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"},
-		})
-	} else {
-		l = server.CorkedListener(l)
-	}
 	e := endpoint{
-		URL: scheme + "://" + reachable(l.Addr()), Region: s.region, Account: s.account,
+		URL: door.scheme + "://" + reachable(door.listener.Addr()), Region: s.region, Account: s.account,
 		AccessKeyID: keyID, SecretAccessKey: secret,
 	}
 	if s.tlsCA != "" {
@@ -140,15 +118,12 @@ func serve(ctx context.Context, s *settings) error {
 		return fmt.Errorf("write to the data directory: %w", err)
 	}
 
-	failed := make(chan error, 2)
-	hs := server.NewHTTPServer(api)
-	hs.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelDebug)
-	go func() { failed <- hs.Serve(l) }()
-	if ml != nil {
+	door.serve(api)
+	if door.metrics != nil {
 		mux := http.NewServeMux()
 		mux.Handle("/metrics", metrics.Handler())
 		ms := server.NewHTTPServer(mux)
-		go func() { failed <- ms.Serve(ml) }()
+		go func() { door.failed <- ms.Serve(door.metrics) }()
 		defer ms.Close()
 	}
 	housekeeping, stopHousekeeping := context.WithCancel(ctx)
@@ -175,13 +150,13 @@ func serve(ctx context.Context, s *settings) error {
 
 	select {
 	case <-ctx.Done():
-	case err := <-failed:
+	case err := <-door.failed:
 		return fmt.Errorf("serve: %w", err)
 	}
 	logger.Info("stopping")
 	grace, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 	defer cancel()
-	err = hs.Shutdown(grace)
+	err = door.http.Shutdown(grace)
 	stopHousekeeping()
 	for what, store := range map[string]func(context.Context) error{
 		"refused calls":               func(ctx context.Context) error { return api.StoreRefusals(ctx, true) },

@@ -56,13 +56,14 @@ type Doorman interface {
 	// Guard makes devices of the process's own network namespace whose names
 	// fit one of the patterns pass no IP packet until they are bound: from their
 	// first one on, also while no process runs, and again once they are unbound.
-	// It replaces the patterns before; none ends it. Ports of bridges are not
-	// seen. The error is ErrNoDoorman where the kernel has no means to.
+	// Ports of bridges pass nothing at all. It replaces the patterns before; none
+	// ends it. Guarding what is guarded makes it whole again where somebody took
+	// something away. The error is ErrNoDoorman where the kernel has no means to.
 	Guard(ctx context.Context, patterns []Pattern) error
 }
 
 // ErrNoDoorman says that the kernel cannot guard devices by their names.
-var ErrNoDoorman = errors.New("this needs programs of netfilter: Linux 6.4 with CONFIG_NETFILTER_BPF_LINK and BTF")
+var ErrNoDoorman = errors.New("this needs nftables, or Linux 6.4 with CONFIG_NETFILTER_BPF_LINK and BTF")
 
 // ErrNoDevice says that a device, or its network namespace, is not there.
 var ErrNoDevice = errors.New("the device is not there")

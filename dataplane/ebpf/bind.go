@@ -413,7 +413,11 @@ func (p *Plane) attach(b *bound) error {
 		}
 	}
 	b.ready = true
-	return p.record(b)
+	if err := p.record(b); err != nil {
+		return err
+	}
+	p.bound[b.Binding.Interface] = b
+	return p.letBound()
 }
 
 // hook attaches a program in the way that the kernel has.
@@ -503,7 +507,8 @@ func (p *Plane) Unbind(ctx context.Context, id vpc.InterfaceID) error {
 func (p *Plane) unbind(b *bound) error {
 	// First its filter knows no device and drops, and the doorman, if its name
 	// is guarded, is there again: then the filter goes.
-	errs := []error{p.putDevice(b.key(), nil)}
+	b.ready = false
+	errs := []error{p.letBound(), p.putDevice(b.key(), nil)}
 	for dir, hook := range b.hooks() {
 		if l := b.links[dir]; l != nil {
 			errs = append(errs, l.Unpin(), l.Close())

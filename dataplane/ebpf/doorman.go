@@ -7,10 +7,12 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
+	"github.com/google/nftables"
 	"golang.org/x/sys/unix"
 
 	"moat/dataplane"
@@ -51,12 +53,42 @@ func (p *Plane) Guard(ctx context.Context, patterns []dataplane.Pattern) error {
 	if len(patterns) == 0 {
 		return p.dismiss()
 	}
-	if err := p.guard(patterns); err != nil {
-		if errors.Is(err, ebpf.ErrNotSupported) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP) {
-			err = fmt.Errorf("%w: %w", dataplane.ErrNoDoorman, err)
-		}
-		return fmt.Errorf("guard devices by name: %w", err)
+	if p.gate != nil && slices.Equal(p.guarded, patterns) && p.gate.stands() {
+		return nil
 	}
+	asked := patterns
+	// Ports of bridges are nftables' in any case, and everything else is where
+	// the kernel has no doorman.
+	families := []nftables.TableFamily{nftables.TableFamilyBridge}
+	without := p.options.NoDoorman
+	if !without {
+		err := p.guard(patterns)
+		if without = errors.Is(err, ebpf.ErrNotSupported) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP); err != nil && !without {
+			return fmt.Errorf("guard devices by name: %w", err)
+		}
+	}
+	if without {
+		families = append(families, nftables.TableFamilyINet)
+	} else {
+		// What nftables does not know is not guarded at ports of bridges.
+		patterns = slices.DeleteFunc(slices.Clone(patterns), func(x dataplane.Pattern) bool { _, err := gateName(x); return err != nil })
+	}
+	g, err := newGate(p.gateName())
+	if err == nil {
+		if err = g.shut(patterns, p.passable(g.inode), families...); err != nil {
+			g.netns.Close()
+		}
+	}
+	if err != nil {
+		if !without {
+			return fmt.Errorf("guard ports of bridges by name: %w", err)
+		}
+		return fmt.Errorf("guard devices by name: %w: %w", dataplane.ErrNoDoorman, err)
+	}
+	if p.gate != nil {
+		p.gate.netns.Close()
+	}
+	p.gate, p.guarded = g, asked
 	return nil
 }
 
@@ -172,7 +204,11 @@ func (d *doorman) close() {
 
 // dismiss takes the doorman away.
 func (p *Plane) dismiss() error {
-	var errs []error
+	if p.gate != nil {
+		p.gate.netns.Close()
+		p.gate = nil
+	}
+	errs := []error{removeGate(p.gateName())}
 	for _, h := range doormanHooks {
 		for _, pin := range []string{h.pin, h.pin + "-new"} {
 			errs = append(errs, ignore(os.Remove(filepath.Join(p.dir, pin)), os.ErrNotExist))
@@ -190,12 +226,15 @@ func (p *Plane) dismiss() error {
 
 // turnedAway counts the packets that the doorman dropped.
 func (p *Plane) turnedAway() (n uint64) {
+	if p.gate != nil {
+		n = p.gate.turnedAway()
+	}
 	if p.doorman == nil {
-		return 0
+		return n
 	}
 	var each []uint64
 	if p.doorman.maps.TurnedAway.Lookup(uint32(0), &each) != nil {
-		return 0
+		return n
 	}
 	for _, v := range each {
 		n += v

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"net/netip"
 	"os/exec"
 	"strings"
 	"sync/atomic"
@@ -83,6 +84,12 @@ func mac(t testing.TB, ns, dev string) string {
 // A flood that is there before the device is: while it appears, is bound, is
 // unbound, and appears again with no process there.
 func TestDoorman(t *testing.T) {
+	for name, o := range map[string]Options{"programs": {}, "nftables": {NoDoorman: true}} {
+		t.Run(name, func(t *testing.T) { doormanKeeps(t, o) })
+	}
+}
+
+func doormanKeeps(t *testing.T, o Options) {
 	l := newLab(t)
 	// The workload has both ends of the link, and sends before the host's end
 	// is the host's.
@@ -164,12 +171,19 @@ func TestDoorman(t *testing.T) {
 	time.Sleep(while)
 	reset()
 
-	o := Options{Identity: fmt.Sprintf("t-%016x", rand.Uint64())}
+	o.Identity = fmt.Sprintf("t-%016x", rand.Uint64())
 	p := open(t, o)
 	guard := func(patterns ...dataplane.Pattern) error {
 		return in(t, l.host, func() error { return p.Guard(context.Background(), patterns) })
 	}
-	if err := guard("x", "?"); errors.Is(err, dataplane.ErrNoDoorman) {
+	one := dataplane.Pattern("?")
+	if o.NoDoorman {
+		if err := guard("?"); !errors.Is(err, dataplane.ErrNoDoorman) {
+			t.Errorf("a pattern that nftables does not know: %v", err)
+		}
+		one = "c"
+	}
+	if err := guard("x", one); errors.Is(err, dataplane.ErrNoDoorman) {
 		t.Skip(err)
 	} else if err != nil {
 		t.Fatal(err)
@@ -244,4 +258,76 @@ func TestDoorman(t *testing.T) {
 		t.Fatal(err)
 	}
 	arrive("nobody guards it any more", all)
+}
+
+// A port of a bridge whose name is guarded passes nothing from the moment that it
+// appears, on any kernel, whether or not its bridge knows VLANs, and after it was
+// detached. Before it is guarded it does.
+func TestGuardedPortOfBridge(t *testing.T) {
+	l := newLab(t)
+	const times = 40
+	run(t, "ip -n "+l.host+" link add br9 type bridge forward_delay 0")
+	run(t, "ip -n "+l.host+" link set br9 up")
+	hosts := "02:00:00:00:09:01"
+	port := func(name, ns string) {
+		t.Helper()
+		run(t, "ip -n "+l.host+" link add "+name+" type veth peer name eth9 netns "+ns)
+		run(t, "ip -n "+ns+" link set eth9 up")
+		run(t, "ip -n "+l.host+" link set "+name+" master br9 up")
+	}
+	port("other", l.client)
+	run(t, "ip -n "+l.client+" addr add 10.99.0.2/24 dev eth9")
+	run(t, "ip -n "+l.client+" link set eth9 address 02:00:00:00:09:02")
+	run(t, "ip -n "+l.client+" neigh replace 10.99.0.3 dev eth9 lladdr "+hosts+" nud permanent")
+	heard := receive(t, l.client, "10.99.0.2:7100")
+	appear := func(name string) {
+		t.Helper()
+		port(name, l.workload)
+		run(t, "ip -n "+l.workload+" link set eth9 address "+hosts)
+		run(t, "ip -n "+l.workload+" addr add 10.99.0.3/24 dev eth9")
+		run(t, "ip -n "+l.workload+" neigh replace 10.99.0.2 dev eth9 lladdr 02:00:00:00:09:02 nud permanent")
+	}
+	appear("plain")
+	flood(t, l.workload, "10.99.0.2:7100")
+	for end := time.Now().Add(5 * time.Second); heard.Load() == 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("a port that nobody guards passes nothing")
+		}
+	}
+	run(t, "ip -n "+l.host+" link del plain")
+	time.Sleep(50 * time.Millisecond)
+	p := open(t, Options{Identity: fmt.Sprintf("t-%016x", rand.Uint64())})
+	if err := in(t, l.host, func() error { return p.Guard(context.Background(), []dataplane.Pattern{"vn*"}) }); err != nil {
+		t.Skip(err)
+	}
+	heard.Store(0)
+	for range times {
+		appear("vn0")
+		run(t, "ip -n "+l.host+" link del vn0")
+	}
+	if n := heard.Load(); n != 0 {
+		t.Errorf("%d packets passed while a guarded port appeared %d times", n, times)
+	}
+	appear("vn0")
+	apply(t, p, rules(t, "out udp 7100 to 10.99.0.0/24"))
+	rs := rules(t, "out udp 7100 to 10.99.0.0/24")
+	rs.Interfaces[0].Own = []netip.Prefix{netip.MustParsePrefix("10.99.0.3/32")}
+	apply(t, p, rs)
+	if err := p.Bind(t.Context(), dataplane.Binding{Interface: eni, Device: "vn0", Netns: l.binding.Netns}); err != nil {
+		t.Fatal(err)
+	}
+	for end := time.Now().Add(5 * time.Second); heard.Load() == 0; time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("a guarded port that is bound passes nothing")
+		}
+	}
+	if err := p.Unbind(t.Context(), eni); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(50 * time.Millisecond)
+	heard.Store(0)
+	time.Sleep(150 * time.Millisecond)
+	if n := heard.Load(); n != 0 {
+		t.Errorf("%d packets pass after it was detached", n)
+	}
 }

@@ -42,6 +42,8 @@ type Options struct {
 	// ForceBatches reads all flows to find some, as on kernels without
 	// iterators or without BTF, also where both are there.
 	ForceBatches bool
+	// NoDoorman guards devices by nftables alone, as on kernels before 6.4.
+	NoDoorman bool
 	// Flows4 and Flows6 are the sizes of the tables of tracked flows when they
 	// are first made; 0 for 262,144 each.
 	Flows4, Flows6 int
@@ -88,7 +90,9 @@ type Plane struct {
 	bound      map[vpc.InterfaceID]*bound
 	have       state
 	doorman    *doorman // nil if no device is guarded by its name
-	unsettled  []later  // in the order of turn
+	gate       *gate    // the same
+	guarded    []dataplane.Pattern
+	unsettled  []later // in the order of turn
 	turn       uint64
 	settled    uint32 // no packet is of an epoch before
 	wake       chan struct{}
@@ -326,6 +330,9 @@ func (p *Plane) Close() error {
 	}
 	if p.doorman != nil {
 		p.doorman.close()
+	}
+	if p.gate != nil {
+		p.gate.netns.Close()
 	}
 	for _, b := range p.mapped {
 		unix.Munmap(b)

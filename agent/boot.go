@@ -1,0 +1,159 @@
+package agent
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"slices"
+	"sync"
+
+	"moat/dataplane"
+	"moat/ruleset"
+)
+
+// Booting is the time before there is a state to look at: the agent enforces what
+// its snapshot says.
+type Booting struct {
+	// Rev is the revision that is in force, 0 for none.
+	Rev uint64
+	// Bindings are those of the snapshot.
+	Bindings []dataplane.Binding
+	// Open are those whose devices were there and had no filter.
+	Open []dataplane.Binding
+	// Err says why not all of it is in force.
+	Err error
+}
+
+// Boot closes the devices whose names are guarded, and puts into force what the
+// snapshot says, unless the kernel still has what a process before this one put
+// there. Devices that come later are bound as they appear, until end is called.
+// That is to be done before Run.
+func (a *Agent) Boot(ctx context.Context) (b Booting, end func()) {
+	unguarded := a.guardNames(ctx, errNotYet)
+	b, err := a.boot(ctx)
+	b.Err = errors.Join(err, ignoreNoDoorman(unguarded, a.guards))
+	if b.Err != nil {
+		a.logger.Error("not everything that is to be enforced from the beginning is", "host", a.host, "err", b.Err)
+	}
+	for _, d := range b.Open {
+		a.logger.Warn("a device was open when this server started", "host", a.host, "interface", d.Interface, "device", d.Device, "netns", d.Netns)
+	}
+	ctx, stop := context.WithCancel(ctx)
+	var done sync.WaitGroup
+	if len(b.Bindings) > 0 && a.links != nil {
+		done.Go(func() { a.bindAsTheyCome(ctx, b.Bindings) })
+	}
+	return b, func() { stop(); done.Wait() }
+}
+
+func ignoreNoDoorman(err error, guards []dataplane.Pattern) error {
+	if len(guards) == 0 {
+		return nil
+	}
+	return err
+}
+
+func (a *Agent) boot(ctx context.Context) (b Booting, err error) {
+	have, err := a.plane.Bindings(ctx)
+	if err != nil {
+		return b, fmt.Errorf("read what is bound: %w", err)
+	}
+	actual, err := a.plane.Actual(ctx)
+	if err != nil {
+		return b, fmt.Errorf("read what is in force: %w", err)
+	}
+	b.Rev, b.Bindings = actual.Rev, have
+	if a.snapshot == "" {
+		return b, nil
+	}
+	s, err := ReadSnapshot(a.snapshot)
+	if errors.Is(err, fs.ErrNotExist) {
+		return b, nil
+	}
+	if err != nil {
+		return b, err
+	}
+	b.Bindings = s.Bindings
+	if len(actual.Interfaces) == 0 || actual.Rev < s.Rules.Rev {
+		b.Rev = s.Rules.Rev
+		if err := a.plane.Apply(ctx, s.Rules); err != nil {
+			// The devices are bound all the same, and pass nothing.
+			b.Rev = actual.Rev
+			_, e := a.bindSnapshot(ctx, s.Bindings, have)
+			return b, errors.Join(fmt.Errorf("apply the snapshot of revision %d: %w", s.Rules.Rev, err), e)
+		}
+	}
+	b.Open, err = a.bindSnapshot(ctx, s.Bindings, have)
+	return b, err
+}
+
+// bindSnapshot binds the devices of a snapshot that are there, and returns those
+// that had no filter.
+func (a *Agent) bindSnapshot(ctx context.Context, all, have []dataplane.Binding) (open []dataplane.Binding, err error) {
+	a.binding.Lock()
+	defer a.binding.Unlock()
+	var errs []error
+	for _, b := range all {
+		err := a.plane.Bind(ctx, b)
+		switch {
+		case errors.Is(err, dataplane.ErrNoDevice):
+		case err != nil:
+			errs = append(errs, fmt.Errorf("bind %s to %s: %w", b.Interface, b.Device, err))
+		case !slices.ContainsFunc(have, func(h dataplane.Binding) bool { return h.Interface == b.Interface && h.Index != 0 }):
+			open = append(open, b)
+		}
+	}
+	return open, errors.Join(errs...)
+}
+
+// bindAsTheyCome binds the devices of a snapshot that appear.
+func (a *Agent) bindAsTheyCome(ctx context.Context, all []dataplane.Binding) {
+	for ctx.Err() == nil {
+		err := a.links(ctx, func(name string) {
+			for _, b := range all {
+				if name != "" && b.Device != name {
+					continue
+				}
+				a.binding.Lock()
+				err := a.plane.Bind(ctx, b)
+				a.binding.Unlock()
+				if err != nil && !errors.Is(err, dataplane.ErrNoDevice) && ctx.Err() == nil {
+					a.logger.Error("a device that has come cannot be bound", "host", a.host, "interface", b.Interface, "device", b.Device, "err", err)
+				}
+			}
+		})
+		if err != nil && ctx.Err() == nil {
+			a.logger.Warn("devices that come are not seen until the database answers", "host", a.host, "err", err)
+			return
+		}
+	}
+}
+
+// save keeps what is in force for the next start of the machine. The caller is
+// Run.
+func (a *Agent) save() {
+	if a.keeper == nil || a.inForce == nil {
+		return
+	}
+	a.mu.Lock()
+	bindings := slices.Clone(a.status.Unknown)
+	for _, b := range a.status.Bindings {
+		bindings = append(bindings, b.Binding)
+	}
+	a.mu.Unlock()
+	for i := range bindings {
+		bindings[i].Index = 0 // another one after a restart
+	}
+	if a.saved.rules == a.inForce && slices.Equal(a.saved.bindings, bindings) {
+		return
+	}
+	a.saved.rules, a.saved.bindings = a.inForce, bindings
+	a.keeper.keep(Snapshot{a.inForce, bindings})
+}
+
+// saved is what a keeper was given last.
+type saved struct {
+	rules    *ruleset.Ruleset
+	bindings []dataplane.Binding
+}

@@ -1,0 +1,174 @@
+package agent
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"moat/dataplane"
+	"moat/ruleset"
+)
+
+// A Snapshot is what a host enforces, as a file keeps it for the next start of
+// the machine: the kernel has forgotten everything then, and the database may be
+// out of reach.
+type Snapshot struct {
+	Rules    *ruleset.Ruleset
+	Bindings []dataplane.Binding
+}
+
+// snapshotHead begins the first line of a snapshot. The checksum of the rest
+// follows.
+const snapshotHead = "moat-enforced 1 sha256:"
+
+// snapshotFile is the JSON of a snapshot.
+type snapshotFile struct {
+	Rev        uint64
+	Interfaces []ruleset.Interface
+	Policies   []ruleset.Policy
+	Members    []ruleset.Member
+	Bindings   []dataplane.Binding
+}
+
+// ReadSnapshot reads a snapshot. The error is fs.ErrNotExist if there is no such
+// file.
+func ReadSnapshot(name string) (*Snapshot, error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	line, rest, _ := bytes.Cut(b, []byte("\n"))
+	sum, ok := bytes.CutPrefix(line, []byte(snapshotHead))
+	if want := sha256.Sum256(rest); !ok || string(sum) != hex.EncodeToString(want[:]) {
+		return nil, fmt.Errorf("%s is damaged: its checksum is wrong", name)
+	}
+	var f snapshotFile
+	if err := json.Unmarshal(rest, &f); err != nil {
+		return nil, fmt.Errorf("%s cannot be read: %w", name, err)
+	}
+	for i := range f.Interfaces {
+		if x := &f.Interfaces[i]; x.In < 0 || x.In >= len(f.Policies) || x.Out < 0 || x.Out >= len(f.Policies) {
+			return nil, fmt.Errorf("%s is damaged: interface %s has no policy", name, x.ID)
+		}
+	}
+	rs := &ruleset.Ruleset{Rev: f.Rev, Interfaces: f.Interfaces, Policies: f.Policies, Members: ruleset.NewMembers(f.Members...)}
+	return &Snapshot{rs, f.Bindings}, nil
+}
+
+// Write replaces a snapshot. A crash leaves the one before or the new one.
+func (s *Snapshot) Write(name string) error {
+	f := snapshotFile{Rev: s.Rules.Rev, Interfaces: s.Rules.Interfaces, Policies: s.Rules.Policies, Bindings: s.Bindings}
+	for m := range s.Rules.Members.All() {
+		f.Members = append(f.Members, m)
+	}
+	b, err := json.Marshal(&f)
+	if err != nil {
+		return err
+	}
+	sum := sha256.Sum256(b)
+	return writeSynced(name, append([]byte(snapshotHead+hex.EncodeToString(sum[:])+"\n"), b...))
+}
+
+// writeSynced replaces a file, which is on the disk when it returns.
+func writeSynced(name string, b []byte) (err error) {
+	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	if err != nil {
+		return err
+	}
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Sync()
+	}
+	if err = errors.Join(err, f.Close()); err != nil {
+		return err
+	}
+	if err := os.Rename(name+".new", name); err != nil {
+		return err
+	}
+	dir, err := os.Open(filepath.Dir(name))
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
+}
+
+// A keeper writes what is in force to a file: at most once a second, and never
+// while Run waits for it.
+type keeper struct {
+	name string
+	next chan Snapshot // the newest that is to be written
+	stop chan struct{}
+	done chan struct{}
+}
+
+const snapshotPause = time.Second
+
+func newKeeper(name string, failed func(error)) *keeper {
+	k := &keeper{name: name, next: make(chan Snapshot, 1), stop: make(chan struct{}), done: make(chan struct{})}
+	write := func(s Snapshot) {
+		if err := k.write(&s); err != nil {
+			failed(err)
+		}
+	}
+	go func() {
+		defer close(k.done)
+		for {
+			select {
+			case s := <-k.next:
+				write(s)
+			case <-k.stop:
+				select {
+				case s := <-k.next:
+					write(s)
+				default:
+				}
+				return
+			}
+			// What comes meanwhile replaces what waits.
+			select {
+			case <-time.After(snapshotPause):
+			case <-k.stop:
+			}
+		}
+	}()
+	return k
+}
+
+// write removes the file of a host that enforces nothing any more.
+func (k *keeper) write(s *Snapshot) error {
+	if len(s.Bindings) > 0 {
+		return s.Write(k.name)
+	}
+	if err := os.Remove(k.name); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// keep has a snapshot written.
+func (k *keeper) keep(s Snapshot) {
+	for {
+		select {
+		case k.next <- s:
+			return
+		default:
+		}
+		select {
+		case <-k.next:
+		default:
+		}
+	}
+}
+
+// close writes what still waits.
+func (k *keeper) close() {
+	close(k.stop)
+	<-k.done
+}

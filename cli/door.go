@@ -1,0 +1,172 @@
+package cli
+
+import (
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/google/uuid"
+
+	"moat/ec2query"
+	"moat/fault"
+	"moat/server"
+	"moat/store"
+)
+
+// A door is where the server listens. What answers there can change: while a host
+// enforces and its database does not answer, the door says so.
+type door struct {
+	scheme   string
+	listener net.Listener
+	metrics  net.Listener // nil for none
+	http     *http.Server
+	handler  atomic.Pointer[http.Handler]
+	serving  sync.Once
+	failed   chan error
+}
+
+// openDoor listens. A host that enforces waits for an address that is not there
+// yet, as before the network is up.
+func openDoor(ctx context.Context, s *settings, host *hostPlane, logger *slog.Logger) (*door, error) {
+	d := &door{scheme: "http", failed: make(chan error, 2)}
+	var certificates []tls.Certificate
+	if s.tlsCert != "" {
+		cert, err := tls.LoadX509KeyPair(s.tlsCert, s.tlsKey)
+		if err != nil {
+			return nil, fmt.Errorf("load --tls-cert and --tls-key: %w", err)
+		}
+		d.scheme, certificates = "https", []tls.Certificate{cert}
+	}
+	listen := func(address, flag string) (l net.Listener, err error) {
+		err = persist(ctx, host, logger, "listen at "+address, func() (err error) {
+			if l, err = net.Listen("tcp", address); err != nil {
+				return fmt.Errorf("listen: %w: choose another address with %s", err, flag)
+			}
+			return nil
+		}, nil)
+		return l, err
+	}
+	var err error
+	if d.listener, err = listen(s.listen, "--listen"); err != nil {
+		return nil, err
+	}
+	if s.metricsListen != "" {
+		if d.metrics, err = listen(s.metricsListen, "--metrics-listen"); err != nil {
+			d.close()
+			return nil, err
+		}
+	}
+	d.listener = server.CorkedListener(d.listener)
+	if certificates != nil {
+		d.listener = tls.NewListener(d.listener, &tls.Config{Certificates: certificates, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}})
+	}
+	d.http = server.NewHTTPServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { (*d.handler.Load()).ServeHTTP(w, r) }))
+	d.http.ErrorLog = slog.NewLogLogger(logger.Handler(), slog.LevelDebug)
+	return d, nil
+}
+
+// serve has h answer from now on.
+func (d *door) serve(h http.Handler) {
+	d.handler.Store(&h)
+	d.serving.Do(func() {
+		go func() { d.failed <- d.http.Serve(d.listener) }()
+	})
+}
+
+func (d *door) close() {
+	if d.http != nil {
+		d.http.Close()
+	}
+	d.listener.Close()
+	if d.metrics != nil {
+		d.metrics.Close()
+	}
+}
+
+// unavailable answers while there is no database: each kind of caller in its own
+// form.
+func unavailable(reason string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var body []byte
+		switch {
+		case r.URL.Path == "/healthz":
+			fmt.Fprintln(w, "ok")
+			return
+		case r.URL.Path == "/readyz":
+			body = []byte(reason + "\n")
+		case strings.HasPrefix(r.URL.Path, server.AdminPath):
+			w.Header().Set("Content-Type", "application/json")
+			body, _ = json.Marshal(map[string]string{"code": "Unavailable", "message": reason})
+		default:
+			w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
+			body = ec2query.AppendError(nil, fault.Unavailable.Say("%s", reason), uuid.NewString())
+		}
+		w.WriteHeader(http.StatusServiceUnavailable)
+		w.Write(body)
+	})
+}
+
+// Pauses between two tries of what does not succeed.
+const (
+	firstPause = time.Second
+	longPause  = 15 * time.Second
+)
+
+// persist tries something until it succeeds where the host enforces: who ended the
+// process would end looking after devices that come. Elsewhere it tries once.
+// After each failure it calls told, if there is one.
+func persist(ctx context.Context, host *hostPlane, logger *slog.Logger, what string, try func() error, told func(error)) error {
+	said := ""
+	for pause := firstPause; ; pause = min(2*pause, longPause) {
+		err := try()
+		if err == nil {
+			if said != "" {
+				logger.Info(what + ": done at last")
+			}
+			return nil
+		}
+		if !host.holds() || ctx.Err() != nil {
+			return err
+		}
+		if err.Error() != said {
+			said = err.Error()
+			logger.Error(what+" fails; what this host enforced before stays in force, and it is tried again", "host", host.Host, "revision", host.booting.Rev, "err", err)
+		}
+		if told != nil {
+			told(err)
+		}
+		select {
+		case <-time.After(pause):
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
+
+// openStore opens the database and reads the state.
+func openStore(ctx context.Context, s *settings, host *hostPlane, d *door, metrics *server.Metrics, logger *slog.Logger) (log *store.Etcd, st *store.Store, err error) {
+	err = persist(ctx, host, logger, "open the database", func() error {
+		var err error
+		if log, err = openEtcd(ctx, s, logger); err != nil {
+			return err
+		}
+		st, err = store.Open(ctx, log, store.Options{
+			LocalReads: s.reads == "local", NewEventID: uuid.NewString, Logger: logger, OnCommit: metrics.Committed,
+		})
+		if err != nil {
+			log.Close()
+		}
+		return err
+	}, func(err error) {
+		d.serve(unavailable(fmt.Sprintf("The server has no database: %v. This host enforces revision %d, which it knew before.", err, host.booting.Rev)))
+	})
+	return log, st, err
+}

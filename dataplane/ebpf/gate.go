@@ -1,0 +1,244 @@
+package ebpf
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/google/nftables"
+	"github.com/google/nftables/expr"
+	"golang.org/x/sys/unix"
+
+	"moat/dataplane"
+)
+
+// A gate keeps devices closed by their names with nftables: ports of bridges,
+// which the doorman does not see, and all other devices on kernels that have no
+// doorman. What is bound is in a set. The tables stay when no process runs.
+type gate struct {
+	name     string
+	patterns []dataplane.Pattern
+	families []nftables.TableFamily
+	open     map[uint32]bool // the indexes in the sets
+	// netns is the network namespace that it stands in, with its inode.
+	netns *os.File
+	inode uint32
+}
+
+const gateSet = "bound"
+
+// newGate returns a gate for the network namespace of the calling thread.
+func newGate(name string) (*gate, error) {
+	const self = "/proc/thread-self/ns/net"
+	n, err := inode(self)
+	if err != nil {
+		return nil, err
+	}
+	f, err := os.Open(self)
+	if err != nil {
+		return nil, err
+	}
+	return &gate{name: name, netns: f, inode: n}, nil
+}
+
+func (g *gate) conn() (*nftables.Conn, error) {
+	return nftables.New(nftables.WithNetNSFd(int(g.netns.Fd())))
+}
+
+// gateHooks are where a gate stands: before a packet is routed or forwarded, and
+// where it leaves.
+var gateHooks = []struct {
+	chain       string
+	hook        *nftables.ChainHook
+	priority    nftables.ChainPriority
+	name, index expr.MetaKey
+}{
+	{"in", nftables.ChainHookPrerouting, -1000, expr.MetaKeyIIFNAME, expr.MetaKeyIIF},
+	{"out", nftables.ChainHookPostrouting, 1000, expr.MetaKeyOIFNAME, expr.MetaKeyOIF},
+}
+
+// gateName returns what nftables compares a device's name with. It knows names
+// and their beginnings only.
+func gateName(p dataplane.Pattern) ([]byte, error) {
+	name, begins := strings.CutSuffix(string(p), "*")
+	if strings.ContainsAny(name, "*?") {
+		return nil, fmt.Errorf("nftables cannot guard %q: it knows whole names and names that end in *", p)
+	}
+	if begins {
+		return []byte(name), nil
+	}
+	return append([]byte(name), make([]byte, 16-len(name))...), nil
+}
+
+// shut closes the devices whose names fit, except those with an index in open. It
+// replaces what this gate did before, in one transaction.
+func (g *gate) shut(patterns []dataplane.Pattern, open map[uint32]bool, families ...nftables.TableFamily) error {
+	c, err := g.conn()
+	if err != nil {
+		return err
+	}
+	var names [][]byte
+	for _, p := range patterns {
+		name, err := gateName(p)
+		if err != nil {
+			return err
+		}
+		names = append(names, name)
+	}
+	for _, f := range families {
+		t := &nftables.Table{Name: g.name, Family: f}
+		c.AddTable(t) // so that there is one to delete
+		c.DelTable(t)
+		c.AddTable(t)
+		set := &nftables.Set{Table: t, Name: gateSet, KeyType: nftables.TypeIFIndex}
+		if err := c.AddSet(set, elements(open)); err != nil {
+			return err
+		}
+		for _, h := range gateHooks {
+			chain := c.AddChain(&nftables.Chain{Name: h.chain, Table: t, Type: nftables.ChainTypeFilter, Hooknum: h.hook, Priority: &h.priority})
+			for _, name := range names {
+				exprs := []expr.Any{&expr.Meta{Key: h.name, Register: 1}}
+				if len(name) > 0 {
+					exprs = append(exprs, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: name})
+				}
+				c.AddRule(&nftables.Rule{Table: t, Chain: chain, Exprs: append(exprs,
+					&expr.Meta{Key: h.index, Register: 1},
+					&expr.Lookup{SourceRegister: 1, SetName: set.Name, SetID: set.ID, Invert: true},
+					&expr.Counter{},
+					&expr.Verdict{Kind: expr.VerdictDrop},
+				)})
+			}
+		}
+	}
+	if err := c.Flush(); err != nil {
+		return fmt.Errorf("nftables: %w", err)
+	}
+	g.patterns, g.families, g.open = patterns, families, open
+	return nil
+}
+
+func elements(indexes map[uint32]bool) []nftables.SetElement {
+	var all []nftables.SetElement
+	for i := range indexes {
+		all = append(all, nftables.SetElement{Key: binary.NativeEndian.AppendUint32(nil, i)})
+	}
+	return all
+}
+
+// let has exactly these devices pass the gate.
+func (g *gate) let(open map[uint32]bool) error {
+	more, fewer := map[uint32]bool{}, map[uint32]bool{}
+	for i := range open {
+		if !g.open[i] {
+			more[i] = true
+		}
+	}
+	for i := range g.open {
+		if !open[i] {
+			fewer[i] = true
+		}
+	}
+	if len(more)+len(fewer) == 0 {
+		return nil
+	}
+	c, err := g.conn()
+	if err != nil {
+		return err
+	}
+	for _, f := range g.families {
+		set := &nftables.Set{Table: &nftables.Table{Name: g.name, Family: f}, Name: gateSet, KeyType: nftables.TypeIFIndex}
+		if len(more) > 0 {
+			err = errors.Join(err, c.SetAddElements(set, elements(more)))
+		}
+		if len(fewer) > 0 {
+			err = errors.Join(err, c.SetDeleteElements(set, elements(fewer)))
+		}
+	}
+	if err = errors.Join(err, c.Flush()); err != nil {
+		// Somebody may have changed the tables: make them again.
+		return g.shut(g.patterns, open, g.families...)
+	}
+	g.open = open
+	return nil
+}
+
+// stands reports whether the tables are there.
+func (g *gate) stands() bool {
+	c, err := g.conn()
+	if err != nil {
+		return false
+	}
+	for _, f := range g.families {
+		for _, h := range gateHooks {
+			t := &nftables.Table{Name: g.name, Family: f}
+			rules, err := c.GetRules(t, &nftables.Chain{Name: h.chain, Table: t})
+			if err != nil || len(rules) != len(g.patterns) {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// turnedAway counts the packets that the gate dropped.
+func (g *gate) turnedAway() (n uint64) {
+	c, err := g.conn()
+	if err != nil {
+		return 0
+	}
+	for _, f := range g.families {
+		for _, h := range gateHooks {
+			t := &nftables.Table{Name: g.name, Family: f}
+			rules, _ := c.GetRules(t, &nftables.Chain{Name: h.chain, Table: t})
+			for _, r := range rules {
+				for _, e := range r.Exprs {
+					if k, ok := e.(*expr.Counter); ok {
+						n += k.Packets
+					}
+				}
+			}
+		}
+	}
+	return n
+}
+
+// removeGate takes the tables of a gate away, also those of a process before.
+func removeGate(name string) error {
+	var errs []error
+	for _, f := range []nftables.TableFamily{nftables.TableFamilyINet, nftables.TableFamilyBridge} {
+		c, err := nftables.New()
+		if err != nil {
+			return ignore(err, unix.EPROTONOSUPPORT, unix.EPERM) // a kernel without nftables has none
+		}
+		c.DelTable(&nftables.Table{Name: name, Family: f})
+		errs = append(errs, ignore(c.Flush(), unix.ENOENT, unix.EOPNOTSUPP, unix.EAFNOSUPPORT))
+	}
+	return errors.Join(errs...)
+}
+
+func (p *Plane) gateName() string { return "moat-" + p.options.Identity }
+
+// passable returns the indexes of the bound devices of a network namespace. The caller holds mu.
+func (p *Plane) passable(netns uint32) map[uint32]bool {
+	open := map[uint32]bool{}
+	for _, b := range p.bound {
+		if b.ready && b.bpfBinding.Netns == netns {
+			open[b.bpfBinding.Index] = true
+		}
+	}
+	return open
+}
+
+// letBound has the gate, if there is one, let the devices that are bound pass. The
+// caller holds mu.
+func (p *Plane) letBound() error {
+	if p.gate == nil {
+		return nil
+	}
+	if err := p.gate.let(p.passable(p.gate.inode)); err != nil {
+		return fmt.Errorf("tell nftables which devices are bound: %w", err)
+	}
+	return nil
+}

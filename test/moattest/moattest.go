@@ -22,8 +22,25 @@ import (
 
 var build struct {
 	sync.Once
-	dir, bin string
-	err      error
+	bin string
+	err error
+}
+
+// work is a folder for what a test process builds.
+var work struct {
+	sync.Mutex
+	dir string
+}
+
+func workDir() (string, error) {
+	work.Lock()
+	defer work.Unlock()
+	if work.dir != "" {
+		return work.dir, nil
+	}
+	var err error
+	work.dir, err = os.MkdirTemp("", "moat-test-")
+	return work.dir, err
 }
 
 // Binary builds ./cmd/moat, once in a test process, and gives its path.
@@ -35,10 +52,12 @@ func Binary(tb testing.TB) string {
 			build.err = err
 			return
 		}
-		if build.dir, build.err = os.MkdirTemp("", "moat-test-"); build.err != nil {
+		dir, err := workDir()
+		if err != nil {
+			build.err = err
 			return
 		}
-		build.bin = filepath.Join(build.dir, "moat")
+		build.bin = filepath.Join(dir, "moat")
 		c := exec.Command("go", "build", "-o", build.bin, "./cmd/moat")
 		c.Dir = root
 		if out, err := c.CombinedOutput(); err != nil {
@@ -51,12 +70,12 @@ func Binary(tb testing.TB) string {
 	return build.bin
 }
 
-// Main runs the tests of a package and removes what Binary left. Use it as
+// Main runs the tests of a package and removes what Binary and Released left. Use it as
 // func TestMain(m *testing.M) { moattest.Main(m) }
 func Main(m *testing.M) {
 	status := m.Run()
-	if build.dir != "" {
-		os.RemoveAll(build.dir)
+	if work.dir != "" {
+		os.RemoveAll(work.dir)
 	}
 	os.Exit(status)
 }

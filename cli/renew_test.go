@@ -19,12 +19,12 @@ func TestDetachForce(t *testing.T) {
 		damage     func(t *testing.T, pins string)
 	}{
 		{"rules that are none", "is not a ruleset", func(t *testing.T, pins string) {
-			controls, err := ebpf.LoadPinnedMap(filepath.Join(pins, "v2", "controls"), nil)
+			controls, err := ebpf.LoadPinnedMap(filepath.Join(pins, "v3", "controls"), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer controls.Close()
-			words, err := ebpf.LoadPinnedMap(filepath.Join(pins, "v2", "words"), nil)
+			words, err := ebpf.LoadPinnedMap(filepath.Join(pins, "v3", "words"), nil)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -39,7 +39,7 @@ func TestDetachForce(t *testing.T) {
 			}
 		}},
 		{"rules of an older layout", "have this one take their place by `moat detach --force`", func(t *testing.T, pins string) {
-			if err := os.Rename(filepath.Join(pins, "v2"), filepath.Join(pins, "v1")); err != nil {
+			if err := os.Rename(filepath.Join(pins, "v3"), filepath.Join(pins, "v1")); err != nil {
 				t.Fatal(err)
 			}
 		}},
@@ -96,7 +96,7 @@ func TestDetachForce(t *testing.T) {
 			if <-leak {
 				t.Error("a packet that no rule allows came through meanwhile")
 			}
-			if all, _ := filepath.Glob(filepath.Join(pins, "*")); len(all) != 1 || filepath.Base(all[0]) != "v2" {
+			if all, _ := filepath.Glob(filepath.Join(pins, "*")); len(all) != 1 || filepath.Base(all[0]) != "v3" {
 				t.Errorf("pinned are %v", all)
 			}
 			l.want(true, 80, "enforced anew, allowed")

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -46,10 +47,11 @@ func Released(tb testing.TB, commit, pkg string, files map[string]string) string
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tree, err := os.MkdirTemp(dir, "tree-")
+	tree, done, err := treeDir(fmt.Sprintf("moat-test-%.7s-%s", commit, filepath.Base(pkg)), dir)
 	if err != nil {
 		tb.Fatal(err)
 	}
+	defer done()
 	archive := git("archive", commit)
 	unpack := exec.Command("tar", "-x", "-C", tree)
 	var said bytes.Buffer
@@ -81,10 +83,47 @@ func Released(tb testing.TB, commit, pkg string, files map[string]string) string
 	if out, err := c.CombinedOutput(); err != nil {
 		tb.Fatalf("go build %s as of %.7s: %v\n%s", pkg, commit, err, out)
 	}
-	os.RemoveAll(tree)
 	if released.bins == nil {
 		released.bins = map[string]string{}
 	}
 	released.bins[commit+pkg] = bin
 	return bin
+}
+
+// treeDir makes a folder of a name in the user's cache, which is another's after done.
+// What Go has built at the same place before it does not build again. Where there is no
+// cache, the folder is in other.
+func treeDir(name, other string) (dir string, done func(), err error) {
+	cache, err := os.UserCacheDir()
+	if err != nil {
+		dir, err = os.MkdirTemp(other, "tree-")
+		return dir, func() { os.RemoveAll(dir) }, err
+	}
+	dir = filepath.Join(cache, name)
+	for {
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return "", nil, err
+		}
+		f, err := os.Open(dir)
+		if err != nil {
+			continue // another test has just removed it
+		}
+		if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX); err != nil {
+			f.Close()
+			return "", nil, err
+		}
+		mine, err := f.Stat()
+		if err != nil {
+			f.Close()
+			return "", nil, err
+		}
+		if is, err := os.Stat(dir); err != nil || !os.SameFile(is, mine) {
+			f.Close()
+			continue
+		}
+		return dir, func() {
+			os.RemoveAll(dir)
+			f.Close()
+		}, nil
+	}
 }

@@ -126,7 +126,18 @@ func Start(tb testing.TB, args ...string) *Server {
 // StartIn is Start on a data directory of the caller's.
 func StartIn(tb testing.TB, dir string, args ...string) *Server {
 	tb.Helper()
-	s := &Server{tb: tb, Dir: dir, listen: "127.0.0.1:0", args: args}
+	return start(tb, &Server{Dir: dir}, args)
+}
+
+// StartProgram is Start of another program than Binary's.
+func StartProgram(tb testing.TB, bin string, args ...string) *Server {
+	tb.Helper()
+	return start(tb, &Server{Dir: filepath.Join(tb.TempDir(), "moat"), Bin: bin}, args)
+}
+
+func start(tb testing.TB, s *Server, args []string) *Server {
+	tb.Helper()
+	s.tb, s.listen, s.args = tb, "127.0.0.1:0", args
 	for i, a := range args {
 		if a == "--listen" {
 			s.listen, s.args = args[i+1], append(args[:i:i], args[i+2:]...)
@@ -154,15 +165,33 @@ func (s *Server) Again() {
 	s.start()
 }
 
-func (s *Server) start() {
+// StartAndKill starts the server, on the same data and the same port, and ends the
+// process a while later, ready or not, as a power cut would.
+func (s *Server) StartAndKill(after time.Duration) {
 	s.tb.Helper()
-	args := append([]string{"serve", "--listen", s.listen, "--data-dir", s.Dir}, s.args...)
+	c := s.command()
+	c.Stderr = s.stderr
+	if err := c.Start(); err != nil {
+		s.tb.Fatal(err)
+	}
+	time.Sleep(after)
+	c.Process.Kill()
+	c.Wait()
+}
+
+func (s *Server) command() *exec.Cmd {
 	bin := s.Bin
 	if bin == "" {
 		bin = Binary(s.tb)
 	}
-	c := exec.Command(bin, args...)
+	c := exec.Command(bin, append([]string{"serve", "--listen", s.listen, "--data-dir", s.Dir}, s.args...)...)
 	c.Env = CleanEnv()
+	return c
+}
+
+func (s *Server) start() {
+	s.tb.Helper()
+	c := s.command()
 	out, err := c.StdoutPipe()
 	if err != nil {
 		s.tb.Fatal(err)

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+	"github.com/cilium/ebpf/link"
 
 	"moat/dataplane"
 	"moat/dataplane/dataplanetest"
@@ -317,21 +318,27 @@ func TestUpgradeCarriesFlows(t *testing.T) {
 				c := newCarrying(t, 1024)
 				six := i == 1
 				k := v2Key(number, six, 6, 1000)
-				c.v2(k, six, r.was)
+				// It had no packet for a while: nothing is looked at twice.
+				m, key := flowsOf(c.u.old.flows4, c.u.old.flows6, &k, six)
+				seen := c.u.p.now() - 100
+				c.do(m.Put(key, v2Flow{Seen: seen, Gen: r.was.gen, Rule: r.was.rule, Bits: r.was.bits}))
 				c.do(c.u.flows())
 				c.u.fresh = false
 				v, _ := c.v3(k, six)
 				if want := [2]bpfFlowSide{{Bits: 14 << 8}, {Bits: 14 << 8}}; v.Side != want {
 					t.Errorf("what its sides have sent: %+v, want %+v", v.Side, want)
 				}
-				if now := c.u.p.now(); now-v.Begun > 10 || now-v.Seen > 10 {
-					t.Errorf("seen at %d, begun at %d; now is %d", v.Seen, v.Begun, now)
+				if now := c.u.p.now(); now-v.Begun > 10 || v.Seen != seen {
+					t.Errorf("begun at %d; now is %d; seen at %d, want %d", v.Begun, now, v.Seen, seen)
 				}
 				if r.then != nil {
 					r.then(c, k, six)
 				}
 				c.do(c.u.again())
 				v, there := c.v3(k, six)
+				if there && r.then != nil && c.u.p.now()-v.Seen > 10 {
+					t.Errorf("seen at %d; now is %d", v.Seen, c.u.p.now())
+				}
 				if got := (flow{v.Bits, v.Gen, v.Rule}); got != r.want {
 					t.Errorf("%#x, want %#x", got, r.want)
 				}
@@ -547,7 +554,10 @@ func TestUpgradeKeepsRules(t *testing.T) {
 		l := newLab(t)
 		l.binding.Interface = interfaces[0]
 		v := openV2Plane(t, Options{Flows4: 1024, Flows6: 1024, Adopt: time.Hour})
-		var rs *ruleset.Ruleset
+		// Interfaces have other numbers than in the order of their ids.
+		rs := newWorld(100).rs
+		rs.Interfaces = rs.Interfaces[2:]
+		v.apply(rs)
 		for seed := range last + 1 {
 			rs = newWorld(seed).rs
 			if seed%3 == 2 {
@@ -836,7 +846,31 @@ func TestUpgradeOfRealPackets(t *testing.T) {
 			if was < 2 {
 				t.Fatalf("layout 2 has counted %d drops: this proves little", was)
 			}
+			links := func(b *bound) (ids []link.ID) {
+				for dir := range 2 {
+					l, err := link.LoadPinnedLink(filepath.Join(v.o.PinDir, v.o.Identity, versionBefore, fmt.Sprintf("link-0-%d", dir)), nil)
+					if b != nil {
+						l, err = b.links[dir], nil
+					}
+					if err != nil || l == nil {
+						return nil // there are none with clsact
+					}
+					info, err := l.Info()
+					if err != nil {
+						t.Fatal(err)
+					}
+					ids = append(ids, info.ID)
+					if b == nil {
+						l.Close()
+					}
+				}
+				return ids
+			}
+			linked := links(nil)
 			p := v.upgraded()
+			if now := links(p.bound[eni]); !slices.Equal(linked, now) || row.clsact != (len(now) == 0) {
+				t.Errorf("links are %v, and were %v", now, linked)
+			}
 			s, err := p.Stats(t.Context())
 			if err != nil {
 				t.Fatal(err)
@@ -883,8 +917,11 @@ func TestUpgradeOfRealPackets(t *testing.T) {
 			// A rule that goes now ends its calls, and those only.
 			apply(t, p, rules(t, lines[1:]...))
 			c := calls["in by tcp to 10.0.0.5"]
-			if err := says(c.accepted, c.dialed, patient); !isReset(err) {
-				t.Errorf("a call whose rule went after the upgrade: %v, want a reset", err)
+			for _, end := range []net.Conn{c.accepted, c.dialed} {
+				end.SetReadDeadline(time.Now().Add(patient))
+				if _, err := end.Read(make([]byte, 1)); !isReset(err) {
+					t.Errorf("an end of an idle call whose rule went after the upgrade: %v, want a reset", err)
+				}
 			}
 			c = calls["in by tcp to [2001:db8::5]"]
 			if err := says(c.accepted, c.dialed, patient); err != nil {
@@ -1128,7 +1165,11 @@ func TestUpgradeKeepsBindings(t *testing.T) {
 	was := v.state().numbers
 	v.kill()
 	run(t, "ip -n "+l.host+" link del d3")
+	v.o.Flows4, v.o.Flows6 = 512, 4096
 	p := v.upgraded()
+	if a, b := p.maps.Flows4.MaxEntries(), p.maps.Flows6.MaxEntries(); a != 1024 || b != 1024 {
+		t.Errorf("there is room for %d and %d flows, and was for 1024 each", a, b)
+	}
 	got, err := p.Bindings(t.Context())
 	if err != nil || len(got) != len(want) {
 		t.Fatalf("bound are %+v, %v", got, err)
@@ -1236,6 +1277,36 @@ func TestUpgradeKeepsDoorman(t *testing.T) {
 		t.Errorf("not guarded any more: %v", err)
 	} else {
 		c.Close()
+	}
+}
+
+// A server of layout 2 that is started again, after one of this layout was killed while
+// it built its folder, goes on with its own.
+func TestUpgradeThatIsGivenUp(t *testing.T) {
+	l := newLab(t)
+	l.acquainted(t)
+	v := openV2Plane(t, Options{Flows4: 1024, Flows6: 1024})
+	v.apply(rules(t, "in tcp 80 from 10.1.0.9/32"))
+	v.bind(l.binding)
+	c := pair(t, l.client, l.workload, "tcp", "10.0.0.5:80")
+	v.kill()
+	p := &Plane{options: v.o, dir: filepath.Join(v.o.PinDir, v.o.Identity, version)}
+	u, err := p.checkLayout()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer u.close()
+	if err := u.share(); err != nil {
+		t.Fatal(err)
+	}
+	again := openV2Plane(t, v.o)
+	again.apply(rules(t, "in tcp 80 from 10.1.0.9/32", "in tcp 81 from 10.1.0.9/32"))
+	if err := errors.Join(says(c.accepted, c.dialed, patient), says(c.dialed, c.accepted, patient)); err != nil {
+		t.Errorf("a call that was open: %v", err)
+	}
+	again.upgraded()
+	if err := errors.Join(says(c.accepted, c.dialed, patient), says(c.dialed, c.accepted, patient)); err != nil {
+		t.Errorf("a call that was open, after the upgrade: %v", err)
 	}
 }
 

@@ -17,25 +17,64 @@ import (
 // pinned there filters on until something else stands at the devices.
 const asidePrefix = "aside-"
 
-// checkLayout fails if the kernel has pins of another layout for this identity:
-// they stay in force, and beside them nothing of this one can know what is bound.
-func (p *Plane) checkLayout() error {
-	entries, err := os.ReadDir(filepath.Join(p.options.PinDir, p.options.Identity))
+// checkLayout looks what the kernel has pinned for this identity. What layout 2 has
+// in force is to be taken over, by the upgrade that it gives, which is nil if there is
+// nothing. Any other layout's stays in force, and beside it nothing of this one can
+// know what is bound: it fails.
+func (p *Plane) checkLayout() (*upgrade, error) {
+	home := filepath.Dir(p.dir)
+	entries, err := os.ReadDir(home)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil
+		return nil, nil
 	}
 	if err != nil {
-		return err
+		return nil, err
 	}
+	is, before := false, false
 	for _, e := range entries {
 		switch name := e.Name(); {
+		case name == unfinished || name == takenOver:
+			// A process before this one did not come to its end.
+			if err := os.RemoveAll(filepath.Join(home, name)); err != nil {
+				return nil, fmt.Errorf("remove what an upgrade has left: %w", err)
+			}
 		case strings.HasPrefix(name, asidePrefix):
-			p.aside = append(p.aside, filepath.Join(p.options.PinDir, p.options.Identity, name))
-		case name != version:
-			return fmt.Errorf("the kernel has rules of layout %s, which another version of moat made, and this one's is %s: they stay in force; detach all devices with that version, or have this one take their place by `moat detach --force`", name, version)
+			p.aside = append(p.aside, filepath.Join(home, name))
+		case name == version:
+			is = true
+		case name == versionBefore:
+			before = true
+		default:
+			return nil, fmt.Errorf("the kernel has rules of layout %s, which another version of moat made, and this one's is %s: they stay in force; detach all devices with that version, or have this one take their place by `moat detach --force`", name, version)
 		}
 	}
-	return nil
+	old := filepath.Join(home, versionBefore)
+	switch {
+	case !before:
+		return nil, nil
+	case !is && nothingBound(old):
+		return nil, os.RemoveAll(old)
+	case !is:
+		p.dir = filepath.Join(home, unfinished)
+	}
+	return p.newUpgrade(old, !is)
+}
+
+// nothingBound reports whether a process ended before it bound anything, perhaps
+// before it had made all maps.
+func nothingBound(dir string) bool {
+	for _, pattern := range []string{"link-*", "doorman-*"} {
+		if pins, err := filepath.Glob(filepath.Join(dir, pattern)); err != nil || len(pins) > 0 {
+			return false
+		}
+	}
+	m, err := ebpf.LoadPinnedMap(filepath.Join(dir, "bindings"), &ebpf.LoadPinOptions{ReadOnly: true})
+	if err != nil {
+		return errors.Is(err, fs.ErrNotExist)
+	}
+	defer m.Close()
+	numbers, _, err := all[uint32, bpfBinding](m)
+	return err == nil && len(numbers) == 0
 }
 
 // SetAside has the next Open begin anew for an identity. What is pinned goes on
@@ -104,6 +143,7 @@ func TakeOut(pinDir, identity string) (devices []string, err error) {
 		return nil, err
 	}
 	var errs []error
+	known := map[bpfDeviceKey]bool{} // while an upgrade is under way, two folders have a device
 	for _, f := range folders {
 		m, err := ebpf.LoadPinnedMap(filepath.Join(f, "bindings"), &ebpf.LoadPinOptions{ReadOnly: true})
 		if err != nil {
@@ -116,7 +156,10 @@ func TakeOut(pinDir, identity string) (devices []string, err error) {
 		}
 		for _, r := range records {
 			b := &bound{bpfBinding: r}
-			devices = append(devices, text(r.Device[:]))
+			if k := b.key(); !known[k] {
+				known[k] = true
+				devices = append(devices, text(r.Device[:]))
+			}
 			if r.Clsact == 0 {
 				continue
 			}

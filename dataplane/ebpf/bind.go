@@ -329,15 +329,22 @@ func (p *Plane) otherMoat(k bpfDeviceKey) error {
 		if o.Name() == p.options.Identity {
 			continue
 		}
-		m, err := ebpf.LoadPinnedMap(filepath.Join(p.options.PinDir, o.Name(), version, "devices"), &ebpf.LoadPinOptions{ReadOnly: true})
+		// Of whatever layout: what this map has is the same in all.
+		folders, err := filepath.Glob(filepath.Join(p.options.PinDir, o.Name(), "*", "devices"))
 		if err != nil {
-			continue
+			return err
 		}
-		var d bpfDevice
-		err = m.Lookup(k, &d)
-		m.Close()
-		if err == nil {
-			return fmt.Errorf("the device is bound by another Moat, of identity %s", o.Name())
+		for _, f := range folders {
+			m, err := ebpf.LoadPinnedMap(f, &ebpf.LoadPinOptions{ReadOnly: true})
+			if err != nil {
+				continue
+			}
+			var d bpfDevice
+			err = m.Lookup(k, &d)
+			m.Close()
+			if err == nil {
+				return fmt.Errorf("the device is bound by another Moat, of identity %s", o.Name())
+			}
 		}
 	}
 	return nil

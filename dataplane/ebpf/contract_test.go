@@ -185,30 +185,32 @@ func TestVanishedDevice(t *testing.T) {
 // The generated files are what the source gives.
 func TestGenerated(t *testing.T) {
 	clang := compiler(t)
-	object := filepath.Join(t.TempDir(), "moat.o")
-	src, err := filepath.Abs("bpf/moat.bpf.c")
-	if err != nil {
-		t.Fatal(err)
-	}
-	if out, err := exec.Command(clang, "-O2", "-g", "-Wall", "-Werror", "-mcpu=v3", "-target", "bpfel", "-c", src, "-o", object).CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	fresh, err := ebpf.LoadCollectionSpec(object)
-	if err != nil {
-		t.Fatal(err)
-	}
-	kept, err := loadBpf()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, p := range fresh.Programs {
-		if k := kept.Programs[name]; k == nil || fmt.Sprint(k.Instructions) != fmt.Sprint(p.Instructions) {
-			t.Errorf("program %s is not what the source gives: go generate ./dataplane/ebpf", name)
+	for name, load := range map[string]func() (*ebpf.CollectionSpec, error){"moat": loadBpf, "doorman": loadDoorman, "upgrade": loadUpgrade} {
+		object := filepath.Join(t.TempDir(), name+".o")
+		src, err := filepath.Abs("bpf/" + name + ".bpf.c")
+		if err != nil {
+			t.Fatal(err)
 		}
-	}
-	for name, m := range fresh.Maps {
-		if k := kept.Maps[name]; k == nil || k.KeySize != m.KeySize || k.ValueSize != m.ValueSize || k.MaxEntries != m.MaxEntries {
-			t.Errorf("map %s is not what the source gives: go generate ./dataplane/ebpf", name)
+		if out, err := exec.Command(clang, "-O2", "-g", "-Wall", "-Werror", "-mcpu=v3", "-target", "bpfel", "-c", src, "-o", object).CombinedOutput(); err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		fresh, err := ebpf.LoadCollectionSpec(object)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept, err := load()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for name, p := range fresh.Programs {
+			if k := kept.Programs[name]; k == nil || fmt.Sprint(k.Instructions) != fmt.Sprint(p.Instructions) {
+				t.Errorf("program %s is not what the source gives: go generate ./dataplane/ebpf", name)
+			}
+		}
+		for name, m := range fresh.Maps {
+			if k := kept.Maps[name]; k == nil || k.KeySize != m.KeySize || k.ValueSize != m.ValueSize || k.MaxEntries != m.MaxEntries {
+				t.Errorf("map %s is not what the source gives: go generate ./dataplane/ebpf", name)
+			}
 		}
 	}
 }

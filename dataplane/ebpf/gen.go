@@ -11,3 +11,7 @@ package ebpf
 // the others.
 //
 //go:generate go run github.com/cilium/ebpf/cmd/bpf2go@v0.22.0 -target bpfel -cflags "-O2 -g -Wall -Werror -mcpu=v3" -type pattern -type doorman -type known doorman bpf/doorman.bpf.c
+
+// What carries the flows of layout 2 is loaded only where there are any.
+//
+//go:generate go run github.com/cilium/ebpf/cmd/bpf2go@v0.22.0 -target bpfel -cflags "-O2 -g -Wall -Werror -mcpu=v3" upgrade bpf/upgrade.bpf.c

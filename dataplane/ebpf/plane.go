@@ -136,7 +136,8 @@ type placedSet struct {
 	uses int
 }
 
-// version is the layout of maps; another version cannot take them over.
+// version is the layout of maps. Those of the version before are taken over: see
+// upgrade.
 const version = "v3"
 
 // Open takes over what is pinned for the identity, or begins anew. Devices
@@ -177,11 +178,20 @@ func (p *Plane) open() error {
 	if err := mountBPF(p.options.PinDir); err != nil {
 		return err
 	}
-	if err := p.checkLayout(); err != nil {
+	up, err := p.checkLayout()
+	if err != nil {
 		return err
 	}
 	if err := os.MkdirAll(p.dir, 0o700); err != nil {
 		return fmt.Errorf("make the folder of pins: %w", err)
+	}
+	if up != nil {
+		defer up.close()
+		if up.fresh {
+			if err := up.share(); err != nil {
+				return err
+			}
+		}
 	}
 	spec, err := loadBpf()
 	if err != nil {
@@ -189,6 +199,9 @@ func (p *Plane) open() error {
 	}
 	p.spec = spec
 	spec.Maps["flows4"].MaxEntries, spec.Maps["flows6"].MaxEntries = uint32(p.options.Flows4), uint32(p.options.Flows6)
+	if up != nil {
+		up.sizes(spec)
+	}
 	for name, m := range spec.Maps {
 		if name == "scratches" || name == "verdicts" || name == "nearby" || strings.HasPrefix(name, ".") {
 			continue
@@ -247,8 +260,18 @@ func (p *Plane) open() error {
 	if err := p.restore(unsafe.Slice(word, p.maps.Words.MaxEntries())); err != nil {
 		return err
 	}
+	if up != nil {
+		if err := up.begin(); err != nil {
+			return err
+		}
+	}
 	if err := p.restoreBindings(); err != nil {
 		return err
+	}
+	if up != nil {
+		if err := up.end(); err != nil {
+			return err
+		}
 	}
 	p.work.Go(p.collect)
 	p.work.Go(p.settling)

@@ -229,13 +229,23 @@ func (f *flood) stop() int64 {
 }
 
 // flood sends small datagrams, of many flows, as fast as the machine can.
-func (m *machine) flood(to netip.Addr, port int) *flood {
+func (m *machine) flood(to netip.Addr, port int) *flood { return m.paced(to, port, 0) }
+
+// paced is a flood with a pause after each 32 datagrams.
+func (m *machine) paced(to netip.Addr, port int, pause time.Duration) *flood {
 	m.lab.Helper()
 	f := &flood{}
 	var fd int
+	family := unix.AF_INET
+	if to.Is6() {
+		family = unix.AF_INET6
+	}
 	m.must(func() (err error) {
-		if fd, err = unix.Socket(unix.AF_INET, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_UDP); err != nil {
+		if fd, err = unix.Socket(family, unix.SOCK_RAW|unix.SOCK_CLOEXEC, unix.IPPROTO_UDP); err != nil {
 			return err
+		}
+		if to.Is6() { // the kernel writes the checksum
+			return unix.SetsockoptInt(fd, unix.IPPROTO_IPV6, unix.IPV6_CHECKSUM, 6)
 		}
 		return nil
 	})
@@ -254,12 +264,17 @@ func (m *machine) flood(to netip.Addr, port int) *flood {
 			n uint32
 			_ uint32
 		}
-		addr := unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: to.As4()}
+		addr := unix.RawSockaddrInet6{Family: uint16(family), Addr: to.As16()}
+		size := unsafe.Sizeof(addr)
+		if to.Is4() {
+			four := (*unix.RawSockaddrInet4)(unsafe.Pointer(&addr))
+			*four, size = unix.RawSockaddrInet4{Family: unix.AF_INET, Addr: to.As4()}, unsafe.Sizeof(*four)
+		}
 		headers := make([]header, batch)
 		parts := make([]unix.Iovec, batch)
 		data := make([][24]byte, batch)
 		for i := range headers {
-			headers[i].Name, headers[i].Namelen = (*byte)(unsafe.Pointer(&addr)), uint32(unsafe.Sizeof(addr))
+			headers[i].Name, headers[i].Namelen = (*byte)(unsafe.Pointer(&addr)), uint32(size)
 			parts[i].Base = &data[i][0]
 			parts[i].SetLen(len(data[i]))
 			headers[i].Iov = &parts[i]
@@ -274,8 +289,13 @@ func (m *machine) flood(to netip.Addr, port int) *flood {
 			got, _, e := unix.Syscall6(unix.SYS_SENDMMSG, uintptr(fd), uintptr(unsafe.Pointer(&headers[0])), batch, 0, 0, 0)
 			if e == 0 {
 				f.sent.Add(int64(got))
+			} else if e == unix.ENOBUFS {
+				f.sent.Add(1) // it was dropped at the sender's own device
 			} else {
 				time.Sleep(time.Millisecond) // the device is not there
+			}
+			if pause > 0 {
+				time.Sleep(pause)
 			}
 		}
 	})
@@ -302,10 +322,15 @@ type watcher struct {
 
 func (m *machine) watch(what, which string, forbidden func(p []byte) bool) *watcher {
 	m.lab.Helper()
+	return m.watchFor(unix.ETH_P_IP, what, which, forbidden)
+}
+
+// watchFor is watch of another protocol than IPv4.
+func (m *machine) watchFor(protocol int, what, which string, forbidden func(p []byte) bool) *watcher {
+	m.lab.Helper()
 	w := &watcher{m: m, what: what + " (" + which + ")"}
 	m.must(func() error {
-		const all = unix.ETH_P_IP>>8 | unix.ETH_P_IP&0xff<<8
-		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, all)
+		fd, err := unix.Socket(unix.AF_PACKET, unix.SOCK_RAW|unix.SOCK_CLOEXEC|unix.SOCK_NONBLOCK, protocol>>8|protocol&0xff<<8)
 		if err != nil {
 			return err
 		}

@@ -59,6 +59,12 @@ const (
 
 func newLab(t *testing.T, args ...string) *lab {
 	t.Helper()
+	return newLabOf(t, "", args...)
+}
+
+// newLabOf makes a lab whose server is another program, if bin names one.
+func newLabOf(t *testing.T, bin string, args ...string) *lab {
+	t.Helper()
 	if os.Geteuid() != 0 {
 		t.Skip("needs root: it makes network namespaces and loads BPF programs")
 	}
@@ -68,7 +74,7 @@ func newLab(t *testing.T, args ...string) *lab {
 	l := &lab{T: t, name: fmt.Sprintf("moat-t-%06x-", rand.Uint32()&0xffffff)}
 	l.host = l.name + "host"
 	l.netns(l.host)
-	l.server = moattest.Start(t, args...)
+	l.server = moattest.StartProgram(t, bin, args...)
 	moattest.Undo(t, func() { // after the server has stopped
 		if b, err := os.ReadFile(filepath.Join(l.server.Dir, "identity")); err == nil {
 			l.server.Kill()
@@ -124,10 +130,14 @@ func (l *lab) call(action string, params ...string) *ec2client.Reply {
 	return r
 }
 
-// moat runs a command, which may fail.
+// moat runs a command of the server's program, which may fail.
 func (l *lab) moat(args ...string) string {
 	l.Helper()
-	c := exec.Command(moattest.Binary(l), append(args, "--data-dir", l.server.Dir)...)
+	bin := l.server.Bin
+	if bin == "" {
+		bin = moattest.Binary(l)
+	}
+	c := exec.Command(bin, append(args, "--data-dir", l.server.Dir)...)
 	c.Env = moattest.CleanEnv()
 	out, _ := c.CombinedOutput()
 	return string(out)
@@ -192,6 +202,18 @@ func (l *lab) revoke(group, direction string, rules ...string) {
 // interface of Moat's without any.
 func (l *lab) machine(name string, groups ...string) *machine {
 	l.Helper()
+	m := l.made(name, groups)
+	m.link()
+	if len(groups) > 0 {
+		m.attach()
+	}
+	m.up()
+	return m
+}
+
+// made makes a machine that has no link yet.
+func (l *lab) made(name string, groups []string) *machine {
+	l.Helper()
 	params := []string{"SubnetId", l.subnet, "Ipv6AddressCount", "1"}
 	for i, g := range groups {
 		params = append(params, fmt.Sprintf("SecurityGroupId.%d", i+1), g)
@@ -202,11 +224,6 @@ func (l *lab) machine(name string, groups ...string) *machine {
 		l.Fatalf("an interface without an address: %s", r.Body)
 	}
 	l.netns(m.netns)
-	m.link()
-	if len(groups) > 0 {
-		m.attach()
-	}
-	m.up()
 	return m
 }
 

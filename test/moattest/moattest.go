@@ -22,8 +22,25 @@ import (
 
 var build struct {
 	sync.Once
-	dir, bin string
-	err      error
+	bin string
+	err error
+}
+
+// work is a folder for what a test process builds.
+var work struct {
+	sync.Mutex
+	dir string
+}
+
+func workDir() (string, error) {
+	work.Lock()
+	defer work.Unlock()
+	if work.dir != "" {
+		return work.dir, nil
+	}
+	var err error
+	work.dir, err = os.MkdirTemp("", "moat-test-")
+	return work.dir, err
 }
 
 // Binary builds ./cmd/moat, once in a test process, and gives its path.
@@ -35,10 +52,12 @@ func Binary(tb testing.TB) string {
 			build.err = err
 			return
 		}
-		if build.dir, build.err = os.MkdirTemp("", "moat-test-"); build.err != nil {
+		dir, err := workDir()
+		if err != nil {
+			build.err = err
 			return
 		}
-		build.bin = filepath.Join(build.dir, "moat")
+		build.bin = filepath.Join(dir, "moat")
 		c := exec.Command("go", "build", "-o", build.bin, "./cmd/moat")
 		c.Dir = root
 		if out, err := c.CombinedOutput(); err != nil {
@@ -51,12 +70,12 @@ func Binary(tb testing.TB) string {
 	return build.bin
 }
 
-// Main runs the tests of a package and removes what Binary left. Use it as
+// Main runs the tests of a package and removes what Binary and Released left. Use it as
 // func TestMain(m *testing.M) { moattest.Main(m) }
 func Main(m *testing.M) {
 	status := m.Run()
-	if build.dir != "" {
-		os.RemoveAll(build.dir)
+	if work.dir != "" {
+		os.RemoveAll(work.dir)
 	}
 	os.Exit(status)
 }
@@ -107,7 +126,18 @@ func Start(tb testing.TB, args ...string) *Server {
 // StartIn is Start on a data directory of the caller's.
 func StartIn(tb testing.TB, dir string, args ...string) *Server {
 	tb.Helper()
-	s := &Server{tb: tb, Dir: dir, listen: "127.0.0.1:0", args: args}
+	return start(tb, &Server{Dir: dir}, args)
+}
+
+// StartProgram is Start of another program than Binary's.
+func StartProgram(tb testing.TB, bin string, args ...string) *Server {
+	tb.Helper()
+	return start(tb, &Server{Dir: filepath.Join(tb.TempDir(), "moat"), Bin: bin}, args)
+}
+
+func start(tb testing.TB, s *Server, args []string) *Server {
+	tb.Helper()
+	s.tb, s.listen, s.args = tb, "127.0.0.1:0", args
 	for i, a := range args {
 		if a == "--listen" {
 			s.listen, s.args = args[i+1], append(args[:i:i], args[i+2:]...)
@@ -135,15 +165,33 @@ func (s *Server) Again() {
 	s.start()
 }
 
-func (s *Server) start() {
+// StartAndKill starts the server, on the same data and the same port, and ends the
+// process a while later, ready or not, as a power cut would.
+func (s *Server) StartAndKill(after time.Duration) {
 	s.tb.Helper()
-	args := append([]string{"serve", "--listen", s.listen, "--data-dir", s.Dir}, s.args...)
+	c := s.command()
+	c.Stderr = s.stderr
+	if err := c.Start(); err != nil {
+		s.tb.Fatal(err)
+	}
+	time.Sleep(after)
+	c.Process.Kill()
+	c.Wait()
+}
+
+func (s *Server) command() *exec.Cmd {
 	bin := s.Bin
 	if bin == "" {
 		bin = Binary(s.tb)
 	}
-	c := exec.Command(bin, args...)
+	c := exec.Command(bin, append([]string{"serve", "--listen", s.listen, "--data-dir", s.Dir}, s.args...)...)
 	c.Env = CleanEnv()
+	return c
+}
+
+func (s *Server) start() {
+	s.tb.Helper()
+	c := s.command()
 	out, err := c.StdoutPipe()
 	if err != nil {
 		s.tb.Fatal(err)

@@ -381,8 +381,14 @@ func TestEnforceOnTrial(t *testing.T) {
 	until(t, "the trial ends with no server", reached)
 	e, _ = start(t, dir)
 	var st server.Status
-	if err := e.admin(t.Context(), "status", nil, &st); err != nil || len(st.Interfaces) != 1 || st.Interfaces[0].Mode != "observe" {
-		t.Errorf("after the trial: %+v, %v", st.Interfaces, err)
+	until(t, "the device is bound again", func() bool {
+		if err := e.admin(t.Context(), "status", nil, &st); err != nil || len(st.Interfaces) != 1 {
+			t.Fatalf("status %+v: %v", st, err)
+		}
+		return st.Interfaces[0].Error == ""
+	})
+	if mode := st.Interfaces[0].Mode; mode != "observe" {
+		t.Errorf("after the trial the mode is %s", mode)
 	}
 	if !reached() {
 		t.Error("the next server ends the observing")

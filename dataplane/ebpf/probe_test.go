@@ -100,7 +100,7 @@ func TestProbe(t *testing.T) {
 
 			// Somebody takes a program off.
 			b := p.bound[eni]
-			if row.clsact {
+			if b.Clsact != 0 { // also where the kernel has no TCX
 				ns := map[bool]string{true: l.workload, false: l.host}[row.side == dataplane.Workload]
 				run(t, "tc -n "+ns+" qdisc del dev "+l.binding.Device+" clsact")
 			} else if err := detach(b); err != nil {

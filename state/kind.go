@@ -324,6 +324,23 @@ func (k *Kind[K, T]) Changes(from, to Reader) (changes []Replaced[T], ok bool) {
 	return changes, true
 }
 
+func (k *Kind[K, T]) changes(from, to *Space) (changes []Change, ok bool) {
+	replaced, ok := k.Changes(from, to)
+	for _, r := range replaced {
+		c := Change{Scope: to.Scope, Kind: k, Old: rowOrNil(r.Old), New: rowOrNil(r.New)}
+		switch {
+		case r.New != nil:
+			c.ID = string(k.key(r.New))
+		case r.Old != nil:
+			c.ID = string(k.key(r.Old))
+		default:
+			continue // it came and went
+		}
+		changes = append(changes, c)
+	}
+	return changes, ok
+}
+
 func (k *Kind[K, T]) eachAttr(row *T, f func(index int, attr string)) {
 	for i, ix := range k.indexes {
 		ix.attrs(row, func(attr string) { f(i, attr) })
@@ -393,6 +410,7 @@ type AnyKind interface {
 
 	number() kindNumber
 	newTable() *table
+	changes(from, to *Space) (changes []Change, ok bool)
 	decode(data []byte) (any, error)
 	apply(s *Space, id string, row any)
 	stage(tx *Txn, id string, row any)

@@ -284,35 +284,33 @@ func (a *Agent) step(ctx context.Context, view *state.View, devices moving) (err
 }
 
 // relevant reports whether a view may differ from the last one in what is
-// bound here, and in what that must obey. Other writes cost a comparison of
-// pointers.
+// bound here, and in what that must obey. It looks at the rows that were
+// replaced, and at nothing else.
 func (a *Agent) relevant(view *state.View) (bindings, rules bool) {
 	if a.seen == nil {
 		return true, true
 	}
-	for space := range view.Spaces() {
-		if !space.Same(a.seen.In(space.Scope), state.Interfaces) {
-			bindings = true
-		}
+	changes, ok := view.Changes(a.seen, ruleset.PartKinds...)
+	if !ok {
+		return !sameBindings(a.bound, Bound(view, a.host)), true
 	}
-	if bindings && !slices.EqualFunc(a.bound, Bound(view, a.host), func(x, y BindingStatus) bool { return x.Binding == y.Binding && x.Scope == y.Scope }) {
+	for i := range changes {
+		bindings = bindings || a.boundHere(changes[i].Old) || a.boundHere(changes[i].New)
+	}
+	if bindings && !sameBindings(a.bound, Bound(view, a.host)) {
 		return true, true
 	}
-	for _, b := range a.bound {
-		if !view.In(b.Scope).Same(a.seen.In(b.Scope), state.VPCs, state.Groups, state.Interfaces, state.PrefixLists, state.Peerings) {
-			return false, true
-		}
-		// Interfaces of a peered VPC are members of groups here, whosever they are.
-		for p := range state.Peerings.All(view.In(b.Scope)) {
-			for _, s := range []vpc.PeeringSide{p.Requester, p.Accepter} {
-				at := state.Scope{Region: s.Region, Account: s.Owner}
-				if at != b.Scope && !view.In(at).Same(a.seen.In(at), state.Interfaces) {
-					return false, true
-				}
-			}
-		}
-	}
-	return false, false
+	return false, !a.compile.Unaffected(view, ruleset.Parts(changes))
+}
+
+// boundHere reports whether a row is of an interface that is bound on this host.
+func (a *Agent) boundHere(row any) bool {
+	i, _ := row.(*vpc.Interface)
+	return i != nil && i.Attachment != nil && i.Attachment.Device != nil && i.Attachment.Device.Host == a.host
+}
+
+func sameBindings(a, b []BindingStatus) bool {
+	return slices.EqualFunc(a, b, func(x, y BindingStatus) bool { return x.Binding == y.Binding && x.Scope == y.Scope })
 }
 
 // enforce puts into force what the bound interfaces must obey.

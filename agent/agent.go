@@ -58,6 +58,7 @@ type Agent struct {
 
 	// The rest belongs to Run.
 	seen    *state.View // the last one that is in force; nil to look at everything again
+	touched uint64      // the newest revision whose bindings or rules were looked at
 	bound   []BindingStatus
 	inForce *ruleset.Ruleset
 	compile *ruleset.Compiler
@@ -69,6 +70,9 @@ type Status struct {
 	// Rev is the revision in force, and At is when that was known.
 	Rev uint64
 	At  time.Time
+	// Concerned is the newest revision in force that concerned this host: some
+	// binding, or some row that its ruleset is made of, was replaced.
+	Concerned uint64
 	// Err says why the latest revision is not; nil when it is, or is on its way.
 	Err error
 	// Since is when Err began.
@@ -254,6 +258,9 @@ func (a *Agent) Kick() {
 // step brings the data plane to a view.
 func (a *Agent) step(ctx context.Context, view *state.View, devices moving) (err error) {
 	bindings, rules := a.relevant(view)
+	if bindings || rules {
+		a.touched = view.Rev
+	}
 	if bindings {
 		a.bound = Bound(view, a.host)
 	}
@@ -433,7 +440,7 @@ func (a *Agent) report(rev uint64, err error) {
 		if rev == a.status.Rev && a.status.Err == nil && !a.status.At.IsZero() {
 			return
 		}
-		a.status.Rev, a.status.At, a.status.Err, a.status.Since = rev, now, nil, time.Time{}
+		a.status.Rev, a.status.At, a.status.Err, a.status.Since, a.status.Concerned = rev, now, nil, time.Time{}, a.touched
 	} else {
 		if a.status.Err == nil {
 			a.status.Since = now
@@ -498,18 +505,14 @@ func Bound(view *state.View, host string) []BindingStatus {
 	return out
 }
 
-// Hosts gives the hosts that have interfaces bound. It looks at all interfaces.
-func Hosts(view *state.View) (all []string) {
-	seen := map[string]bool{}
+// Hosts returns the hosts that have interfaces bound.
+func Hosts(view *state.View) []string {
+	var all []string
 	for space := range view.Spaces() {
-		for i := range state.Interfaces.All(space) {
-			if i.Attachment != nil && i.Attachment.Device != nil && !seen[i.Attachment.Device.Host] {
-				seen[i.Attachment.Device.Host] = true
-				all = append(all, i.Attachment.Device.Host)
-			}
-		}
+		all = slices.AppendSeq(all, state.Interfaces.Attrs(space, state.InterfacesByHost))
 	}
-	return all
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func boundNow(view *state.View, host string, id vpc.InterfaceID) bool {

@@ -220,6 +220,21 @@ func (k *Kind[K, T]) By(r Reader, ix *Index[T], attr string) iter.Seq[*T] {
 	return k.walk(r, ix.n, attr)
 }
 
+// Attrs returns each attribute that a row has in the index, once, in order. Its
+// cost is in proportion to their number, not to that of the rows.
+func (k *Kind[K, T]) Attrs(r Reader, ix *Index[T]) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		t := k.in(r)
+		for next, more := "", t != nil; more; {
+			more = false
+			t.indexes[ix.n].Ascend(entry{attr: next}, func(e entry) bool {
+				next, more = e.attr+"\x00", yield(e.attr)
+				return false
+			})
+		}
+	}
+}
+
 // ByTag gives the rows that have the tag, in the order of ids.
 func (k *Kind[K, T]) ByTag(r Reader, key, value string) iter.Seq[*T] {
 	return k.walk(r, len(k.indexes), key+"\x00"+value)

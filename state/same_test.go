@@ -181,3 +181,25 @@ func TestViewChanges(t *testing.T) {
 		}
 	}
 }
+
+// Attrs returns each attribute once, whatever follows it in the index.
+func TestAttrs(t *testing.T) {
+	st := state.NewStage(state.NewView())
+	tx := st.Begin(state.Call{Now: time.Unix(0, 0)})
+	if got := slices.Collect(state.Subnets.Attrs(tx, state.SubnetsByVPC)); got != nil {
+		t.Errorf("of no rows: %q", got)
+	}
+	for i, v := range []vpc.VPCID{"b", "a", "b", "a\x00", "a", "aa", "a\x00\x00"} {
+		state.Subnets.Put(tx, &vpc.Subnet{ID: vpc.SubnetID(strings.Repeat("s", i+1)), VPC: v})
+	}
+	want := []string{"a", "a\x00", "a\x00\x00", "aa", "b"}
+	if got := slices.Collect(state.Subnets.Attrs(tx, state.SubnetsByVPC)); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for first := range state.Subnets.Attrs(tx, state.SubnetsByVPC) {
+		if first != "a" {
+			t.Errorf("the first is %q", first)
+		}
+		break
+	}
+}

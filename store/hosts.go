@@ -26,7 +26,7 @@ const (
 	// hostLease is how many seconds a host that says nothing counts as alive.
 	hostLease = 10
 	// idleReportEvery bounds the reports of a host that revisions do not concern.
-	idleReportEvery = time.Second
+	idleReportEvery = 2 * time.Second
 	// watchAfter is how long reports are still watched after the last call that
 	// waited for them. The next one then finds the watch.
 	watchAfter = time.Second

@@ -26,7 +26,6 @@ import (
 	"moat/dataplane/ebpf"
 	"moat/ruleset"
 	"moat/server"
-	"moat/state"
 	"moat/store"
 )
 
@@ -170,17 +169,14 @@ func (h *hostPlane) close() {
 }
 
 // tellHosts tells the other hosts of a cluster what this one enforces, and has
-// calls wait for them if they are to. view has those that are known already. stop ends it.
-func tellHosts(ctx context.Context, log store.Log, view *state.View, e *server.Enforcement, all bool, logger *slog.Logger) (stop func()) {
+// calls wait for them if they are to. stop ends it.
+func tellHosts(ctx context.Context, log store.Log, e *server.Enforcement, all bool, logger *slog.Logger) (stop func()) {
 	etcd, ok := log.(*store.Etcd)
 	if !ok || !etcd.Shared() {
 		return func() {}
 	}
 	hosts := etcd.Hosts(e.Host, e.Hostname, logger)
 	e.Hosts, e.All = hosts, all
-	for _, id := range agent.Hosts(view) {
-		hosts.Expect(id)
-	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var done sync.WaitGroup
 	done.Go(func() { hosts.Run(run) })

@@ -405,8 +405,16 @@ func (a *Agent) bind(ctx context.Context, moved moving) error {
 		}
 		// Binding what is bound changes nothing, and binds again what came
 		// back under its name.
-		w.Err = a.replaceGuard(ctx, w.Binding)
-		if w.Err != nil && !errors.Is(w.Err, dataplane.ErrNoDevice) {
+		if w.Err = dataplane.ErrLoopback; w.Device != dataplane.Loopback {
+			w.Err = a.replaceGuard(ctx, w.Binding)
+		}
+		switch {
+		case errors.Is(w.Err, dataplane.ErrLoopback):
+			// Versions that did not refuse it may have bound it.
+			if err := a.plane.Unbind(ctx, w.Interface); err != nil {
+				errs = append(errs, fmt.Errorf("unbind %s: %w", w.Interface, err))
+			}
+		case w.Err != nil && !errors.Is(w.Err, dataplane.ErrNoDevice):
 			errs = append(errs, fmt.Errorf("bind %s: %w", w.Interface, w.Err))
 		}
 		a.logDevice(before, at, w)
@@ -431,11 +439,13 @@ func (a *Agent) bind(ctx context.Context, moved moving) error {
 	return errors.Join(errs...)
 }
 
-// logDevice tells of a device that went or came back.
+// logDevice logs that a device went, came back, or is refused.
 func (a *Agent) logDevice(before []BindingStatus, at int, w *BindingStatus) {
 	gone := errors.Is(w.Err, dataplane.ErrNoDevice)
 	was := at >= 0 && errors.Is(before[at].Err, dataplane.ErrNoDevice)
 	switch {
+	case errors.Is(w.Err, dataplane.ErrLoopback) && (at < 0 || !errors.Is(before[at].Err, dataplane.ErrLoopback)):
+		a.logger.Error("an interface is not bound to its device", "host", a.host, "interface", w.Interface, "device", w.Device, "netns", w.Netns, "err", w.Err)
 	case gone && !was:
 		a.logger.Warn("a device is gone", "host", a.host, "interface", w.Interface, "device", w.Device, "netns", w.Netns)
 	case was && w.Err == nil:

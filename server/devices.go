@@ -189,6 +189,8 @@ func attachFault(in *AttachDevice, err error) error {
 	switch {
 	case errors.As(err, &f), errors.Is(err, store.ErrClosed), errors.Is(err, store.ErrNoAnswer):
 		return err
+	case errors.Is(err, dataplane.ErrLoopback):
+		return fault.InvalidParameterValue.With(in.Device, "device", dataplane.ErrLoopback.Error()+".")
 	case errors.Is(err, dataplane.ErrNoDevice):
 		where := ""
 		if in.Netns != "" {

@@ -60,6 +60,7 @@ type Agent struct {
 
 	// The rest belongs to Run.
 	seen    *state.View // the last one that is in force; nil to look at everything again
+	touched uint64      // the newest revision whose bindings or rules were looked at
 	bound   []BindingStatus
 	inForce *ruleset.Ruleset
 	compile *ruleset.Compiler
@@ -73,6 +74,9 @@ type Status struct {
 	// Rev is the revision in force, and At is when that was known.
 	Rev uint64
 	At  time.Time
+	// Concerned is the newest revision in force that concerned this host: some
+	// binding, or some row that its ruleset is made of, was replaced.
+	Concerned uint64
 	// Err says why the latest revision is not; nil when it is, or is on its way.
 	Err error
 	// Since is when Err began.
@@ -273,6 +277,9 @@ func (a *Agent) Kick() {
 // step brings the data plane to a view.
 func (a *Agent) step(ctx context.Context, view *state.View, devices moving) (err error) {
 	bindings, rules := a.relevant(view)
+	if bindings || rules {
+		a.touched = view.Rev
+	}
 	if bindings {
 		a.bound = Bound(view, a.host)
 	}
@@ -303,35 +310,33 @@ func (a *Agent) step(ctx context.Context, view *state.View, devices moving) (err
 }
 
 // relevant reports whether a view may differ from the last one in what is
-// bound here, and in what that must obey. Other writes cost a comparison of
-// pointers.
+// bound here, and in what that must obey. It looks at the rows that were
+// replaced, and at nothing else.
 func (a *Agent) relevant(view *state.View) (bindings, rules bool) {
 	if a.seen == nil {
 		return true, true
 	}
-	for space := range view.Spaces() {
-		if !space.Same(a.seen.In(space.Scope), state.Interfaces) {
-			bindings = true
-		}
+	changes, ok := view.Changes(a.seen, ruleset.PartKinds...)
+	if !ok {
+		return !sameBindings(a.bound, Bound(view, a.host)), true
 	}
-	if bindings && !slices.EqualFunc(a.bound, Bound(view, a.host), func(x, y BindingStatus) bool { return x.Binding == y.Binding && x.Scope == y.Scope }) {
+	for i := range changes {
+		bindings = bindings || a.boundHere(changes[i].Old) || a.boundHere(changes[i].New)
+	}
+	if bindings && !sameBindings(a.bound, Bound(view, a.host)) {
 		return true, true
 	}
-	for _, b := range a.bound {
-		if !view.In(b.Scope).Same(a.seen.In(b.Scope), state.VPCs, state.Groups, state.Interfaces, state.PrefixLists, state.Peerings) {
-			return false, true
-		}
-		// Interfaces of a peered VPC are members of groups here, whosever they are.
-		for p := range state.Peerings.All(view.In(b.Scope)) {
-			for _, s := range []vpc.PeeringSide{p.Requester, p.Accepter} {
-				at := state.Scope{Region: s.Region, Account: s.Owner}
-				if at != b.Scope && !view.In(at).Same(a.seen.In(at), state.Interfaces) {
-					return false, true
-				}
-			}
-		}
-	}
-	return false, false
+	return false, !a.compile.Unaffected(view, ruleset.Parts(changes))
+}
+
+// boundHere reports whether a row is of an interface that is bound on this host.
+func (a *Agent) boundHere(row any) bool {
+	i, _ := row.(*vpc.Interface)
+	return i != nil && i.Attachment != nil && i.Attachment.Device != nil && i.Attachment.Device.Host == a.host
+}
+
+func sameBindings(a, b []BindingStatus) bool {
+	return slices.EqualFunc(a, b, func(x, y BindingStatus) bool { return x.Binding == y.Binding && x.Scope == y.Scope })
 }
 
 // enforce puts into force what the bound interfaces must obey.
@@ -400,8 +405,16 @@ func (a *Agent) bind(ctx context.Context, moved moving) error {
 		}
 		// Binding what is bound changes nothing, and binds again what came
 		// back under its name.
-		w.Err = a.replaceGuard(ctx, w.Binding)
-		if w.Err != nil && !errors.Is(w.Err, dataplane.ErrNoDevice) {
+		if w.Err = dataplane.ErrLoopback; w.Device != dataplane.Loopback {
+			w.Err = a.replaceGuard(ctx, w.Binding)
+		}
+		switch {
+		case errors.Is(w.Err, dataplane.ErrLoopback):
+			// Versions that did not refuse it may have bound it.
+			if err := a.plane.Unbind(ctx, w.Interface); err != nil {
+				errs = append(errs, fmt.Errorf("unbind %s: %w", w.Interface, err))
+			}
+		case w.Err != nil && !errors.Is(w.Err, dataplane.ErrNoDevice):
 			errs = append(errs, fmt.Errorf("bind %s: %w", w.Interface, w.Err))
 		}
 		a.logDevice(before, at, w)
@@ -426,11 +439,13 @@ func (a *Agent) bind(ctx context.Context, moved moving) error {
 	return errors.Join(errs...)
 }
 
-// logDevice tells of a device that went or came back.
+// logDevice logs that a device went, came back, or is refused.
 func (a *Agent) logDevice(before []BindingStatus, at int, w *BindingStatus) {
 	gone := errors.Is(w.Err, dataplane.ErrNoDevice)
 	was := at >= 0 && errors.Is(before[at].Err, dataplane.ErrNoDevice)
 	switch {
+	case errors.Is(w.Err, dataplane.ErrLoopback) && (at < 0 || !errors.Is(before[at].Err, dataplane.ErrLoopback)):
+		a.logger.Error("an interface is not bound to its device", "host", a.host, "interface", w.Interface, "device", w.Device, "netns", w.Netns, "err", w.Err)
 	case gone && !was:
 		a.logger.Warn("a device is gone", "host", a.host, "interface", w.Interface, "device", w.Device, "netns", w.Netns)
 	case was && w.Err == nil:
@@ -454,7 +469,7 @@ func (a *Agent) report(rev uint64, err error) {
 		if rev == a.status.Rev && a.status.Err == nil && !a.status.At.IsZero() {
 			return
 		}
-		a.status.Rev, a.status.At, a.status.Err, a.status.Since = rev, now, nil, time.Time{}
+		a.status.Rev, a.status.At, a.status.Err, a.status.Since, a.status.Concerned = rev, now, nil, time.Time{}, a.touched
 	} else {
 		if a.status.Err == nil {
 			a.status.Since = now
@@ -519,18 +534,14 @@ func Bound(view *state.View, host string) []BindingStatus {
 	return out
 }
 
-// Hosts gives the hosts that have interfaces bound. It looks at all interfaces.
-func Hosts(view *state.View) (all []string) {
-	seen := map[string]bool{}
+// Hosts returns the hosts that have interfaces bound.
+func Hosts(view *state.View) []string {
+	var all []string
 	for space := range view.Spaces() {
-		for i := range state.Interfaces.All(space) {
-			if i.Attachment != nil && i.Attachment.Device != nil && !seen[i.Attachment.Device.Host] {
-				seen[i.Attachment.Device.Host] = true
-				all = append(all, i.Attachment.Device.Host)
-			}
-		}
+		all = slices.AppendSeq(all, state.Interfaces.Attrs(space, state.InterfacesByHost))
 	}
-	return all
+	slices.Sort(all)
+	return slices.Compact(all)
 }
 
 func boundNow(view *state.View, host string, id vpc.InterfaceID) bool {

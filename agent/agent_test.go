@@ -200,6 +200,54 @@ func TestWhatIsAnsweredIsEnforced(t *testing.T) {
 	w.want(true, 80, "the device is free again")
 }
 
+// What an earlier version bound to lo is taken off, and stays off.
+func TestLoopbackIsTakenOff(t *testing.T) {
+	w := newWorld(t)
+	w.host.AddDevice("", "lo")
+	w.attach(eni) // which puts something into the plane
+	w.wait(w.bind(eni, "lo"))
+	w.until("lo is refused", func() bool {
+		b := w.agent.Status().Bindings
+		return len(b) == 1 && errors.Is(b[0].Err, dataplane.ErrLoopback)
+	})
+	if have, err := w.plane.Bindings(t.Context()); err != nil || len(have) != 0 {
+		t.Errorf("bound are %+v, %v, want nothing", have, err)
+	}
+	if _, err := w.agent.Attach(t.Context(), dataplane.Binding{Interface: eni2, Device: "lo"}, func() (uint64, error) {
+		t.Error("attaching to lo reaches the state")
+		return 0, nil
+	}); !errors.Is(err, dataplane.ErrLoopback) {
+		t.Errorf("attaching to lo: %v, want ErrLoopback", err)
+	}
+	w.attach(eni2)
+	w.want(false, 81, "another device, bound beside it")
+
+	// It is not tried again and again, which would load the programs each time.
+	w.wait(w.bind(eni2, ""))
+	w.stop()
+	var opened atomic.Int32
+	lazy := agent.NewLazy(func() (dataplane.Dataplane, error) {
+		opened.Add(1)
+		return removable{w.host.Open("x"), new(int)}, nil
+	}, false)
+	a := agent.New(agent.Config{Source: w.store, Plane: lazy, Host: host})
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan struct{})
+	go func() { defer close(done); a.Run(ctx) }()
+	w.agent = a
+	w.until("the agent runs", func() bool { return len(a.Status().Bindings) == 1 })
+	before := opened.Load()
+	for range 20 {
+		a.Kick()
+		time.Sleep(5 * time.Millisecond)
+	}
+	if n := opened.Load() - before; n > 0 {
+		t.Errorf("with lo alone in the state the data plane was opened %d times more", n)
+	}
+	cancel()
+	<-done
+}
+
 func TestAttachDeniesFromTheBeginning(t *testing.T) {
 	w := newWorld(t)
 	w.wait(w.ports(80))

@@ -8,6 +8,7 @@
 //	go run ./bench -only cli
 //	go run ./bench -only firewall    as root: the firewall beside nftables and no filter
 //	go run ./bench -only tracking    as root: the firewall beside that of an earlier commit
+//	go run ./bench -only fleet       calls that wait for simulated hosts, on a real etcd
 //
 // It tells what was measured and whether it is what was promised. It never
 // fails for being slow: a busy machine is no defect.
@@ -80,7 +81,7 @@ func (b *bench) run(keep, only string) (err error) {
 	if b.dir = keep; keep == "" {
 		b.dir = tmp
 	}
-	if b.bin == "" && only != "firewall" && only != "tracking" {
+	if b.bin == "" && only != "firewall" && only != "tracking" && only != "fleet" {
 		if b.bin, err = buildMoat(tmp); err != nil {
 			return err
 		}
@@ -90,7 +91,7 @@ func (b *bench) run(keep, only string) (err error) {
 	for _, s := range []struct {
 		name string
 		run  func() error
-	}{{"reads", b.reads}, {"writes", b.writes}, {"list", b.list}, {"big", b.big}, {"permissions", b.permissions}, {"firewall", b.firewall}, {"tracking", b.tracking}, {"cli", b.cli}} {
+	}{{"reads", b.reads}, {"writes", b.writes}, {"list", b.list}, {"big", b.big}, {"permissions", b.permissions}, {"firewall", b.firewall}, {"tracking", b.tracking}, {"fleet", b.fleet}, {"cli", b.cli}} {
 		if slices.Contains(strings.Split(only, ","), s.name) {
 			if err := s.run(); err != nil {
 				return fmt.Errorf("%s: %w", s.name, err)

@@ -451,14 +451,16 @@ func (ch *changer) told(s *screen, d *server.Changed) error {
 		if ch.asJSON {
 			return nil
 		}
-		if d.EnforcedAfter != nil {
-			s.printf("done: revision %d, enforced in %s ms\n", d.Revision, milliseconds(*d.EnforcedAfter))
+		if d.EnforcedHosts == "0/0" {
+			s.printf("done: revision %d, which concerns no device\n", d.Revision)
+		} else if d.EnforcedAfter != nil {
+			s.printf("done: revision %d, enforced%s in %s ms\n", d.Revision, onHosts(d.EnforcedHosts), milliseconds(*d.EnforcedAfter))
 		} else {
 			s.printf("done: revision %d\n", d.Revision)
 		}
 		return s.err
 	case "pending":
-		fmt.Fprintf(ch.c.ErrOrStderr(), "moat: revision %d is committed and not in force yet: follow it with `moat wait %d`\n", d.Revision, d.Revision)
+		fmt.Fprintf(ch.c.ErrOrStderr(), "moat: revision %d is committed and not in force yet%s: follow it with `moat wait %d`\n", d.Revision, onHosts(d.EnforcedHosts), d.Revision)
 	default:
 		fmt.Fprintf(ch.c.ErrOrStderr(), "moat: revision %d is committed and cannot be put into force, which is tried again: see `moat status`\n", d.Revision)
 	}

@@ -26,7 +26,6 @@ import (
 	"moat/dataplane/ebpf"
 	"moat/ruleset"
 	"moat/server"
-	"moat/state"
 	"moat/store"
 )
 
@@ -170,17 +169,14 @@ func (h *hostPlane) close() {
 }
 
 // tellHosts tells the other hosts of a cluster what this one enforces, and has
-// calls wait for them if they are to. view has those that are known already. stop ends it.
-func tellHosts(ctx context.Context, log store.Log, view *state.View, e *server.Enforcement, all bool, logger *slog.Logger) (stop func()) {
+// calls wait for them if they are to. stop ends it.
+func tellHosts(ctx context.Context, log store.Log, e *server.Enforcement, all bool, logger *slog.Logger) (stop func()) {
 	etcd, ok := log.(*store.Etcd)
 	if !ok || !etcd.Shared() {
 		return func() {}
 	}
 	hosts := etcd.Hosts(e.Host, e.Hostname, logger)
 	e.Hosts, e.All = hosts, all
-	for _, id := range agent.Hosts(view) {
-		hosts.Expect(id)
-	}
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	var done sync.WaitGroup
 	done.Go(func() { hosts.Run(run) })
@@ -284,15 +280,21 @@ func guardedNames(patterns []string, configured []server.ConfiguredBinding) (all
 		if err := p.Check(); err != nil {
 			return nil, fmt.Errorf("--guard: %w", err)
 		}
-		if p.Match("lo") {
-			return nil, fmt.Errorf("--guard: %q fits lo, by which the machine speaks to itself", p)
+		if p.Match(dataplane.Loopback) {
+			return nil, fmt.Errorf("--guard: %w", fitsLoopback(p))
 		}
 	}
 	slices.Sort(all)
 	return slices.Compact(all), nil
 }
 
-// readBindings reads a file of --bind.
+// fitsLoopback refuses a pattern that fits lo.
+func fitsLoopback(p dataplane.Pattern) error {
+	return fmt.Errorf("%q fits lo, by which the machine speaks to itself", p)
+}
+
+// readBindings reads a file of --bind. A pattern for another namespace may fit
+// lo, which is left out; the name lo itself is refused everywhere.
 func readBindings(name string) (all []server.ConfiguredBinding, err error) {
 	f, err := os.Open(name)
 	if err != nil {
@@ -313,6 +315,9 @@ func readBindings(name string) (all []server.ConfiguredBinding, err error) {
 		}
 		if b.Side != "" && b.Side != "host" && b.Side != "workload" {
 			return nil, fmt.Errorf("binding %d: side %q: want host or workload", i+1, b.Side)
+		}
+		if ns, err := agent.NetnsPath(b.Netns); b.Device.Match(dataplane.Loopback) && (b.Device == dataplane.Loopback || err == nil && ns == "") {
+			return nil, fmt.Errorf("binding %d: %w", i+1, fitsLoopback(b.Device))
 		}
 	}
 	return all, nil

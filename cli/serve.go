@@ -85,7 +85,7 @@ func serve(ctx context.Context, s *settings) error {
 	if a := enforcement.Agent; a != nil {
 		metrics.Enforcement(a)
 	}
-	defer tellHosts(ctx, log, st.Latest(), &enforcement, s.waitEnforced == "all", logger)()
+	defer tellHosts(ctx, log, &enforcement, s.waitEnforced == "all", logger)()
 
 	ring, err := s.secretRing(st.Latest(), logger)
 	if err != nil {

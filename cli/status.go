@@ -186,7 +186,7 @@ func writeStatus(scr *screen, e endpoint, s *server.Status) error {
 		case "pending":
 			what = "a newer one is on its way"
 		case "lost":
-			what = "whose rules it goes on by: its server does not run, or does not reach the cluster"
+			what = "by which it goes on: its server does not run, or does not reach etcd"
 		}
 		fmt.Fprintf(w, "host of the cluster\t%s (%s), %d interfaces: revision %d, %s\n", cmp.Or(h.Host, "?"), h.Identity, h.Bound, h.Enforced, what)
 	}
@@ -291,13 +291,16 @@ func onRevokeText(mode string) string {
 }
 
 func waitCommand() *cobra.Command {
-	timeout := time.Duration(0)
+	timeout, all := time.Duration(0), false
 	c := adminCommand(&cobra.Command{
 		Use:   "wait REVISION",
 		Short: "Wait until a revision is in force",
-		Long: `Waits until a revision is in force on the server's host. Replies to calls that
-change something have theirs in the header x-moat-revision, beside
-x-moat-enforced: yes, pending or failed.`,
+		Long: `Waits until a revision is in force on the server's host. With --all, or if the
+server was started with --wait-enforced all, it waits for each host of the etcd
+cluster that the revision concerns instead, whether or not it is the server's.
+
+Replies to calls that change something have their revision in the header
+x-moat-revision, beside x-moat-enforced: yes, pending or failed.`,
 		Args: cobra.ExactArgs(1),
 	}, func(c *cobra.Command, args []string, e endpoint) error {
 		rev, err := strconv.ParseUint(args[0], 10, 64)
@@ -311,11 +314,15 @@ x-moat-enforced: yes, pending or failed.`,
 				once = min(once, max(0, time.Until(until)))
 			}
 			out := &server.Waited{}
-			if err := e.admin(c.Context(), fmt.Sprintf("wait?rev=%d&timeout=%s", rev, once), nil, out); err != nil {
+			call := fmt.Sprintf("wait?rev=%d&timeout=%s", rev, once)
+			if all {
+				call += "&hosts=all"
+			}
+			if err := e.admin(c.Context(), call, nil, out); err != nil {
 				return err
 			}
 			if out.Enforced == "yes" {
-				_, err := fmt.Fprintf(c.OutOrStdout(), "revision %d is in force\n", rev)
+				_, err := fmt.Fprintf(c.OutOrStdout(), "revision %d is in force%s\n", rev, onHosts(out.EnforcedHosts))
 				return err
 			}
 			if out.Error != "" && !said {
@@ -327,7 +334,7 @@ x-moat-enforced: yes, pending or failed.`,
 				fmt.Fprintf(os.Stderr, "moat: revision %d %s: %s\n", rev, what, out.Error)
 			}
 			if timeout > 0 && !time.Now().Before(until) {
-				fmt.Fprintf(os.Stderr, "moat: revision %d is not in force after %s; in force is %d\n", rev, timeout, out.InForce)
+				fmt.Fprintf(os.Stderr, "moat: revision %d is not in force after %s%s; in force on the server's host is %d\n", rev, timeout, onHosts(out.EnforcedHosts), out.InForce)
 				return exitCode(2)
 			}
 			if out.Error != "" { // which was answered at once
@@ -340,5 +347,20 @@ x-moat-enforced: yes, pending or failed.`,
 		}
 	})
 	c.Flags().DurationVar(&timeout, "timeout", 0, "give up after that long (default: never)")
+	c.Flags().BoolVar(&all, "all", false, "wait for each host that the revision concerns")
 	return c
+}
+
+// onHosts says on how many hosts a revision is in force, given "2/3".
+func onHosts(count string) string {
+	done, of, counted := strings.Cut(count, "/")
+	switch {
+	case !counted:
+		return ""
+	case of == "0":
+		return ": it concerns no host"
+	case of == "1":
+		return " on " + done + " of 1 host"
+	}
+	return " on " + done + " of " + of + " hosts"
 }

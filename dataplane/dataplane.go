@@ -35,7 +35,7 @@ type Dataplane interface {
 	// is bound to the same device changes nothing but Observe and Until; a device that
 	// came back under its name is bound again. An interface is on one device,
 	// and a device has one interface: anything else is refused. The error is
-	// ErrNoDevice when the device is not there.
+	// ErrNoDevice when the device is not there, and ErrLoopback for lo.
 	Bind(ctx context.Context, b Binding) error
 	// Unbind takes the filter off: the device passes everything again. What is
 	// not bound is no error.
@@ -67,6 +67,12 @@ var ErrNoDoorman = errors.New("this needs nftables, or Linux 6.4 with CONFIG_NET
 
 // ErrNoDevice says that a device, or its network namespace, is not there.
 var ErrNoDevice = errors.New("the device is not there")
+
+// Loopback is the name of a namespace's loopback device.
+const Loopback = "lo"
+
+// ErrLoopback says that a device cannot be bound because it is lo.
+var ErrLoopback = errors.New("lo, by which the machine speaks to itself, cannot carry a network interface: name another device")
 
 // A Binding is an interface on a device.
 type Binding struct {

@@ -50,6 +50,7 @@ func Compile(v *state.View, locals []Local, o Options) *Ruleset {
 type Compiler struct {
 	options Options
 	last    *compiler
+	parts   map[Part]bool // that last was compiled from; nil if not known
 }
 
 // NewCompiler gives a compiler. What Options.PrefixList gives must not change.
@@ -63,7 +64,7 @@ func (c *Compiler) Compile(v *state.View, locals []Local) *Ruleset {
 	}
 	now.compile(locals)
 	now.last = nil
-	c.last = now
+	c.last, c.parts = now, nil
 	return now.rs
 }
 

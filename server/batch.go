@@ -1,7 +1,6 @@
 package server
 
 import (
-	"context"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -44,6 +43,9 @@ type BatchReply struct {
 type Done struct {
 	Revision uint64 `json:"revision"`
 	Enforced string `json:"enforced,omitempty"`
+	// EnforcedHosts counts the hosts that obey and those that the change concerns,
+	// as "2/3"; empty if only the server's host was waited for.
+	EnforcedHosts string `json:"enforced_hosts,omitempty"`
 	// EnforcedAfter is how long it took from the call's arrival until it was in
 	// force; nil where no device is bound whose packets could obey.
 	EnforcedAfter *time.Duration `json:"enforced_after_ns,omitempty"`
@@ -242,7 +244,7 @@ func (s *Server) change(r *request, done *Done, dryRun bool, what func(tx *state
 		made = c
 		return nil, nil
 	}
-	_, rev, err := s.store.Write(r.Context(), w)
+	_, rev, err := s.write(r, w)
 	if err != nil {
 		return err
 	}
@@ -250,14 +252,14 @@ func (s *Server) change(r *request, done *Done, dryRun bool, what func(tx *state
 	if dryRun {
 		return nil
 	}
-	s.done(r.Context(), r, done, began)
+	s.done(r, done, began)
 	return nil
 }
 
 // done waits until a change is enforced, as far as calls do, and says so.
-func (s *Server) done(ctx context.Context, r *request, d *Done, began time.Time) {
-	r.enforced = s.awaitEnforced(ctx, d.Revision)
-	d.Enforced = r.enforced
+func (s *Server) done(r *request, d *Done, began time.Time) {
+	o := s.awaitEnforced(r, d.Revision)
+	d.Enforced, d.EnforcedHosts = o.word, o.hosts
 	e := &s.cfg.Enforcement
 	if d.Enforced == enforcedYes && (e.Agent != nil && !e.Agent.Idle() || e.Hosts != nil) {
 		took := time.Since(began)

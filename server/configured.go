@@ -95,7 +95,7 @@ func (s *Server) bindConfigured(ctx context.Context, c ConfiguredBinding, said m
 	view := s.store.Latest()
 	bound := agent.Bound(view, s.cfg.Enforcement.Host)
 	for _, name := range names {
-		if !c.Device.Match(name) || slices.ContainsFunc(bound, func(b agent.BindingStatus) bool { return b.Device == name && b.Netns == ns }) {
+		if name == dataplane.Loopback || !c.Device.Match(name) || slices.ContainsFunc(bound, func(b agent.BindingStatus) bool { return b.Device == name && b.Netns == ns }) {
 			continue
 		}
 		r := s.own(ctx, "AttachDevice", c.scope(s))

@@ -54,10 +54,12 @@ type Bound struct {
 	// Closed says of a device that was freed that it passes nothing: its name is
 	// guarded, or it is a port of a managed bridge.
 	Closed bool `json:"closed,omitempty"`
-	// Enforced is yes, pending or failed, with Error.
-	Enforced string `json:"enforced"`
-	Error    string `json:"error,omitempty"`
-	Probe    *Probe `json:"probe,omitempty"`
+	// Enforced is yes, pending or failed, with Error. EnforcedHosts counts the
+	// hosts that obey and those that it concerns, if other hosts were waited for.
+	Enforced      string `json:"enforced"`
+	EnforcedHosts string `json:"enforced_hosts,omitempty"`
+	Error         string `json:"error,omitempty"`
+	Probe         *Probe `json:"probe,omitempty"`
 }
 
 // attachDevice binds: the device passes nothing from the beginning, then the
@@ -128,7 +130,7 @@ func (s *Server) attach(r *request, in *AttachDevice) (*Bound, error) {
 	}
 	out := boundReply(b)
 	rev, err := a.Attach(r.Context(), b, func() (uint64, error) {
-		id, rev, err := s.store.Write(r.Context(), &store.Write{
+		id, rev, err := s.write(r, &store.Write{
 			Call: s.call(r),
 			Plan: func(tx *state.Txn) (any, error) {
 				row, err := attachable(tx, in.Interface)
@@ -187,6 +189,8 @@ func attachFault(in *AttachDevice, err error) error {
 	switch {
 	case errors.As(err, &f), errors.Is(err, store.ErrClosed), errors.Is(err, store.ErrNoAnswer):
 		return err
+	case errors.Is(err, dataplane.ErrLoopback):
+		return fault.InvalidParameterValue.With(in.Device, "device", dataplane.ErrLoopback.Error()+".")
 	case errors.Is(err, dataplane.ErrNoDevice):
 		where := ""
 		if in.Netns != "" {
@@ -226,7 +230,7 @@ func (s *Server) detachDevice(r *request) (any, error) {
 	if in.Interface, err = s.interfaceNamed(r, in.Interface); err != nil {
 		return nil, err
 	}
-	v, rev, err := s.store.Write(r.Context(), &store.Write{
+	v, rev, err := s.write(r, &store.Write{
 		Call: s.call(r),
 		Plan: func(tx *state.Txn) (any, error) {
 			row := state.Interfaces.Get(tx, in.Interface)
@@ -263,21 +267,25 @@ func (s *Server) detachDevice(r *request) (any, error) {
 	return out, nil
 }
 
-// finish waits until what was written is in force.
+// finish waits until what was written is in force. A device that was bound is
+// enforced when the call returns, also where other calls do not wait.
 func (s *Server) finish(r *request, out *Bound, rev uint64) {
-	r.rev, out.Revision = rev, rev
 	e := &s.cfg.Enforcement
-	if e.Agent == nil {
-		out.Enforced = s.awaitEnforced(r.Context(), rev)
+	if e.All {
+		s.report(r, out, rev, s.waitHosts(r.Context(), rev, e.Timeout, s.concerned(r, rev)))
 	} else {
-		var err error
-		// A device that was bound is enforced when the call returns, also where
-		// other calls do not wait.
-		if out.Enforced, err = s.waitEnforced(r.Context(), rev, e.Timeout); err != nil {
-			out.Error = err.Error()
-		}
+		s.report(r, out, rev, s.waitHere(r.Context(), rev, e.Timeout))
 	}
-	r.enforced = out.Enforced
+}
+
+// report puts into a reply how far its revision is in force.
+func (s *Server) report(r *request, out *Bound, rev uint64, o outcome) {
+	r.rev, out.Revision = rev, rev
+	out.Enforced, out.EnforcedHosts = o.word, o.hosts
+	if o.err != nil {
+		out.Error = o.err.Error()
+	}
+	r.enforced, r.enforcedHosts = o.word, o.hosts
 }
 
 // boundTo finds what is bound to a device of this host; unknown tells that the

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -211,6 +212,7 @@ func TestAttachRefusals(t *testing.T) {
 	body, _ = s.ec2("Action=CreateNetworkInterface&SubnetId=" + one(body, "subnetId"))
 	other := one(body, "networkInterfaceId")
 	s.host.AddDevice("", "veth1")
+	s.host.AddDevice("", "lo")
 	attach := func(eni, device string) map[string]string {
 		return map[string]string{"interface": eni, "device": device}
 	}
@@ -229,6 +231,9 @@ func TestAttachRefusals(t *testing.T) {
 		{"InvalidNetworkInterface.InUse", "Interface: [" + eni + "] in use.", "attach", attach(eni, "veth1")},
 		{"IncorrectState", "device veth0 is bound to interface " + eni, "attach", attach(other, "veth0")},
 		{"InvalidParameterValue", "There is no device veth9 on the server's host.", "attach", attach(other, "veth9")},
+		{"InvalidParameterValue", "lo, by which the machine speaks to itself", "attach", attach(other, "lo")},
+		{"InvalidParameterValue", "lo, by which the machine speaks to itself", "attach", map[string]string{"interface": other, "device": "lo", "side": "workload"}},
+		{"InvalidParameterValue", "lo, by which the machine speaks to itself", "attach", map[string]string{"interface": other, "device": "lo", "netns": "/proc/thread-self/ns/net"}},
 		{"InvalidParameterValue", "It is host or workload.", "attach", map[string]string{"interface": other, "device": "veth1", "side": "left"}},
 		{"InvalidParameterValue", "no-such-namespace", "attach", map[string]string{"interface": other, "device": "veth1", "netns": "no-such-namespace"}},
 		{"InvalidNetworkInterfaceID.NotFound", other, "attach", map[string]string{"interface": other, "device": "veth1", "account": "210987654321"}},
@@ -248,6 +253,56 @@ func TestAttachRefusals(t *testing.T) {
 	}
 	if have, _ := s.plane.Bindings(t.Context()); len(have) != 1 {
 		t.Errorf("refused calls left bindings: %+v", have)
+	}
+}
+
+// A state of an earlier version may have lo bound. The server starts with it,
+// never binds it, and says why; everything else is enforced.
+func TestStateWithLoopbackBound(t *testing.T) {
+	s := newSite(t, nil)
+	eni, _ := s.furnish()
+	s.host.AddDevice("", "lo")
+	_, _, err := s.store.Write(t.Context(), &store.Write{
+		Call: state.Call{Scope: state.Scope{Region: "us-east-1", Account: account}, Now: time.Now(), Random: rand.Uint64},
+		Plan: func(tx *state.Txn) (any, error) {
+			i := *state.Interfaces.Get(tx, vpc.InterfaceID(eni))
+			i.Attachment = &vpc.Attachment{ID: "eni-attach-1", Device: &vpc.Device{Host: testHost, Name: "lo"}}
+			state.Interfaces.Put(tx, &i)
+			return nil, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	body, _ := s.ec2("Action=DescribeSubnets")
+	body, h := s.ec2("Action=CreateNetworkInterface&SubnetId=" + one(body, "subnetId"))
+	if e := h.Get("X-Moat-Enforced"); e != "yes" {
+		t.Errorf("beside a binding that is refused a change is enforced: %q, want yes", e)
+	}
+	other := one(body, "networkInterfaceId")
+	if status, _, m := s.admin("attach", map[string]string{"interface": other, "device": "veth0"}, nil); status != 200 {
+		t.Fatal(m)
+	}
+	var st server.Status
+	s.admin("status", nil, &st)
+	modes := map[string]string{}
+	for _, i := range st.Interfaces {
+		modes[i.Device] = i.Mode
+		if i.Device == "lo" && !strings.Contains(i.Error, "lo, by which the machine speaks to itself") {
+			t.Errorf("of lo status says %q", i.Error)
+		}
+	}
+	if modes["lo"] != "failed" || modes["veth0"] != "enforce" || st.State != "yes" {
+		t.Errorf("modes %v, state %s: want lo failed, veth0 enforce and the state yes", modes, st.State)
+	}
+	if !s.host.Send("", "lo", sim.Packet{Local: netip.MustParseAddr("127.0.0.1"), Remote: netip.MustParseAddr("127.0.0.1"), Protocol: flow.TCP, LocalPort: 4599, RemotePort: 40000, TCP: sim.SYN}).Passed {
+		t.Error("lo is bound")
+	}
+	if status, _, m := s.admin("detach", map[string]string{"device": "lo"}, nil); status != 200 {
+		t.Errorf("detach --dev lo: %s", m)
+	}
+	if s.admin("status", nil, &st); len(st.Interfaces) != 1 {
+		t.Errorf("detached, and status has %+v", st.Interfaces)
 	}
 }
 

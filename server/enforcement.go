@@ -3,13 +3,17 @@ package server
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
 	"net/netip"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
 	"moat/agent"
 	"moat/ruleset"
+	"moat/state"
 	"moat/store"
 )
 
@@ -34,7 +38,7 @@ type Enforcement struct {
 	Wait    bool
 	Timeout time.Duration
 	// Hosts are those of the cluster; nil for this host alone. All makes writes
-	// wait for the others too that have interfaces bound.
+	// wait for each host that the change concerns.
 	Hosts *store.Hosts
 	All   bool
 	// Sessions gives the open connections and the ports that the server listens
@@ -49,22 +53,82 @@ const (
 	enforcedFailed  = "failed"  // it cannot be put into force; it is tried again
 )
 
-// awaitEnforced waits until a revision is in force on this host, and on others
-// where that is wanted, and tells how far it is. Where nothing is bound there is nothing to wait for.
-func (s *Server) awaitEnforced(ctx context.Context, rev uint64) string {
-	e := &s.cfg.Enforcement
-	switch {
-	case e.Agent == nil && s.cannotEnforce():
-		return enforcedFailed
-	case (e.Agent == nil || e.Agent.Idle()) && !e.All:
-		return enforcedYes
+// An outcome says how far a revision is in force.
+type outcome struct {
+	word string // for x-moat-enforced
+	// hosts counts those that obey and those that the revision concerns, as "2/3";
+	// empty if only this host was waited for.
+	hosts string
+	err   error
+}
+
+// replaced is what a call changed, and the view that it made.
+type replaced struct {
+	changes []state.Change
+	view    *state.View
+}
+
+// write commits a call, and notes what it replaced if other hosts may have to
+// obey.
+func (s *Server) write(r *request, w *store.Write) (out any, rev uint64, err error) {
+	if s.cfg.Enforcement.Hosts != nil {
+		w.Replaced = func(changes []state.Change, v *state.View) { r.replaced = &replaced{changes, v} }
 	}
+	return s.store.Write(r.Context(), w)
+}
+
+// awaitEnforced waits until a call's revision is in force on this host or, where
+// that is wanted, on each host that it concerns.
+func (s *Server) awaitEnforced(r *request, rev uint64) outcome {
+	e := &s.cfg.Enforcement
 	timeout := time.Duration(0)
 	if e.Wait {
 		timeout = e.Timeout
 	}
-	word, _ := s.waitEnforced(ctx, rev, timeout)
-	return word
+	var o outcome
+	switch {
+	case e.All:
+		o = s.waitHosts(r.Context(), rev, timeout, s.concerned(r, rev))
+	case e.Agent != nil && e.Agent.Idle():
+		o.word = enforcedYes
+	default:
+		o = s.waitHere(r.Context(), rev, timeout)
+	}
+	r.enforced, r.enforcedHosts = o.word, o.hosts
+	return o
+}
+
+// concerned returns the hosts that a call's change concerns. If the call changed
+// nothing, its answer may rest on any earlier change: then it is all hosts.
+func (s *Server) concerned(r *request, rev uint64) []string {
+	if c := r.replaced; c != nil && c.view.Rev == rev {
+		return slices.Sorted(maps.Keys(ruleset.Hosts(c.view, c.changes)))
+	}
+	return agent.Hosts(s.store.Latest())
+}
+
+// mostReplayed is how many revisions back the rows are looked up that a revision
+// replaced.
+const mostReplayed = 1000
+
+// concernedBy returns the hosts that a revision concerns, by the rows that it
+// replaced; all hosts if these are not known any more.
+func (s *Server) concernedBy(ctx context.Context, rev uint64) []string {
+	v := s.store.Latest()
+	if rev == 0 || rev+mostReplayed < v.Rev {
+		return agent.Hosts(v)
+	}
+	before, after, keys, err := s.store.Between(ctx, rev-1, rev)
+	if err != nil {
+		return agent.Hosts(v)
+	}
+	var changes []state.Change
+	for _, key := range keys {
+		if scope, kind, id := state.ParseKey(key); kind != nil {
+			changes = append(changes, state.Change{Scope: scope, Kind: kind, ID: id, Old: kind.Row(before.In(scope), id), New: kind.Row(after.In(scope), id)})
+		}
+	}
+	return slices.Sorted(maps.Keys(ruleset.Hosts(after, changes)))
 }
 
 // cannotEnforce reports whether something is bound on this host, where nothing
@@ -74,47 +138,68 @@ func (s *Server) cannotEnforce() bool {
 	return e.Agent == nil && e.Host != "" && len(agent.Bound(s.store.Latest(), e.Host)) > 0
 }
 
+// waitHere waits until a revision is in force on this host.
+func (s *Server) waitHere(ctx context.Context, rev uint64, timeout time.Duration) outcome {
+	e := &s.cfg.Enforcement
+	if e.Agent == nil {
+		if s.cannotEnforce() {
+			return outcome{word: enforcedFailed, err: errors.New(e.Reason)}
+		}
+		return outcome{word: enforcedYes}
+	}
+	ctx, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	switch err := e.Agent.Wait(ctx, rev); {
+	case err == nil:
+		return outcome{word: enforcedYes}
+	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return outcome{word: enforcedPending}
+	default:
+		return outcome{word: enforcedFailed, err: err}
+	}
+}
+
+// waitHosts waits until a revision is in force on hosts, this one or others. It
+// does not wait for hosts whose servers do not run.
+func (s *Server) waitHosts(ctx context.Context, rev uint64, timeout time.Duration, hosts []string) outcome {
+	e := &s.cfg.Enforcement
+	began := time.Now()
+	others := slices.DeleteFunc(slices.Clone(hosts), func(id string) bool { return id == e.Host })
+	o, done := outcome{word: enforcedYes}, 0
+	if len(others) < len(hosts) {
+		if o = s.waitHere(ctx, rev, timeout); o.word == enforcedYes {
+			done++
+		}
+	}
+	ctx, cancel := context.WithDeadline(ctx, began.Add(timeout))
+	defer cancel()
+	if o.word == enforcedFailed {
+		cancel() // the others are counted, not waited for
+	}
+	n, err := e.Hosts.Wait(ctx, rev, others)
+	if err != nil && o.word == enforcedYes {
+		o.word, o.err = enforcedPending, err
+	}
+	o.hosts = fmt.Sprintf("%d/%d", done+n, len(hosts))
+	return o
+}
+
 // ReportEnforced tells the other hosts which revision is in force on this one,
-// until ctx ends. A host on which nothing is bound does so once.
+// until ctx ends: at once if the revision concerns this host.
 func ReportEnforced(ctx context.Context, a *agent.Agent, hosts *store.Hosts) {
-	for first, rev := true, uint64(0); ctx.Err() == nil; {
+	concerned := uint64(0) // the newest revision that was reported as such
+	for first, rev := true, uint64(0); ctx.Err() == nil; first = false {
 		if err := a.Wait(ctx, rev+1); err != nil {
-			select { // it cannot be put into force, which is tried again
+			select { // it cannot be put into force; the agent tries again
 			case <-time.After(500 * time.Millisecond):
 			case <-ctx.Done():
 			}
 			continue
 		}
-		rev = a.Status().Rev
-		if first || !a.Idle() {
-			hosts.Report(rev)
-		}
-		first = false
+		st := a.Status()
+		hosts.Report(st.Rev, first || st.Concerned > concerned)
+		rev, concerned = st.Rev, st.Concerned
 	}
-}
-
-// waitEnforced is awaitEnforced with a timeout and the agent's error.
-func (s *Server) waitEnforced(ctx context.Context, rev uint64, timeout time.Duration) (string, error) {
-	ctx, cancel := context.WithTimeout(ctx, timeout)
-	defer cancel()
-	e := &s.cfg.Enforcement
-	var err error
-	if e.Agent != nil {
-		err = e.Agent.Wait(ctx, rev)
-	}
-	var lost *store.LostError
-	if err == nil && e.All {
-		err = e.Hosts.Wait(ctx, rev, func(host string) bool { return len(agent.Bound(s.store.Latest(), host)) > 0 })
-	}
-	switch {
-	case err == nil:
-		return enforcedYes, nil
-	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
-		return enforcedPending, nil
-	case errors.As(err, &lost):
-		return enforcedPending, err
-	}
-	return enforcedFailed, err
 }
 
 // enforcement gives the metrics of an agent, read when they are asked for.

@@ -348,7 +348,7 @@ func (s *Server) enforceDevice(r *request) (any, error) {
 			guard = g
 		}
 	}
-	_, rev, err := s.store.Write(r.Context(), &store.Write{
+	_, rev, err := s.write(r, &store.Write{
 		Call: s.call(r),
 		Plan: func(tx *state.Txn) (any, error) {
 			row := state.Interfaces.Get(tx, b.Interface)

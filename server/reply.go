@@ -117,6 +117,9 @@ func setHeaders(h http.Header, r *request) {
 	if r.enforced != "" {
 		h["X-Moat-Enforced"] = []string{r.enforced}
 	}
+	if r.enforcedHosts != "" {
+		h["X-Moat-Enforced-Hosts"] = []string{r.enforcedHosts}
+	}
 }
 
 // A header is the one value of a header of a reply.

@@ -170,9 +170,12 @@ type request struct {
 	who         *known // the caller, on the view that a read is answered from
 	permit      permit
 	rev         uint64
-	// enforced tells of a write how far it is in force.
-	enforced string
-	headers  [3]header // of the reply
+	// replaced is what a write changed, if hosts may have to be waited for.
+	replaced *replaced
+	// enforced says of a write how far it is in force, and enforcedHosts on how
+	// many of the hosts that it concerns.
+	enforced, enforcedHosts string
+	headers                 [3]header // of the reply
 }
 
 // maxBody is the largest body that is read. The form's own limit is the same.
@@ -265,7 +268,7 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 			}
 		}
 		guard := s.lockoutGuard(r)
-		out, rev, err := s.store.Write(r.Context(), &store.Write{
+		out, rev, err := s.write(r, &store.Write{
 			Call: s.call(r),
 			Plan: func(tx *state.Txn) (any, error) {
 				// On the view of the plan, also when it is planned again.
@@ -298,7 +301,7 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 		if action.IsDryRun(in) {
 			return fault.DryRunOperation.With()
 		}
-		r.enforced = s.awaitEnforced(r.Context(), rev)
+		s.awaitEnforced(r, rev)
 		s.reply(w, r, &action.Reply{Out: out})
 	case action.Answerer:
 		view, err := s.store.View(r.Context())

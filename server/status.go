@@ -298,18 +298,7 @@ func (s *Server) describeStatus(r *request) (any, error) {
 	}
 	out.LostExemptions = s.lostExemptions(view)
 	if e.Hosts != nil {
-		for _, h := range e.Hosts.All() {
-			k := HostStatus{Host: h.Name, Identity: h.ID, Enforced: h.Rev, State: enforcedYes, Bound: len(agent.Bound(view, h.ID))}
-			switch {
-			case k.Bound == 0:
-				continue
-			case h.Lost:
-				k.State = "lost"
-			case h.Rev < view.Rev:
-				k.State = enforcedPending
-			}
-			out.Hosts = append(out.Hosts, k)
-		}
+		out.Hosts = s.hostsOf(r.Context(), view)
 	}
 	if e.Agent == nil {
 		if out.State = enforcedYes; s.cannotEnforce() {
@@ -361,6 +350,35 @@ func (s *Server) describeStatus(r *request) (any, error) {
 	return out, nil
 }
 
+// askPatience is how long status waits for the reports of other hosts.
+const askPatience = 50 * time.Millisecond
+
+// hostsOf returns the hosts of the cluster that have interfaces bound, as far as
+// is known at once: a host that has not reported counts as lost.
+func (s *Server) hostsOf(ctx context.Context, view *state.View) (out []HostStatus) {
+	ctx, cancel := context.WithTimeout(ctx, askPatience)
+	defer cancel()
+	reports, _ := s.cfg.Enforcement.Hosts.Ask(ctx) // else the last that are known: the age of the view says so
+	for _, id := range agent.Hosts(view) {
+		k := HostStatus{Identity: id, State: "lost", Bound: len(agent.Bound(view, id))}
+		for _, h := range reports {
+			if h.ID != id {
+				continue
+			}
+			k.Host, k.Enforced = h.Name, h.Rev
+			switch {
+			case h.Lost:
+			case h.Rev < view.Rev:
+				k.State = enforcedPending
+			default:
+				k.State = enforcedYes
+			}
+		}
+		out = append(out, k)
+	}
+	return out
+}
+
 // lostExemptions lists the interfaces bound here that an upgrade took services
 // from.
 func (s *Server) lostExemptions(view *state.View) []explain.Lost {
@@ -392,14 +410,18 @@ func (s *Server) WarnOfLostExemptions() {
 type Waited struct {
 	Revision uint64 `json:"revision"`
 	Enforced string `json:"enforced"`
-	InForce  uint64 `json:"enforced_revision"`
-	Error    string `json:"error,omitempty"`
+	// EnforcedHosts counts the hosts that obey and those that the revision
+	// concerns, as "2/3"; empty if only the server's host was waited for.
+	EnforcedHosts string `json:"enforced_hosts,omitempty"`
+	InForce       uint64 `json:"enforced_revision"`
+	Error         string `json:"error,omitempty"`
 }
 
 // longestWait bounds one call; who wants to wait longer asks again.
 const longestWait = 30 * time.Second
 
-// waitFor answers when ?rev= is in force, or after ?timeout=.
+// waitFor answers when ?rev= is in force, or after ?timeout=. With ?hosts=all it
+// waits for each host that the revision concerns.
 func (s *Server) waitFor(r *request) (any, error) {
 	q := r.URL.Query()
 	rev, err := strconv.ParseUint(q.Get("rev"), 10, 64)
@@ -412,24 +434,27 @@ func (s *Server) waitFor(r *request) (any, error) {
 			return nil, fault.InvalidParameterValue.With(t, "timeout", "It is a duration such as 5s.")
 		}
 	}
-	timeout = min(timeout, longestWait)
-	out := &Waited{Revision: rev}
-	if a := s.cfg.Enforcement.Agent; a != nil {
-		out.Enforced, err = s.waitEnforced(r.Context(), rev, timeout)
-		if err != nil {
-			out.Error = err.Error()
-		}
-		out.InForce = a.Status().Rev
-		return out, nil
-	}
-	ctx, cancel := context.WithTimeout(r.Context(), timeout)
+	ctx, cancel := context.WithTimeout(r.Context(), min(timeout, longestWait))
 	defer cancel()
-	out.Enforced = enforcedPending
+	e := &s.cfg.Enforcement
+	out, o := &Waited{Revision: rev}, outcome{word: enforcedPending}
 	if _, err := s.store.WaitRev(ctx, rev); err == nil {
-		out.Enforced = s.awaitEnforced(ctx, rev)
+		left := timeout
+		if deadline, ok := ctx.Deadline(); ok {
+			left = time.Until(deadline)
+		}
+		if e.All || e.Hosts != nil && q.Get("hosts") == "all" {
+			o = s.waitHosts(ctx, rev, left, s.concernedBy(ctx, rev))
+		} else {
+			o = s.waitHere(ctx, rev, left)
+		}
 	}
-	if out.Enforced == enforcedFailed {
-		out.Error = s.cfg.Enforcement.Reason
+	out.Enforced, out.EnforcedHosts = o.word, o.hosts
+	if o.err != nil {
+		out.Error = o.err.Error()
+	}
+	if e.Agent != nil {
+		out.InForce = e.Agent.Status().Rev
 	}
 	return out, nil
 }

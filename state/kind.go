@@ -220,6 +220,21 @@ func (k *Kind[K, T]) By(r Reader, ix *Index[T], attr string) iter.Seq[*T] {
 	return k.walk(r, ix.n, attr)
 }
 
+// Attrs returns each attribute that a row has in the index, once, in order. Its
+// cost is in proportion to their number, not to that of the rows.
+func (k *Kind[K, T]) Attrs(r Reader, ix *Index[T]) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		t := k.in(r)
+		for next, more := "", t != nil; more; {
+			more = false
+			t.indexes[ix.n].Ascend(entry{attr: next}, func(e entry) bool {
+				next, more = e.attr+"\x00", yield(e.attr)
+				return false
+			})
+		}
+	}
+}
+
 // ByTag gives the rows that have the tag, in the order of ids.
 func (k *Kind[K, T]) ByTag(r Reader, key, value string) iter.Seq[*T] {
 	return k.walk(r, len(k.indexes), key+"\x00"+value)
@@ -324,6 +339,23 @@ func (k *Kind[K, T]) Changes(from, to Reader) (changes []Replaced[T], ok bool) {
 	return changes, true
 }
 
+func (k *Kind[K, T]) changes(from, to *Space) (changes []Change, ok bool) {
+	replaced, ok := k.Changes(from, to)
+	for _, r := range replaced {
+		c := Change{Scope: to.Scope, Kind: k, Old: rowOrNil(r.Old), New: rowOrNil(r.New)}
+		switch {
+		case r.New != nil:
+			c.ID = string(k.key(r.New))
+		case r.Old != nil:
+			c.ID = string(k.key(r.Old))
+		default:
+			continue // it came and went
+		}
+		changes = append(changes, c)
+	}
+	return changes, ok
+}
+
 func (k *Kind[K, T]) eachAttr(row *T, f func(index int, attr string)) {
 	for i, ix := range k.indexes {
 		ix.attrs(row, func(attr string) { f(i, attr) })
@@ -393,6 +425,7 @@ type AnyKind interface {
 
 	number() kindNumber
 	newTable() *table
+	changes(from, to *Space) (changes []Change, ok bool)
 	decode(data []byte) (any, error)
 	apply(s *Space, id string, row any)
 	stage(tx *Txn, id string, row any)

@@ -1,6 +1,8 @@
 package state_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -117,5 +119,87 @@ func TestChanges(t *testing.T) {
 		if got := told(row.from, row.to); got != row.want {
 			t.Errorf("%s: %q, want %q", row.what, got, row.want)
 		}
+	}
+}
+
+// View.Changes names each row that was replaced, of the kinds that are asked
+// for and in every scope, and does not know of views that do not come from one
+// another.
+func TestViewChanges(t *testing.T) {
+	here, there := state.Scope{Region: "us-east-1", Account: "123456789012"}, state.Scope{Region: "eu-west-1", Account: "123456789012"}
+	stage := func(v *state.View, f func(tx *state.Txn)) *state.View {
+		st := state.NewStage(v)
+		tx := st.Begin(state.Call{Scope: here, Now: time.Unix(0, 0)})
+		f(tx)
+		st.Accept(tx)
+		return st.View()
+	}
+	first := stage(state.NewView(), func(tx *state.Txn) {
+		for _, in := range []*state.Txn{tx, tx.In(there)} {
+			state.Subnets.Put(in, &vpc.Subnet{ID: "subnet-1"})
+			state.Groups.Put(in, &vpc.SecurityGroup{ID: "sg-1"})
+			state.VPCs.Put(in, &vpc.VPC{ID: "vpc-1"})
+		}
+	})
+	second := stage(first, func(tx *state.Txn) {
+		state.Subnets.Put(tx, &vpc.Subnet{ID: "subnet-2"})
+		state.Groups.Delete(tx.In(there), "sg-1")
+		state.VPCs.Put(tx, &vpc.VPC{ID: "vpc-2"})
+	})
+	third := stage(second, func(tx *state.Txn) {
+		state.Subnets.Put(tx, &vpc.Subnet{ID: "subnet-2", AvailabilityZone: "b"})
+		state.Subnets.Put(tx, &vpc.Subnet{ID: "subnet-3"})
+		state.Subnets.Delete(tx, "subnet-3")
+	})
+	for _, row := range []struct {
+		what     string
+		from, to *state.View
+		want     string
+	}{
+		{"nothing", second, second, ""},
+		{"one call", first, second, "+us-east-1/123456789012/subnet/subnet-2 -eu-west-1/123456789012/sg/sg-1"},
+		{"two calls", first, third, "+us-east-1/123456789012/subnet/subnet-2 -eu-west-1/123456789012/sg/sg-1"},
+		{"one of them", second, third, "~us-east-1/123456789012/subnet/subnet-2"},
+		{"back", second, first, "unknown"},
+		{"from nothing", state.NewView(), first, "unknown"},
+		{"to nothing", first, state.NewView(), "unknown"},
+	} {
+		changes, ok := row.to.Changes(row.from, state.Subnets, state.Groups)
+		var got []string
+		for _, c := range changes {
+			sign := "~"
+			if c.Old == nil {
+				sign = "+"
+			} else if c.New == nil {
+				sign = "-"
+			}
+			got = append(got, sign+c.Key())
+		}
+		slices.SortFunc(got, func(a, b string) int { return strings.Compare(b[1:], a[1:]) })
+		if text := strings.Join(got, " "); !ok && row.want != "unknown" || ok && text != row.want {
+			t.Errorf("%s: %q, known %v, want %q", row.what, text, ok, row.want)
+		}
+	}
+}
+
+// Attrs returns each attribute once, whatever follows it in the index.
+func TestAttrs(t *testing.T) {
+	st := state.NewStage(state.NewView())
+	tx := st.Begin(state.Call{Now: time.Unix(0, 0)})
+	if got := slices.Collect(state.Subnets.Attrs(tx, state.SubnetsByVPC)); got != nil {
+		t.Errorf("of no rows: %q", got)
+	}
+	for i, v := range []vpc.VPCID{"b", "a", "b", "a\x00", "a", "aa", "a\x00\x00"} {
+		state.Subnets.Put(tx, &vpc.Subnet{ID: vpc.SubnetID(strings.Repeat("s", i+1)), VPC: v})
+	}
+	want := []string{"a", "a\x00", "a\x00\x00", "aa", "b"}
+	if got := slices.Collect(state.Subnets.Attrs(tx, state.SubnetsByVPC)); !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for first := range state.Subnets.Attrs(tx, state.SubnetsByVPC) {
+		if first != "a" {
+			t.Errorf("the first is %q", first)
+		}
+		break
 	}
 }

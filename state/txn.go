@@ -47,7 +47,56 @@ type Txn struct {
 	seal    func(keyID, secret string) []byte
 	stage   *Stage
 	spaces  map[Scope]*Space
-	changes *[]Change
+	changes *changeLog // shared by the transaction's scopes
+}
+
+// A changeLog has each changed row once, in the order of first touch. The zero
+// value is empty.
+type changeLog struct {
+	list []Change
+	at   map[changeKey]int // places in list, once there are many
+}
+
+// A changeKey names a row.
+type changeKey struct {
+	scope Scope
+	kind  kindNumber
+	id    string
+}
+
+func (c *Change) key() changeKey { return changeKey{c.Scope, c.Kind.number(), c.ID} }
+
+// fewChanges are so many that looking at each is faster than a map.
+const fewChanges = 16
+
+// find returns the change of a row, or nil.
+func (l *changeLog) find(k changeKey) *Change {
+	if l.at == nil {
+		for i := range l.list {
+			if c := &l.list[i]; c.key() == k {
+				return c
+			}
+		}
+		return nil
+	}
+	if i, ok := l.at[k]; ok {
+		return &l.list[i]
+	}
+	return nil
+}
+
+// add appends the change of a row that has none.
+func (l *changeLog) add(c Change) {
+	l.list = append(l.list, c)
+	switch n := len(l.list); {
+	case l.at != nil:
+		l.at[c.key()] = n - 1
+	case n > fewChanges:
+		l.at = make(map[changeKey]int, 2*n)
+		for i := range l.list {
+			l.at[l.list[i].key()] = i
+		}
+	}
 }
 
 // A Change is a row before and after a call; nil where it did not exist.
@@ -65,7 +114,7 @@ func (c *Change) Key() string { return Key(c.Scope, c.Kind, c.ID) }
 func (st *Stage) Begin(c Call) *Txn {
 	tx := &Txn{
 		Caller: c.Caller, Now: c.Now, Quotas: c.Quotas,
-		random: c.Random, seal: c.Seal, stage: st, spaces: map[Scope]*Space{}, changes: new([]Change),
+		random: c.Random, seal: c.Seal, stage: st, spaces: map[Scope]*Space{}, changes: new(changeLog),
 	}
 	if tx.Quotas == nil {
 		tx.Quotas = vpc.DefaultQuotas()
@@ -90,21 +139,19 @@ func (tx *Txn) In(s Scope) *Txn {
 }
 
 func (tx *Txn) record(k AnyKind, id string, old, row any) {
-	for i := range *tx.changes {
-		c := &(*tx.changes)[i]
-		if c.Kind == k && c.ID == id && c.Scope == tx.Scope {
-			c.New = row
-			return
-		}
+	change := Change{tx.Scope, k, id, old, row}
+	if c := tx.changes.find(change.key()); c != nil {
+		c.New = row
+		return
 	}
-	*tx.changes = append(*tx.changes, Change{tx.Scope, k, id, old, row})
+	tx.changes.add(change)
 }
 
 // Changes gives what the transaction staged, each row once, in the order of
 // first touch. A row that came and went is left out.
 func (tx *Txn) Changes() []Change {
-	out := (*tx.changes)[:0:0]
-	for _, c := range *tx.changes {
+	var out []Change
+	for _, c := range tx.changes.list {
 		if c.Old != nil || c.New != nil {
 			out = append(out, c)
 		}

@@ -51,6 +51,33 @@ func (v *View) Spaces() iter.Seq[*Space] {
 	}
 }
 
+// Changes returns the rows of some kinds that were replaced on the way from an
+// earlier view to this one, at the cost of what was replaced and of a comparison
+// for each space. ok is false if that is not known: views that do not come from
+// one another, or too many changes.
+func (v *View) Changes(from *View, kinds ...AnyKind) (changes []Change, ok bool) {
+	found, ok := 0, true
+	v.spaces.Scan(func(key string, now *Space) bool {
+		old, there := from.spaces.Get(key)
+		if there {
+			found++
+		}
+		for _, k := range kinds {
+			if old == now || !ok {
+				break
+			}
+			var more []Change
+			more, ok = k.changes(old, now)
+			changes = append(changes, more...)
+		}
+		return ok
+	})
+	if !ok || found < from.spaces.Len() { // or a space is gone
+		return nil, false
+	}
+	return changes, true
+}
+
 // A Space is what one scope holds at one revision.
 type Space struct {
 	Scope

@@ -5,54 +5,74 @@ import (
 	"errors"
 	"log/slog"
 	"strings"
+	"sync"
 	"testing"
 	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
 
 	"moat/iam"
 	"moat/state"
 	"moat/store"
 )
 
-// A host tells the others what it enforces, as long as it lives.
+// runHosts runs the reports of hosts of one cluster, each with a connection of
+// its own. Their stops end them as the end of a server does.
+func runHosts(t testing.TB, open func() store.Log, names ...string) (all []*store.Hosts, stops []context.CancelFunc) {
+	for _, name := range names {
+		log := open().(*store.Etcd)
+		h := log.Hosts(name, "host "+name, slog.New(slog.DiscardHandler))
+		ctx, cancel := context.WithCancel(context.Background())
+		var done sync.WaitGroup
+		done.Go(func() { h.Run(ctx) })
+		stop := sync.OnceFunc(func() { cancel(); done.Wait(); log.Close() })
+		t.Cleanup(stop)
+		all, stops = append(all, h), append(stops, stop)
+	}
+	return all, stops
+}
+
+// wait waits for hosts so long.
+func wait(h *store.Hosts, patience time.Duration, rev uint64, hosts ...string) (int, error) {
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	return h.Wait(ctx, rev, hosts)
+}
+
+// A call waits for the hosts that it names and for no other, and learns which
+// of them are late and which are lost.
 func TestHosts(t *testing.T) {
 	etcd := startEtcd(t)
-	var all [2]*store.Hosts
-	var stops [2]context.CancelFunc
-	var logs [2]*store.Etcd
-	for i, name := range []string{"a", "b"} {
-		logs[i] = etcd.open().(*store.Etcd)
-		defer logs[i].Close()
-		all[i] = logs[i].Hosts(name, name, slog.New(slog.DiscardHandler))
-		ctx, cancel := context.WithCancel(t.Context())
-		done := make(chan struct{})
-		go func() { defer close(done); all[i].Run(ctx) }()
-		stops[i] = func() { cancel(); <-done }
-		defer stops[i]()
+	hosts, stops := runHosts(t, etcd.open, "a", "b", "c")
+	a, b, c := hosts[0], hosts[1], hosts[2]
+	const long, short = 20 * time.Second, 300 * time.Millisecond
+	b.Report(5, true)
+	c.Report(4, true)
+	if n, err := wait(a, long, 5, "b"); n != 1 || err != nil {
+		t.Errorf("what b enforces: %d of 1, %v", n, err)
 	}
-	a, b := all[0], all[1]
-	anybody := func(string) bool { return true }
-	wait := func(patience time.Duration, rev uint64, which func(string) bool) error {
-		ctx, cancel := context.WithTimeout(t.Context(), patience)
-		defer cancel()
-		return a.Wait(ctx, rev, which)
+	if n, err := wait(a, long, 4, "b", "c"); n != 2 || err != nil {
+		t.Errorf("what both enforce: %d of 2, %v", n, err)
 	}
-	a.Report(7)
-	until(t, "a knows b", func() bool { return errors.Is(wait(time.Millisecond, 1, anybody), context.DeadlineExceeded) })
-	b.Report(5)
-	if err := wait(5*time.Second, 5, anybody); err != nil {
-		t.Errorf("what b enforces: %v", err)
+	var behind *store.BehindError
+	if n, err := wait(a, short, 5, "b", "c"); n != 1 || !errors.As(err, &behind) || len(behind.Late) != 1 || behind.Late[0].ID != "c" || len(behind.Lost) != 0 {
+		t.Errorf("what c does not enforce: %d of 2, %v", n, err)
 	}
-	if err := wait(300*time.Millisecond, 6, anybody); !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("what b does not enforce: %v", err)
+	if n, err := wait(a, short, 9); n != 0 || err != nil {
+		t.Errorf("a change that concerns no host: %d, %v", n, err)
 	}
-	if err := wait(time.Second, 6, func(host string) bool { return host == "a" }); err != nil {
-		t.Errorf("a waits for hosts that nobody asked it to, or for itself: %v", err)
+	if n, err := wait(a, long, 1, "b", "nobody"); n != 1 || !errors.As(err, &behind) || len(behind.Lost) != 1 || behind.Lost[0].ID != "nobody" {
+		t.Errorf("a host that has never reported: %d of 2, %v", n, err)
 	}
 	for rev := range uint64(1000) {
-		b.Report(rev)
+		b.Report(rev, true)
 	}
-	if err := wait(5*time.Second, 999, anybody); err != nil {
-		t.Errorf("the last of many: %v", err)
+	if n, err := wait(a, long, 999, "b"); n != 1 || err != nil {
+		t.Errorf("the last of many: %d of 1, %v", n, err)
+	}
+	b.Report(1000, false)
+	if n, err := wait(a, long, 1000, "b"); n != 1 || err != nil {
+		t.Errorf("a revision that does not concern b: %d of 1, %v", n, err)
 	}
 
 	// It is no part of the state.
@@ -63,7 +83,9 @@ func TestHosts(t *testing.T) {
 	}}); err != nil {
 		t.Fatal(err)
 	}
-	backup := contents(t, logs[0])
+	log := etcd.open().(*store.Etcd)
+	defer log.Close()
+	backup := contents(t, log)
 	if len(backup) == 0 {
 		t.Error("a backup has nothing")
 	}
@@ -74,12 +96,76 @@ func TestHosts(t *testing.T) {
 	}
 
 	stops[1]()
-	var lost *store.LostError
-	until(t, "b is known to have stopped", func() bool { return errors.As(wait(time.Millisecond, 2000, anybody), &lost) })
-	if want := (store.Host{ID: "b", Name: "b", Rev: 999, Lost: true}); len(lost.Hosts) != 1 || lost.Hosts[0] != want {
-		t.Errorf("lost are %+v, want %+v", lost.Hosts, want)
+	until(t, "b is known to have stopped", func() bool {
+		_, err := wait(a, short, 2000, "b")
+		return errors.As(err, &behind) && len(behind.Lost) == 1
+	})
+	if want := (store.Host{ID: "b", Name: "host b", Rev: 1000, Lost: true}); behind.Lost[0] != want {
+		t.Errorf("lost is %+v, want %+v", behind.Lost[0], want)
 	}
-	if err := wait(5*time.Second, 999, anybody); err != nil {
-		t.Errorf("what b enforces, stopped: %v", err)
+	if n, err := wait(a, long, 1000, "b"); n != 1 || err != nil {
+		t.Errorf("what b enforces, stopped: %d of 1, %v", n, err)
 	}
+	if n, err := wait(a, long, 4, "c"); n != 1 || err != nil {
+		t.Errorf("c is waited for with b stopped: %d of 1, %v", n, err)
+	}
+	all, err := a.Ask(t.Context())
+	if err != nil || len(all) != 3 || all[0].ID != "a" || !all[1].Lost || all[2].Rev != 4 {
+		t.Errorf("the hosts are %+v, %v", all, err)
+	}
+}
+
+// Reports are watched by servers with a call that waits, and by no other: a
+// report costs one write and no message to hosts that do not ask.
+func TestReportsAreWatchedByWhoWaits(t *testing.T) {
+	etcd := startEtcd(t)
+	hosts, _ := runHosts(t, etcd.open, "a", "b", "c", "d")
+	for i, h := range hosts {
+		h.Report(uint64(i+1), true)
+	}
+	all := []string{"a", "b", "c", "d"}
+	until(t, "all have reported", func() bool {
+		n, _ := wait(hosts[0], time.Second, 1, all...)
+		return n == len(all)
+	})
+	watchers := func() float64 { return etcdMetric(t, "etcd_debugging_mvcc_watcher_total") }
+	until(t, "nobody watches once no call waits", func() bool { return watchers() == 0 })
+	before := etcdMetric(t, "etcd_debugging_mvcc_events_total")
+	for rev := range uint64(50) {
+		for _, h := range hosts {
+			h.Report(10+rev, true)
+		}
+	}
+	time.Sleep(100 * time.Millisecond)
+	if n := etcdMetric(t, "etcd_debugging_mvcc_events_total") - before; n != 0 || watchers() != 0 {
+		t.Errorf("%v messages about reports and %v watchers, while no call waits", n, watchers())
+	}
+	done := make(chan error)
+	go func() {
+		_, err := wait(hosts[0], 20*time.Second, 100, all...)
+		done <- err
+	}()
+	until(t, "the server with a call that waits watches", func() bool { return watchers() == 1 })
+	for _, h := range hosts {
+		h.Report(100, true)
+	}
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+}
+
+// etcdMetric returns a metric of the etcds that run in this process.
+func etcdMetric(t *testing.T, name string) float64 {
+	t.Helper()
+	families, err := prometheus.DefaultGatherer.Gather()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range families {
+		if f.GetName() == name {
+			return f.GetMetric()[0].GetGauge().GetValue() + f.GetMetric()[0].GetCounter().GetValue()
+		}
+	}
+	t.Fatalf("etcd has no metric %s", name)
+	return 0
 }

@@ -78,6 +78,10 @@ type Write struct {
 	// Event: at least one, and several for what stands for several calls, whose
 	// own Changed they may then give. Nil for Event alone. It must be pure.
 	Tell func(tx *state.Txn, out any, event Event) []Event
+	// Replaced, if not nil, is called with the rows that the call replaced and with
+	// the view that it made, each time that the call is staged. What it was given
+	// the last time is committed if Write returns no error.
+	Replaced func(changes []state.Change, v *state.View)
 	// DryRun plans and drops.
 	DryRun bool
 	// Forget keeps the rows as they were before out of the history: they hold
@@ -502,6 +506,9 @@ func (s *Store) plan(p *published, waiting []*write) (n int, stage *state.Stage,
 		batch.Entries = append(batch.Entries, add.Entries...)
 		batch.Rev, batch.Seq, batch.Chain = stage.Accept(tx), uint32(len(events)-1), chain
 		t.out, t.rev = out, batch.Rev
+		if t.Replaced != nil {
+			t.Replaced(changes, stage.View())
+		}
 		n++
 	}
 	return n, stage, batch

@@ -914,3 +914,37 @@ func TestTheFirstCommitIsGuarded(t *testing.T) {
 		}
 	})
 }
+
+// A write that asks for it learns which rows it replaced, and the view that it
+// made, however many writes are committed together.
+func TestReplaced(t *testing.T) {
+	s := open(t, store.NewMemory())
+	var all sync.WaitGroup
+	for i := range 50 {
+		all.Go(func() {
+			id := vpc.SubnetID(fmt.Sprintf("subnet-%d", i))
+			var changes []state.Change
+			var view *state.View
+			_, rev, err := s.Write(t.Context(), &store.Write{
+				Call:     state.Call{Now: time.Now()},
+				Plan:     func(tx *state.Txn) (any, error) { state.Subnets.Put(tx, &vpc.Subnet{ID: id}); return nil, nil },
+				Replaced: func(c []state.Change, v *state.View) { changes, view = c, v },
+			})
+			if err != nil || len(changes) != 1 || changes[0].ID != string(id) || view.Rev != rev || state.Subnets.Get(view.In(state.Scope{}), id) == nil {
+				t.Errorf("revision %d replaced %v", rev, changes)
+			}
+			if n := uint64(state.Subnets.Len(view.In(state.Scope{}))); n != rev {
+				t.Errorf("the view of revision %d has %d rows", rev, n)
+			}
+		})
+	}
+	all.Wait()
+	for what, w := range map[string]*store.Write{
+		"a dry run": {DryRun: true, Plan: func(tx *state.Txn) (any, error) { state.Subnets.Delete(tx, "subnet-1"); return nil, nil }},
+		"a refusal": {Plan: func(tx *state.Txn) (any, error) { return nil, errors.New("no") }},
+		"no change": {Plan: func(tx *state.Txn) (any, error) { return nil, nil }},
+	} {
+		w.Replaced = func([]state.Change, *state.View) { t.Errorf("%s replaced something", what) }
+		s.Write(t.Context(), w)
+	}
+}

@@ -140,6 +140,7 @@ func Run(t *testing.T, newHost func(t *testing.T) *Host) {
 		{"BindTwice", bindTwice},
 		{"BindRefused", bindRefused},
 		{"NoDevice", noDevice},
+		{"Loopback", loopback},
 		{"DeviceComesBack", comesBack},
 		{"Unbind", unbind},
 		{"ApplyFails", applyFails},
@@ -442,6 +443,20 @@ func noDevice(b *bench) {
 		b.Errorf("binding in no namespace: %v, want ErrNoDevice", err)
 	}
 	b.wantBound()
+}
+
+// The other devices of a namespace can be bound, its lo cannot.
+func loopback(b *bench) {
+	for _, side := range []dataplane.Side{dataplane.Host, dataplane.Workload} {
+		lo := b.binding(web, "lo")
+		lo.Side = side
+		if err := b.plane.Bind(b.ctx, lo); !errors.Is(err, dataplane.ErrLoopback) {
+			b.Errorf("binding lo, side %d: %v, want ErrLoopback", side, err)
+		}
+	}
+	b.wantBound()
+	b.bindWeb()
+	b.wantBound(web)
 }
 
 func comesBack(b *bench) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -115,6 +116,9 @@ func (p *Plane) bind(b dataplane.Binding) error {
 				err = errors.Join(err, p.putDevice(old.key(), nil))
 			}
 			return err
+		}
+		if dev.Attrs().Flags&net.FlagLoopback != 0 { // whatever its name
+			return dataplane.ErrLoopback
 		}
 		now := &bound{Binding: b, bpfBinding: bpfBinding{Netns: ns, Index: uint32(b.Index)}}
 		copy(now.bpfBinding.Interface[:], b.Interface)

@@ -177,6 +177,9 @@ func (p *Plane) Bind(ctx context.Context, b dataplane.Binding) error {
 	defer end()
 	at := place{b.Netns, b.Device}
 	d := p.host.devices[at]
+	if b.Device == dataplane.Loopback {
+		return dataplane.ErrLoopback
+	}
 	if d == nil {
 		return fmt.Errorf("device %s: %w", at, dataplane.ErrNoDevice)
 	}

@@ -40,6 +40,7 @@ type Reply struct {
 	Code, Message string // of an error
 	Rev           uint64 // x-moat-revision, 0 without
 	Enforced      string // x-moat-enforced
+	EnforcedHosts string // x-moat-enforced-hosts
 	Body          []byte
 }
 
@@ -86,7 +87,7 @@ func (c *Client) Do(ctx context.Context, action string, params ...string) (*Repl
 		return nil, err
 	}
 	r.Rev, _ = strconv.ParseUint(resp.Header.Get("X-Moat-Revision"), 10, 64)
-	r.Enforced = resp.Header.Get("X-Moat-Enforced")
+	r.Enforced, r.EnforcedHosts = resp.Header.Get("X-Moat-Enforced"), resp.Header.Get("X-Moat-Enforced-Hosts")
 	if !r.OK() {
 		r.Code, r.Message = r.Get("Code"), r.Get("Message")
 	}

@@ -19,9 +19,9 @@ import (
 )
 
 // TestAllHostsObey: two servers on one etcd, each with a data plane of its own.
-// With --wait-enforced all, what one has answered the other's host obeys at once;
-// a host that does not come to it, or whose server was killed, is told of, and
-// nobody waits for it for ever.
+// With --wait-enforced all, what one has answered the other's host obeys at once.
+// A host whose server is stopped or was killed makes those changes pending that
+// concern it, and status names it.
 func TestAllHostsObey(t *testing.T) {
 	const patience = 2 * time.Second
 	etcd := etcdtest.Start(t)
@@ -39,9 +39,9 @@ func TestAllHostsObey(t *testing.T) {
 		two.Kill()
 		os.RemoveAll("/sys/fs/bpf/moat/" + identity)
 	})
-	group := l.group("web")
+	group, local := l.group("web"), l.group("local")
 	client := l.machine("client")
-	l.machine("here", group)
+	l.machine("here", group, local)
 	l.server = two
 	there := l.machine("there", group)
 	l.server = one
@@ -55,22 +55,30 @@ func TestAllHostsObey(t *testing.T) {
 			return err
 		}) == nil
 	}
-	// change gives the revision, the header and how long the call took.
-	change := func(action string, port int) (uint64, string, time.Duration) {
+	// changeOf returns the revision, both headers and how long the call took.
+	changeOf := func(group, action string, port int) (uint64, string, time.Duration) {
 		t.Helper()
 		began := time.Now()
 		r, err := l.client.Do(context.Background(), action, append([]string{"GroupId", group}, permissions(fmt.Sprintf("tcp %d %s/32", port, client.four))...)...)
 		if err != nil || !r.OK() {
 			t.Fatalf("%s: %v %v", action, r, err)
 		}
-		return r.Rev, r.Enforced, time.Since(began)
+		return r.Rev, r.Enforced + " " + r.EnforcedHosts, time.Since(began)
+	}
+	change := func(action string, port int) (uint64, string, time.Duration) { return changeOf(group, action, port) }
+	// A change that does not concern the other's host is answered as ever.
+	unconcerned := func(when string, port int) {
+		t.Helper()
+		if _, enforced, took := changeOf(local, "AuthorizeSecurityGroupIngress", port); enforced != "yes 1/1" || took > patience {
+			t.Errorf("%s, a change that does not concern its host: enforced %s after %v", when, enforced, took)
+		}
 	}
 	for range 10 {
 		for action, want := range map[string]bool{"AuthorizeSecurityGroupIngress": true, "RevokeSecurityGroupIngress": false} {
 			if reaches(80) == want {
 				continue // the order of a map
 			}
-			if _, enforced, took := change(action, 80); enforced != "yes" || reaches(80) != want {
+			if _, enforced, took := change(action, 80); enforced != "yes 2/2" || reaches(80) != want {
 				t.Fatalf("%s answered by one server: enforced %s after %v; the other's host lets connections through: want %v", action, enforced, took, want)
 			}
 		}
@@ -96,8 +104,8 @@ func TestAllHostsObey(t *testing.T) {
 	pending := func(when string, atLeast, atMost time.Duration) uint64 {
 		t.Helper()
 		rev, enforced, took := change("AuthorizeSecurityGroupIngress", 80)
-		if enforced != "pending" || took < atLeast || took > atMost {
-			t.Errorf("%s: enforced %s after %v; want pending, after %v to %v", when, enforced, took, atLeast, atMost)
+		if enforced != "pending 1/2" || took < atLeast || took > atMost {
+			t.Errorf("%s: enforced %s after %v; want pending 1/2, after %v to %v", when, enforced, took, atLeast, atMost)
 		}
 		if reaches(80) {
 			t.Errorf("%s: it obeys", when)
@@ -112,9 +120,12 @@ func TestAllHostsObey(t *testing.T) {
 		if !reaches(80) {
 			t.Error("it does not obey")
 		}
-		if s := host(); s != "yes" {
-			t.Errorf("status says %q of it, want yes", s)
-		}
+		l.until(5*time.Second, func() error {
+			if s := host(); s != "yes" {
+				return fmt.Errorf("status says %q of it, want yes", s)
+			}
+			return nil
+		})
 		change("RevokeSecurityGroupIngress", 80)
 	}
 
@@ -131,6 +142,7 @@ func TestAllHostsObey(t *testing.T) {
 		return err
 	})
 	rev := pending("the other's server is stopped", patience, patience+3*time.Second)
+	unconcerned("the other's server is stopped", 90)
 	if s := host(); s != "pending" {
 		t.Errorf("of a host that does not come to it status says %q, want pending", s)
 	}
@@ -146,11 +158,12 @@ func TestAllHostsObey(t *testing.T) {
 		}
 		return nil
 	})
-	if out := l.moat("status"); !strings.Contains(out, identity) || !strings.Contains(out, "its server does not run") {
+	if out := l.moat("status"); !strings.Contains(out, identity) || !strings.Contains(out, "its server does not run, or does not reach etcd") {
 		t.Errorf("status:\n%s", out)
 	}
 	change("RevokeSecurityGroupIngress", 80)
 	rev = pending("the other's server is known to be gone", 0, patience/2)
+	unconcerned("the other's server is known to be gone", 91)
 	if out := l.moat("wait", fmt.Sprint(rev), "--timeout", "1s"); !strings.Contains(out, "do not run") || !strings.Contains(out, "not in force after 1s") {
 		t.Errorf("moat wait: %s", out)
 	}

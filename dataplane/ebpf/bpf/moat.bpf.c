@@ -901,7 +901,7 @@ static __always_inline int filter(struct __sk_buff *skb, const int dir)
 			if (data + 14 > end)
 				return refuse(c.eni, DROP_MALFORMED, c.device);
 		}
-		if (dir == DIR_OUT && r->flags & RULES_CHECK && !own_mac(&c, r, MAC(data + 6)))
+		if (dir == DIR_OUT && r->flags & RULES_CHECK && !sends_from(&c, r, MAC(data + 6)))
 			return refuse(c.eni, DROP_MAC_SPOOFED, c.device);
 		type = bpf_ntohs(*(__u16 *)(data + 12));
 	}

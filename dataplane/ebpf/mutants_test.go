@@ -169,7 +169,7 @@ var linkMutants = []mutant{
 	{"frames with another's MAC are dropped when they come in", "moat.bpf.c", "if (dir == DIR_OUT && r->flags & RULES_CHECK && !sends_from", "if (r->flags & RULES_CHECK && !sends_from"},
 	{"what is sent to another is said to be spoofed", "moat.bpf.c", "return dir == DIR_OUT ? DROP_SPOOFED : DROP_DESTINATION;\n	if (by & CLAIMED)", "return DROP_SPOOFED;\n	if (by & CLAIMED)"},
 	{"what is sent to another's link-local address is said to be spoofed", "ipv6.h", "return dir == DIR_OUT ? DROP_SPOOFED : DROP_DESTINATION;", "return DROP_SPOOFED;"},
-	{"DHCP is judged by the quick way", "moat.bpf.c", "if (proto == IP_UDP && (type == ETHERTYPE_IPV6 ?", "if (0 && (type == ETHERTYPE_IPV6 ?"},
+	{"DHCPv6 is judged by the quick way", "moat.bpf.c", "if (type == ETHERTYPE_IPV6 ? ports[1]", "if (0 ? ports[1]"},
 
 	// Rate and counters.
 	{"DHCP costs no more", "link.h", "kind == WITHOUT_RULE_DHCP || kind == WITHOUT_RULE_DHCP6 ? COST_DHCP : 1", "1"},

@@ -131,7 +131,7 @@ func TestBrokenLinksAreCaught(t *testing.T) {
 
 var linkMutants = []mutant{
 	{"ARP of another's address", "link.h", "			if (!own_address(c, r, 0, bpf_ntohl(sender), 0))", "			if (0)"},
-	{"frames with another's MAC", "moat.bpf.c", "!own_mac(&c, r, MAC(data + 6))", "0"},
+	{"frames with another's MAC", "moat.bpf.c", "!sends_from(&c, r, MAC(data + 6))", "0"},
 	{"advertisements of another's address", "link.h", "(!mine || flags & bpf_htonl(1u << 31))", "(flags & bpf_htonl(1u << 31))"},
 	{"reports of MLD from another", "link.h", "!own_link_local(c, r, who->lhi, who->llo)", "0"},
 	{"DHCP beyond the link", "link.h", "!on_link(r, 0, who->rlo, 0)", "0"},
@@ -140,12 +140,14 @@ var linkMutants = []mutant{
 	// Who the interface is.
 	{"the MAC of the record is not its own", "link.h", "	if (r->mac && mac == r->mac)\n		return 1;\n", ""},
 	{"no MAC is its own where the record has none", "link.h", "r->mac && mac == r->mac", "mac == r->mac"},
-	{"no MAC is its own where the device has none", "link.h", "mac & 1 || !mac", "mac & 1"},
-	{"a group's MAC is learned", "link.h", "mac & 1 || !mac", "!mac"},
+	{"no MAC is its own where the device has none", "link.h", "return l && mac && l->mac == mac;", "return l && l->mac == mac;"},
+	{"a group's MAC is learned", "link.h", " && !(mac & 1)", ""},
 	{"a MAC is learned where the device was looked at", "link.h", "!l->mac && l->flags & LINK_LEARNS", "!l->mac"},
 	{"no MAC is learned", "link.h", "!l->mac && l->flags & LINK_LEARNS", "0"},
-	{"each MAC is learned", "link.h", "if (!l->mac && l->flags & LINK_LEARNS)\n		__sync_val_compare_and_swap(&l->mac, 0, mac);", "if (l->flags & LINK_LEARNS)\n		l->mac = mac;"},
-	{"the MAC of the device is not its own", "link.h", "return l->mac == mac;", "return 0;"},
+	{"each MAC is learned", "link.h", "if (l && !l->mac && l->flags & LINK_LEARNS && !(mac & 1) && (mac == r->mac || !bpf_map_lookup_elem(&macs, &mac)))\n		__sync_val_compare_and_swap(&l->mac, 0, mac);", "if (l && l->flags & LINK_LEARNS)\n		l->mac = mac;"},
+	{"the MAC of another is learned", "link.h", "(mac == r->mac || !bpf_map_lookup_elem(&macs, &mac))", "1"},
+	{"a frame from the record's MAC is not the first", "link.h", "(mac == r->mac || !bpf_map_lookup_elem(&macs, &mac))", "mac != r->mac && !bpf_map_lookup_elem(&macs, &mac)"},
+	{"the MAC of the device is not its own", "link.h", "return l && mac && l->mac == mac;", "return 0;"},
 	{"every link-local prefix is the link's", "link.h", "if (hi != 0xfe80ull << 48)", "if (0)"},
 	{"a record without a MAC gives a link-local address", "link.h", "(r->mac && lo == eui64(r->mac))", "lo == eui64(r->mac)"},
 	{"the record's MAC gives no link-local address", "link.h", "(r->mac && lo == eui64(r->mac))", "0"},
@@ -163,11 +165,11 @@ var linkMutants = []mutant{
 	{"link-local addresses are looked up again", "moat.bpf.c", "!(who->six && who->lhi >> 54 == 0xfe80 >> 6) &&\n", ""},
 	{"it may say to be from the interface", "moat.bpf.c", "if (by && !out && r->flags & RULES_CHECK && find(own, word(r->block), who->rhi, who->rlo, who->six))", "if (0)"},
 	{"what leaves may not be to the interface", "link.h", "return c->dir == DIR_IN && own_address", "return own_address"},
-	{"frames with another's MAC are dropped without source/dest check", "moat.bpf.c", "if (dir == DIR_OUT && r->flags & RULES_CHECK && !own_mac", "if (dir == DIR_OUT && !own_mac"},
-	{"frames with another's MAC are dropped when they come in", "moat.bpf.c", "if (dir == DIR_OUT && r->flags & RULES_CHECK && !own_mac", "if (r->flags & RULES_CHECK && !own_mac"},
+	{"frames with another's MAC are dropped without source/dest check", "moat.bpf.c", "if (dir == DIR_OUT && r->flags & RULES_CHECK && !sends_from", "if (dir == DIR_OUT && !sends_from"},
+	{"frames with another's MAC are dropped when they come in", "moat.bpf.c", "if (dir == DIR_OUT && r->flags & RULES_CHECK && !sends_from", "if (r->flags & RULES_CHECK && !sends_from"},
 	{"what is sent to another is said to be spoofed", "moat.bpf.c", "return dir == DIR_OUT ? DROP_SPOOFED : DROP_DESTINATION;\n	if (by & CLAIMED)", "return DROP_SPOOFED;\n	if (by & CLAIMED)"},
 	{"what is sent to another's link-local address is said to be spoofed", "ipv6.h", "return dir == DIR_OUT ? DROP_SPOOFED : DROP_DESTINATION;", "return DROP_SPOOFED;"},
-	{"DHCP is judged by the quick way", "moat.bpf.c", "if (proto == IP_UDP && (type == ETHERTYPE_IPV6 ?", "if (0 && (type == ETHERTYPE_IPV6 ?"},
+	{"DHCPv6 is judged by the quick way", "moat.bpf.c", "if (type == ETHERTYPE_IPV6 ? ports[1]", "if (0 ? ports[1]"},
 
 	// Rate and counters.
 	{"DHCP costs no more", "link.h", "kind == WITHOUT_RULE_DHCP || kind == WITHOUT_RULE_DHCP6 ? COST_DHCP : 1", "1"},

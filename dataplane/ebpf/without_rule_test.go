@@ -488,11 +488,22 @@ func wireParts() []wirePart {
 		wirePart{what: "with a device that nobody can look at", link: bpfLink{Flags: linkLearns}, rows: []wireRow{
 			{"with no MAC at first", out, from(make([]byte, 6), tcp(ownFour, awayFour, 80)), "mac_spoofed"},
 			{"with a group's MAC at first", out, from([]byte{3, 0, 0, 0, 0, 7}, tcp(ownFour, awayFour, 80)), "mac_spoofed"},
+			{"with the first MAC", out, from(deviceMAC, tcp(ownFour, awayFour, 80)), "rule"},
 			{"with the MAC of its record", out, tcp(ownFour, awayFour, 80), "rule"},
-			{"with the first other MAC", out, from(deviceMAC, tcp(ownFour, awayFour, 80)), "rule"},
-			{"with a second one", out, from(otherMAC, tcp(ownFour, awayFour, 80)), "mac_spoofed"},
+			{"with a third one", out, from(otherMAC, tcp(ownFour, awayFour, 80)), "mac_spoofed"},
 			{"with the first one again", out, from(deviceMAC, tcp(ownFour, awayFour, 80)), "rule"},
 			{"by the link-local address that the first one gives", out, udp(linkLocalOf(deviceMAC), otherLocal, 5000, 53), "rule"},
+		}},
+		wirePart{what: "with a device that nobody can look at, and the MAC of its record first", link: bpfLink{Flags: linkLearns}, rows: []wireRow{
+			{"with the MAC of its record", out, tcp(ownFour, awayFour, 80), "rule"},
+			{"a solicitation with another MAC", out, discoveryFrame(ownSix, nodes(otherSix), 135, otherSix, own(1, otherMAC)...), "spoofed"},
+			{"DHCP for another MAC", out, dhcpFrame(ownFour, limited, 1, otherMAC, 300), "spoofed"},
+			{"with another MAC", out, from(otherMAC, tcp(ownFour, awayFour, 80)), "mac_spoofed"},
+		}},
+		wirePart{what: "with a device that nobody can look at, before it has sent anything", link: bpfLink{Flags: linkLearns}, rows: []wireRow{
+			{"a DHCP answer to a neighbour", in, dhcpFrame(otherFour, limited, 2, otherMAC, 300), "destination"},
+			{"its own first frame", out, from(deviceMAC, tcp(ownFour, awayFour, 80)), "rule"},
+			{"a frame from the MAC of the neighbour", out, from(otherMAC, tcp(ownFour, awayFour, 80)), "mac_spoofed"},
 		}},
 		wirePart{what: "with a record that has no MAC", link: device, nameless: true, rows: []wireRow{
 			{"with the MAC of its device", out, from(deviceMAC, tcp(ownFour, awayFour, 80)), "rule"},

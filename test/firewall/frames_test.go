@@ -247,7 +247,8 @@ func (b *builder) wrap(l *layer, in []byte) []byte {
 			ack += b.from[!l.out]
 		}
 		p := be.AppendUint32(be.AppendUint32(b.ports(l), uint32(l.num("seq", 0))+b.from[l.out]), ack)
-		p = append(p, 0x50, flags, 0x20, 0, 0, 0, 0, 0)
+		opts := l.hex("opts")
+		p = append(append(p, byte(0x50+len(opts)/4<<4), flags, 0x20, 0, 0, 0, 0, 0), opts...)
 		return b.checked(l, append(p, in...), 6, 16)
 	case "udp", "client", "server":
 		p := append(be.AppendUint16(b.ports(l), uint16(l.num("len", 8+len(in)))), 0, 0)

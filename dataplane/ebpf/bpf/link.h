@@ -20,8 +20,7 @@ static __always_inline struct link *link_of(__u32 eni)
 	return bpf_map_lookup_elem(&links, &eni);
 }
 
-/* Whether a MAC is one of the interface's. Where nobody could look at the device,
- * the first one that it sends from is. */
+/* Whether a MAC is one of the interface's. */
 static __always_inline int own_mac(struct context *c, struct rules *r, __u64 mac)
 {
 	struct link *l;
@@ -29,11 +28,19 @@ static __always_inline int own_mac(struct context *c, struct rules *r, __u64 mac
 	if (r->mac && mac == r->mac)
 		return 1;
 	l = link_of(c->eni);
-	if (!l || mac & 1 || !mac)
-		return 0;
-	if (!l->mac && l->flags & LINK_LEARNS && !bpf_map_lookup_elem(&macs, &mac))
+	return l && mac && l->mac == mac;
+}
+
+/* Whether a frame that the workload sends is from one of its MACs. Where nobody
+ * could look at the device, the source of its first frame is its MAC, and nothing
+ * else of any packet. */
+static __always_inline int sends_from(struct context *c, struct rules *r, __u64 mac)
+{
+	struct link *l = link_of(c->eni);
+
+	if (l && !l->mac && l->flags & LINK_LEARNS && !(mac & 1) && (mac == r->mac || !bpf_map_lookup_elem(&macs, &mac)))
 		__sync_val_compare_and_swap(&l->mac, 0, mac);
-	return l->mac == mac;
+	return own_mac(c, r, mac);
 }
 
 /* The lower half of the link-local address that a MAC gives: RFC 4291, appendix A. */

@@ -739,6 +739,10 @@ static __always_inline int quick(struct __sk_buff *skb, struct context *c, struc
 
 		if (said < 8 || said > len)
 			return LOOK;
+		/* DHCP has a law of its own, in a flow too. */
+		if (type == ETHERTYPE_IPV6 ? ports[1] == bpf_htons(546) || ports[1] == bpf_htons(547) :
+		    ports[1] == bpf_htons(67) || ports[1] == bpf_htons(68))
+			return LOOK;
 	} else {
 		return LOOK;
 	}
@@ -789,9 +793,6 @@ judge:
 	p = &s->p;
 	p->sport = bpf_ntohs(ports[0]);
 	p->dport = bpf_ntohs(ports[1]);
-	/* DHCP has a law of its own. */
-	if (proto == IP_UDP && (type == ETHERTYPE_IPV6 ? p->dport == 546 || p->dport == 547 : p->dport == 67 || p->dport == 68))
-		return LOOK;
 	c->unknown = 1;
 	p->frag_more = 0;
 	p->proto = proto;
@@ -901,7 +902,7 @@ static __always_inline int filter(struct __sk_buff *skb, const int dir)
 			if (data + 14 > end)
 				return refuse(c.eni, DROP_MALFORMED, c.device);
 		}
-		if (dir == DIR_OUT && r->flags & RULES_CHECK && !own_mac(&c, r, MAC(data + 6)))
+		if (dir == DIR_OUT && r->flags & RULES_CHECK && !sends_from(&c, r, MAC(data + 6)))
 			return refuse(c.eni, DROP_MAC_SPOOFED, c.device);
 		type = bpf_ntohs(*(__u16 *)(data + 12));
 	}

@@ -129,7 +129,7 @@ type Config struct {
 	Snapshot string
 }
 
-// New gives an agent, which does nothing until Boot and Run.
+// New returns an agent, which does nothing until Boot and Run.
 func New(c Config) *Agent {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
@@ -171,8 +171,7 @@ const (
 	everyDevice
 )
 
-// Watch tells the agent where the state is, which New was not told. That is to be
-// done before Run.
+// Watch sets the source of the state. Call it before Run.
 func (a *Agent) Watch(s Source) { a.source = s }
 
 // Run enforces until ctx ends. Enforcement itself goes on after that.

@@ -12,29 +12,29 @@ import (
 	"moat/ruleset"
 )
 
-// Booting is the time before there is a state to look at: the agent enforces what
-// its snapshot says.
+// Booting is what the agent enforces before it has a state: what its snapshot
+// holds.
 type Booting struct {
-	// Rev is the revision that is in force, 0 for none.
+	// Rev is the revision in force, or 0.
 	Rev uint64
 	// Bindings are those of the snapshot.
 	Bindings []dataplane.Binding
 	// Open are those whose devices were there and had no filter.
 	Open []dataplane.Binding
-	// Err says why not all of it is in force.
+	// Err is why some of it is not in force.
 	Err error
 }
 
-// Boot closes the devices whose names are guarded, and puts into force what the
-// snapshot says, unless the kernel still has what a process before this one put
-// there. Devices that come later are bound as they appear, until end is called.
-// That is to be done before Run.
+// Boot closes the devices whose names are guarded and puts the snapshot into force,
+// unless the kernel still has newer rules of an earlier process. Until the caller
+// calls end, Boot also binds devices of the snapshot that appear later. Call end
+// before Run.
 func (a *Agent) Boot(ctx context.Context) (b Booting, end func()) {
 	unguarded := a.guardNames(ctx, errNotYet)
 	b, err := a.boot(ctx)
 	b.Err = errors.Join(err, ignoreNoDoorman(unguarded, a.guards))
 	if b.Err != nil {
-		a.logger.Error("not everything that is to be enforced from the beginning is", "host", a.host, "err", b.Err)
+		a.logger.Error("not everything in the snapshot could be enforced", "host", a.host, "err", b.Err)
 	}
 	for _, d := range b.Open {
 		a.logger.Warn("a device was open when this server started", "host", a.host, "interface", d.Interface, "device", d.Device, "netns", d.Netns)
@@ -78,7 +78,7 @@ func (a *Agent) boot(ctx context.Context) (b Booting, err error) {
 	if len(actual.Interfaces) == 0 || actual.Rev < s.Rules.Rev {
 		b.Rev = s.Rules.Rev
 		if err := a.plane.Apply(ctx, s.Rules); err != nil {
-			// The devices are bound all the same, and pass nothing.
+			// Bind the devices all the same, so that they pass nothing.
 			b.Rev = actual.Rev
 			_, e := a.bindSnapshot(ctx, s.Bindings, have)
 			return b, errors.Join(fmt.Errorf("apply the snapshot of revision %d: %w", s.Rules.Rev, err), e)
@@ -119,19 +119,19 @@ func (a *Agent) bindAsTheyCome(ctx context.Context, all []dataplane.Binding) {
 				err := a.plane.Bind(ctx, b)
 				a.binding.Unlock()
 				if err != nil && !errors.Is(err, dataplane.ErrNoDevice) && ctx.Err() == nil {
-					a.logger.Error("a device that has come cannot be bound", "host", a.host, "interface", b.Interface, "device", b.Device, "err", err)
+					a.logger.Error("a new device cannot be bound", "host", a.host, "interface", b.Interface, "device", b.Device, "err", err)
 				}
 			}
 		})
 		if err != nil && ctx.Err() == nil {
-			a.logger.Warn("devices that come are not seen until the database answers", "host", a.host, "err", err)
+			a.logger.Warn("new devices are not bound until the database answers", "host", a.host, "err", err)
 			return
 		}
 	}
 }
 
-// save keeps what is in force for the next start of the machine. The caller is
-// Run.
+// save writes what is in force for the next start of the machine. Only Run calls
+// it.
 func (a *Agent) save() {
 	if a.keeper == nil || a.inForce == nil {
 		return
@@ -143,7 +143,7 @@ func (a *Agent) save() {
 	}
 	a.mu.Unlock()
 	for i := range bindings {
-		bindings[i].Index = 0 // another one after a restart
+		bindings[i].Index = 0 // it differs after a restart
 	}
 	if a.saved.rules == a.inForce && slices.Equal(a.saved.bindings, bindings) {
 		return
@@ -152,7 +152,7 @@ func (a *Agent) save() {
 	a.keeper.keep(Snapshot{a.inForce, bindings})
 }
 
-// saved is what a keeper was given last.
+// saved is the last snapshot that a keeper got.
 type saved struct {
 	rules    *ruleset.Ruleset
 	bindings []dataplane.Binding

@@ -16,9 +16,9 @@ import (
 	"moat/ruleset"
 )
 
-// A Snapshot is what a host enforces, as a file keeps it for the next start of
-// the machine: the kernel has forgotten everything then, and the database may be
-// out of reach.
+// A Snapshot is what a host enforces. A file keeps it for the next start of the
+// machine, when the kernel has forgotten everything and the database may be
+// unreachable.
 type Snapshot struct {
 	Rules    *ruleset.Ruleset
 	Bindings []dataplane.Binding
@@ -62,7 +62,7 @@ func ReadSnapshot(name string) (*Snapshot, error) {
 	return &Snapshot{rs, f.Bindings}, nil
 }
 
-// Write replaces a snapshot. A crash leaves the one before or the new one.
+// Write replaces a snapshot. A crash leaves either the old one or the new one.
 func (s *Snapshot) Write(name string) error {
 	f := snapshotFile{Rev: s.Rules.Rev, Interfaces: s.Rules.Interfaces, Policies: s.Rules.Policies, Bindings: s.Bindings}
 	for m := range s.Rules.Members.All() {
@@ -76,7 +76,7 @@ func (s *Snapshot) Write(name string) error {
 	return writeSynced(name, append([]byte(snapshotHead+hex.EncodeToString(sum[:])+"\n"), b...))
 }
 
-// writeSynced replaces a file, which is on the disk when it returns.
+// writeSynced replaces a file. The new content is on the disk when it returns.
 func writeSynced(name string, b []byte) (err error) {
 	f, err := os.OpenFile(name+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
@@ -99,11 +99,11 @@ func writeSynced(name string, b []byte) (err error) {
 	return errors.Join(dir.Sync(), dir.Close())
 }
 
-// A keeper writes what is in force to a file: at most once a second, and never
-// while Run waits for it.
+// A keeper writes what is in force to a file, at most once a second, without making
+// Run wait.
 type keeper struct {
 	name string
-	next chan Snapshot // the newest that is to be written
+	next chan Snapshot // the newest one to write
 	stop chan struct{}
 	done chan struct{}
 }
@@ -131,7 +131,7 @@ func newKeeper(name string, failed func(error)) *keeper {
 				}
 				return
 			}
-			// What comes meanwhile replaces what waits.
+			// A snapshot that arrives during the pause replaces the one that waits.
 			select {
 			case <-time.After(snapshotPause):
 			case <-k.stop:
@@ -141,7 +141,7 @@ func newKeeper(name string, failed func(error)) *keeper {
 	return k
 }
 
-// write removes the file of a host that enforces nothing any more.
+// write writes the file, or removes it if the host enforces nothing any more.
 func (k *keeper) write(s *Snapshot) error {
 	if len(s.Bindings) > 0 {
 		return s.Write(k.name)
@@ -152,7 +152,7 @@ func (k *keeper) write(s *Snapshot) error {
 	return nil
 }
 
-// keep has a snapshot written.
+// keep schedules a snapshot to be written, in place of one that still waits.
 func (k *keeper) keep(s Snapshot) {
 	for {
 		select {
@@ -167,7 +167,7 @@ func (k *keeper) keep(s Snapshot) {
 	}
 }
 
-// close writes what still waits.
+// close writes the snapshot that still waits, if any.
 func (k *keeper) close() {
 	close(k.stop)
 	<-k.done

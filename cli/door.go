@@ -21,8 +21,8 @@ import (
 	"moat/store"
 )
 
-// A door is where the server listens. What answers there can change: while a host
-// enforces and its database does not answer, the door says so.
+// A door is where the server listens. Its handler can change: while the database of
+// a host that enforces is unavailable, calls get an error that says so.
 type door struct {
 	scheme   string
 	listener net.Listener
@@ -33,8 +33,8 @@ type door struct {
 	failed   chan error
 }
 
-// openDoor listens. A host that enforces waits for an address that is not there
-// yet, as before the network is up.
+// openDoor listens. A host that enforces waits for an address that does not exist
+// yet, for example before the network is up.
 func openDoor(ctx context.Context, s *settings, host *hostPlane, logger *slog.Logger) (*door, error) {
 	d := &door{scheme: "http", failed: make(chan error, 2)}
 	var certificates []tls.Certificate
@@ -73,7 +73,7 @@ func openDoor(ctx context.Context, s *settings, host *hostPlane, logger *slog.Lo
 	return d, nil
 }
 
-// serve has h answer from now on.
+// serve makes h the handler.
 func (d *door) serve(h http.Handler) {
 	d.handler.Store(&h)
 	d.serving.Do(func() {
@@ -114,22 +114,22 @@ func unavailable(reason string) http.Handler {
 	})
 }
 
-// Pauses between two tries of what does not succeed.
+// Pauses between two attempts.
 const (
 	firstPause = time.Second
 	longPause  = 15 * time.Second
 )
 
-// persist tries something until it succeeds where the host enforces: who ended the
-// process would end looking after devices that come. Elsewhere it tries once.
-// After each failure it calls told, if there is one.
+// persist tries something until it succeeds if the host enforces, because a process
+// that ends no longer binds devices that appear. On other hosts it tries once. After
+// each failure it calls told, unless that is nil.
 func persist(ctx context.Context, host *hostPlane, logger *slog.Logger, what string, try func() error, told func(error)) error {
 	said := ""
 	for pause := firstPause; ; pause = min(2*pause, longPause) {
 		err := try()
 		if err == nil {
 			if said != "" {
-				logger.Info(what + ": done at last")
+				logger.Info(what + ": succeeded")
 			}
 			return nil
 		}
@@ -138,7 +138,7 @@ func persist(ctx context.Context, host *hostPlane, logger *slog.Logger, what str
 		}
 		if err.Error() != said {
 			said = err.Error()
-			logger.Error(what+" fails; what this host enforced before stays in force, and it is tried again", "host", host.Host, "revision", host.booting.Rev, "err", err)
+			logger.Error("cannot "+what+", trying again; what this host enforced before stays in force", "host", host.Host, "revision", host.booting.Rev, "err", err)
 		}
 		if told != nil {
 			told(err)
@@ -166,7 +166,7 @@ func openStore(ctx context.Context, s *settings, host *hostPlane, d *door, metri
 		}
 		return err
 	}, func(err error) {
-		d.serve(unavailable(fmt.Sprintf("The server has no database: %v. This host enforces revision %d, which it knew before.", err, host.booting.Rev)))
+		d.serve(unavailable(fmt.Sprintf("The database is unavailable: %v. This host still enforces revision %d.", err, host.booting.Rev)))
 	})
 	return log, st, err
 }

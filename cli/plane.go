@@ -134,7 +134,7 @@ func (h *hostPlane) holds() bool {
 	return h.Agent != nil && (len(h.booting.Bindings) > 0 || len(h.Agent.Guards()) > 0)
 }
 
-// run enforces what the state says from now on.
+// run enforces the state from now on.
 func (h *hostPlane) run(ctx context.Context, st *store.Store) {
 	if h.Agent == nil {
 		if bound := agent.Bound(st.Latest(), h.Host); len(bound) > 0 {
@@ -151,7 +151,7 @@ func (h *hostPlane) run(ctx context.Context, st *store.Store) {
 		_ = h.Agent.Run(run) // it ends with run only
 	}()
 	h.stop = sync.OnceFunc(func() { cancel(); <-done })
-	// Whoever finds the server ready finds devices enforced that were bound before.
+	// When the server is ready, the devices that were bound before are enforced.
 	first, gaveUp := context.WithTimeout(ctx, firstPatience)
 	defer gaveUp()
 	_ = h.Agent.Wait(first, st.Latest().Rev) // status tells, and it is tried again

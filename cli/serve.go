@@ -58,7 +58,7 @@ func serve(ctx context.Context, s *settings) error {
 	}
 	defer host.close()
 	if _, err := daemon.SdNotify(false, daemon.SdNotifyReady); err != nil {
-		logger.Warn("systemd is not told that the server is ready", "err", err)
+		logger.Warn("cannot report to systemd that the server is ready", "err", err)
 	}
 
 	door, err := openDoor(ctx, s, host, logger)

@@ -46,7 +46,7 @@ type Answer struct {
 	Allowed bool `json:"allowed"`
 	// Gates are those that the flow passes, the sender's first.
 	Gates []Gate `json:"gates"`
-	// Note says what a reader may not expect of the protocol; "" for most.
+	// Note explains what may surprise about the protocol; "" for most.
 	Note string `json:"note,omitempty"`
 }
 

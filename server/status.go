@@ -401,8 +401,8 @@ func (s *Server) WarnOfLostExemptions() {
 		s.cfg.Logger.Warn("no rule lets this interface open what earlier versions of Moat exempted by default: "+strings.Join(l.Services, ", "), "interface", l.Interface)
 	}
 	if len(lost) > 0 {
-		s.cfg.Logger.Warn("Moat exempts nothing by default any more. To let every interface open DNS, metadata and time, start the server with --exempt aws. "+
-			"To let one of them, add an outbound rule: moat status prints one. To keep them closed and silence this warning, start the server with --exempt none", "host", s.cfg.Enforcement.Host)
+		s.cfg.Logger.Warn("Moat no longer exempts anything by default. To let every interface open DNS, metadata and time, start the server with --exempt aws. "+
+			"To let one interface open one of them, add an outbound rule: moat status prints an example. To keep them closed and hide this warning, start the server with --exempt none", "host", s.cfg.Enforcement.Host)
 	}
 }
 

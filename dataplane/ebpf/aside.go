@@ -17,10 +17,10 @@ import (
 // pinned there filters on until something else stands at the devices.
 const asidePrefix = "aside-"
 
-// checkLayout looks what the kernel has pinned for this identity. What layout 2 has
-// in force is to be taken over, by the upgrade that it gives, which is nil if there is
-// nothing. Any other layout's stays in force, and beside it nothing of this one can
-// know what is bound: it fails.
+// checkLayout looks at what the kernel has pinned for this identity. If that is of
+// layout 2, checkLayout returns the upgrade that takes it over; otherwise the upgrade
+// is nil. It fails for any other layout, which stays in force, because this process
+// cannot know what is bound there.
 func (p *Plane) checkLayout() (*upgrade, error) {
 	home := filepath.Dir(p.dir)
 	entries, err := os.ReadDir(home)

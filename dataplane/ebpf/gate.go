@@ -14,15 +14,15 @@ import (
 	"moat/dataplane"
 )
 
-// A gate keeps devices closed by their names with nftables: ports of bridges,
-// which the doorman does not see, and all other devices on kernels that have no
-// doorman. What is bound is in a set. The tables stay when no process runs.
+// A gate closes devices by their names with nftables: ports of bridges, which the
+// doorman does not see, and all other devices on kernels without the doorman. A set
+// holds the bound devices. The tables stay when no process runs.
 type gate struct {
 	name     string
 	patterns []dataplane.Pattern
 	families []nftables.TableFamily
 	open     map[uint32]bool // the indexes in the sets
-	// netns is the network namespace that it stands in, with its inode.
+	// netns is the network namespace of the tables, and inode its number.
 	netns *os.File
 	inode uint32
 }
@@ -47,7 +47,7 @@ func (g *gate) conn() (*nftables.Conn, error) {
 	return nftables.New(nftables.WithNetNSFd(int(g.netns.Fd())))
 }
 
-// gateHooks are where a gate stands: before a packet is routed or forwarded, and
+// gateHooks are the chains of a gate: before a packet is routed or forwarded, and
 // where it leaves.
 var gateHooks = []struct {
 	chain       string
@@ -59,12 +59,12 @@ var gateHooks = []struct {
 	{"out", nftables.ChainHookPostrouting, 1000, expr.MetaKeyOIFNAME, expr.MetaKeyOIF},
 }
 
-// gateName returns what nftables compares a device's name with. It knows names
-// and their beginnings only.
+// gateName returns the bytes that nftables compares a device's name with. Nftables
+// can compare whole names and prefixes only.
 func gateName(p dataplane.Pattern) ([]byte, error) {
 	name, begins := strings.CutSuffix(string(p), "*")
 	if strings.ContainsAny(name, "*?") {
-		return nil, fmt.Errorf("nftables cannot guard %q: it knows whole names and names that end in *", p)
+		return nil, fmt.Errorf("nftables cannot guard %q: give a whole name or a name that ends in *", p)
 	}
 	if begins {
 		return []byte(name), nil
@@ -72,8 +72,8 @@ func gateName(p dataplane.Pattern) ([]byte, error) {
 	return append([]byte(name), make([]byte, 16-len(name))...), nil
 }
 
-// shut closes the devices whose names fit, except those with an index in open. It
-// replaces what this gate did before, in one transaction.
+// shut closes the devices whose names match, except those with an index in open. It
+// replaces the gate's earlier tables in one transaction.
 func (g *gate) shut(patterns []dataplane.Pattern, open map[uint32]bool, families ...nftables.TableFamily) error {
 	c, err := g.conn()
 	if err != nil {
@@ -127,7 +127,7 @@ func elements(indexes map[uint32]bool) []nftables.SetElement {
 	return all
 }
 
-// let has exactly these devices pass the gate.
+// let opens the gate for exactly these devices.
 func (g *gate) let(open map[uint32]bool) error {
 	more, fewer := map[uint32]bool{}, map[uint32]bool{}
 	for i := range open {
@@ -157,7 +157,7 @@ func (g *gate) let(open map[uint32]bool) error {
 		}
 	}
 	if err = errors.Join(err, c.Flush()); err != nil {
-		// Somebody may have changed the tables: make them again.
+		// Another program may have changed the tables: replace them.
 		return g.shut(g.patterns, open, g.families...)
 	}
 	g.open = open
@@ -204,7 +204,7 @@ func (g *gate) turnedAway() (n uint64) {
 	return n
 }
 
-// removeGate takes the tables of a gate away, also those of a process before.
+// removeGate deletes the tables of a gate, including those of an earlier process.
 func removeGate(name string) error {
 	var errs []error
 	for _, f := range []nftables.TableFamily{nftables.TableFamilyINet, nftables.TableFamilyBridge} {
@@ -231,14 +231,14 @@ func (p *Plane) passable(netns uint32) map[uint32]bool {
 	return open
 }
 
-// letBound has the gate, if there is one, let the devices that are bound pass. The
-// caller holds mu.
+// letBound opens the gate, if there is one, for the bound devices. The caller holds
+// mu.
 func (p *Plane) letBound() error {
 	if p.gate == nil {
 		return nil
 	}
 	if err := p.gate.let(p.passable(p.gate.inode)); err != nil {
-		return fmt.Errorf("tell nftables which devices are bound: %w", err)
+		return fmt.Errorf("update the bound devices in nftables: %w", err)
 	}
 	return nil
 }

@@ -18,15 +18,16 @@ const (
 	linkKnown  = 2
 )
 
-// identify tells the programs who the interface is on its link: the MAC of its
-// device and the link-local addresses that it has, beside those of its record.
-// They are read when it is bound and never again, since a workload may be able to
-// change them. The caller is in the device's network namespace.
+// identify stores the MAC and the link-local addresses of an interface's device
+// where the programs read them. They count beside the MAC and the addresses of the
+// interface's record. They are read only when the device is bound, because a
+// workload may be able to change them. The caller is in the device's network
+// namespace.
 func (p *Plane) identify(n uint32, dev netlink.Link, side dataplane.Side) error {
 	l := bpfLink{Flags: linkKnown}
 	if mac, local, err := workloadOf(dev, side); err != nil {
-		// A tap's other end, or one that is out of sight. It may be anything but
-		// what the host's devices have.
+		// The other end is a tap's, or cannot be seen. Its MAC is learned, and may be
+		// any but those of the host's devices.
 		l.Flags |= linkLearns
 		all, err := netlink.LinkList()
 		if err != nil {
@@ -47,21 +48,20 @@ func (p *Plane) identify(n uint32, dev netlink.Link, side dataplane.Side) error 
 		}
 	}
 	if err := p.maps.Links.Put(n, l); err != nil {
-		return fmt.Errorf("tell the programs its MAC: %w", err)
+		return fmt.Errorf("store the MAC of its device: %w", err)
 	}
 	return nil
 }
 
-// reserve keeps a MAC from being learned. Where there is no room it is not kept.
+// reserve prevents a MAC from being learned. If the map is full, it does nothing.
 func (p *Plane) reserve(mac net.HardwareAddr) {
 	if w := macWord(mac); w != 0 {
 		_ = p.maps.Macs.Put(w, uint32(1))
 	}
 }
 
-// workloadOf returns the MAC and the link-local addresses of the device that the
-// workload has: dev itself, or the other end of a veth. Where there is no such
-// device to look at, it fails.
+// workloadOf returns the MAC and the link-local addresses of the workload's device:
+// dev itself, or the other end of a veth. It fails if it cannot see that device.
 func workloadOf(dev netlink.Link, side dataplane.Side) (net.HardwareAddr, []netip.Addr, error) {
 	const own = -1
 	at, index := own, dev.Attrs().Index
@@ -84,8 +84,8 @@ func workloadOf(dev netlink.Link, side dataplane.Side) (net.HardwareAddr, []neti
 	return mac, local, err
 }
 
-// Attributes by which a request is about another network namespace, by the number
-// that this one knows it by.
+// Attributes that direct a request to another network namespace, by that
+// namespace's id in this one.
 const (
 	iflaTargetNetnsID = 46
 	ifaTargetNetnsID  = 10
@@ -115,7 +115,7 @@ func linkLocalsAt(netns, index int) ([]netip.Addr, error) {
 		return nil, err
 	}
 	defer s.Close()
-	// Only then the kernel looks at what the request says.
+	// Without this the kernel ignores the index and the namespace in the request.
 	if err := unix.SetsockoptInt(s.GetFd(), unix.SOL_NETLINK, unix.NETLINK_GET_STRICT_CHK, 1); err != nil {
 		return nil, err
 	}
@@ -147,7 +147,7 @@ func linkLocalsAt(netns, index int) ([]netip.Addr, error) {
 	return out, nil
 }
 
-// macWord is MAC of bpf/link.h: as it lies in memory.
+// macWord is MAC of bpf/link.h: the bytes as they lie in memory.
 func macWord(mac net.HardwareAddr) uint64 {
 	if len(mac) != 6 {
 		return 0
@@ -155,8 +155,8 @@ func macWord(mac net.HardwareAddr) uint64 {
 	return uint64(binary.LittleEndian.Uint32(mac)) | uint64(binary.LittleEndian.Uint16(mac[4:]))<<32
 }
 
-// eui64 is bpf/link.h's: the lower half of the link-local address that a MAC
-// gives.
+// eui64 is that of bpf/link.h: the lower half of the link-local address derived
+// from a MAC.
 func eui64(mac net.HardwareAddr) uint64 {
 	return binary.BigEndian.Uint64([]byte{mac[0] ^ 2, mac[1], mac[2], 0xff, 0xfe, mac[3], mac[4], mac[5]})
 }

@@ -45,8 +45,8 @@ type upgrade struct {
 const (
 	// versionBefore is the layout that this one takes over.
 	versionBefore = "v2"
-	// Servers of layout 2 take no notice of a folder that is named as if it was set
-	// aside: one that is started again before this layout's is complete goes on.
+	// Servers of layout 2 ignore a folder that is named as if it were set aside: one
+	// that is started before this layout's folder is complete continues as before.
 	unfinished = asidePrefix + version
 	takenOver  = asidePrefix + versionBefore
 )
@@ -71,7 +71,7 @@ func (p *Plane) newUpgrade(from string, fresh bool) (*upgrade, error) {
 }
 
 func (u *upgrade) failed(err error) error {
-	return fmt.Errorf("what the kernel has in layout %s cannot be taken over, and stays in force: %w: have it replaced by `moat detach --force`, which forgets tracked flows", versionBefore, err)
+	return fmt.Errorf("what the kernel has in layout %s cannot be taken over, and stays in force: %w: replace it with `moat detach --force`, which forgets tracked flows", versionBefore, err)
 }
 
 func (u *upgrade) close() {
@@ -243,7 +243,7 @@ func (u *upgrade) load() error {
 		Drop  *ebpf.Program `ebpf:"drop_flows"`
 	}
 	if err := spec.LoadAndAssign(&o, &ebpf.CollectionOptions{MapReplacements: replace}); err != nil {
-		return fmt.Errorf("load what carries tracked flows over, which takes Linux 5.14: %w", err)
+		return fmt.Errorf("load the programs that copy tracked flows, which need Linux 5.14: %w", err)
 	}
 	u.maps, u.carry, u.drop = o.upgradeMaps, o.Carry, o.Drop
 	u.run, err = mapped[upgradeUpgrade](u.p, u.maps.Upgrades)

@@ -58,8 +58,8 @@ __noinline int related4(struct __sk_buff *skb, struct context *c, struct packet 
 	return f && !(f->bits & FLOW_CUT) && current(r, f, c->now) && !expired(r, k.proto, 0, f, c->now);
 }
 
-/* Drops a packet whose options have it take a route, or write down which one it
- * takes: RFC 7126. Gives PASS or the reason. */
+/* Drops a packet whose options choose its route or record it: RFC 7126. Returns
+ * PASS or the reason. */
 __noinline int options4(struct __sk_buff *skb, __u32 l3_end, __u32 len)
 {
 	__u32 zero = 0, at = 0, next;
@@ -98,8 +98,8 @@ __noinline int options4(struct __sk_buff *skb, __u32 l3_end, __u32 len)
 	return PASS;
 }
 
-/* Whether a packet is one that only routers of multicast send: a query of IGMP, an
- * advertisement of such a router (RFC 4286), or PIM. */
+/* Whether only multicast routers send such a packet: an IGMP query, an
+ * advertisement of a multicast router (RFC 4286), or PIM. */
 __noinline int routes4(struct __sk_buff *skb, struct packet *p)
 {
 	__u8 type;

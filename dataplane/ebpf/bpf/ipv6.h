@@ -97,7 +97,7 @@ __noinline int related6(struct __sk_buff *skb, struct context *c, struct packet 
 	k.proto = q.proto;
 	__builtin_memcpy(k.local, dir == DIR_IN ? h.src_be : h.dst_be, 16);
 	__builtin_memcpy(k.remote, dir == DIR_IN ? h.dst_be : h.src_be, 16);
-	/* It goes to whoever sent what is quoted. */
+	/* It must go to the sender of the quoted packet. */
 	if (dir == DIR_IN ? half(k.local) != who->lhi || half(k.local + 8) != who->llo :
 	    half(k.remote) != who->rhi || half(k.remote + 8) != who->rlo)
 		return 0;

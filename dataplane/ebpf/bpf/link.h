@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Who a frame on the wire is from, and what passes without a rule because a link
- * does not work without it: ARP, neighbour discovery, MLD, DHCP. Each in the shape
- * that its protocol needs, between those whom it is for, and within a rate. */
+/* Checks who a frame is from, and passes without a rule what a link needs to work:
+ * ARP, neighbour discovery, MLD and DHCP. Each must have the form that its protocol
+ * requires, have a permitted sender and receiver, and stay within a rate. */
 #pragma once
 
 #define LINK_LOCAL(hi) ((hi) >> 54 == 0xfe80 >> 6)
@@ -10,9 +10,9 @@
 /* A frame's address as it lies in memory, in the lower six bytes. */
 #define MAC(bytes) (*(__u32 *)(bytes) | (__u64)*(__u16 *)((bytes) + 4) << 32)
 
-/* What an interface may send in a second without a rule: of ARP, neighbour
- * discovery and ICMP errors together, and of MLD and DHCP together, so that who
- * looks for many neighbours keeps its lease. Each 128 bytes cost one. */
+/* What an interface may send in a second without a rule. ARP, neighbour discovery
+ * and ICMP errors share one budget, MLD and DHCP another, so that an interface that
+ * looks for many neighbours can still renew its lease. Each 128 bytes cost one. */
 enum { RATE_FIRST = 1024, RATE_SECOND = 256, COST_BYTES = 128 };
 
 static __always_inline struct link *link_of(__u32 eni)
@@ -31,9 +31,8 @@ static __always_inline int own_mac(struct context *c, struct rules *r, __u64 mac
 	return l && mac && l->mac == mac;
 }
 
-/* Whether a frame that the workload sends is from one of its MACs. Where nobody
- * could look at the device, the source of its first frame is its MAC, and nothing
- * else of any packet. */
+/* Whether a frame that the workload sends is from one of its MACs. If user space
+ * could not read the device's MAC, the source of the first frame becomes its MAC. */
 static __always_inline int sends_from(struct context *c, struct rules *r, __u64 mac)
 {
 	struct link *l = link_of(c->eni);
@@ -43,7 +42,7 @@ static __always_inline int sends_from(struct context *c, struct rules *r, __u64 
 	return own_mac(c, r, mac);
 }
 
-/* The lower half of the link-local address that a MAC gives: RFC 4291, appendix A. */
+/* The lower half of the link-local address derived from a MAC: RFC 4291, appendix A. */
 static __always_inline __u64 eui64(__u64 mac)
 {
 	mac = bpf_cpu_to_be64(mac) >> 16;
@@ -68,13 +67,13 @@ static __always_inline int own_address(struct context *c, struct rules *r, __u64
 	return find(r->block + BLOCK_WORDS, word(r->block), hi, lo, six) != 0;
 }
 
-/* Whether what the interface is sent says to be from the interface. */
+/* Whether a packet to the interface claims to come from the interface. */
 static __always_inline int claims(struct context *c, struct rules *r, struct parties *who, const int six)
 {
 	return c->dir == DIR_IN && own_address(c, r, who->rhi, who->rlo, six);
 }
 
-/* Whether an address is one of the interface's subnet. */
+/* Whether an address is in the interface's subnet. */
 static __always_inline int on_link(struct rules *r, __u64 hi, __u64 lo, const int six)
 {
 	__u64 own = word(r->block);
@@ -82,7 +81,7 @@ static __always_inline int on_link(struct rules *r, __u64 hi, __u64 lo, const in
 	return find(r->block + BLOCK_WORDS + (__u32)own + 3 * (own >> 32), word(r->block + 1), hi, lo, six) != 0;
 }
 
-/* Counts what passes without a rule. Gives PASS, or the reason to drop it. */
+/* Counts what passes without a rule. Returns PASS, or the reason to drop it. */
 __noinline int without_rule(struct __sk_buff *skb, struct context *c, __u32 kind)
 {
 	if (!c)
@@ -112,8 +111,8 @@ __noinline int without_rule(struct __sk_buff *skb, struct context *c, __u32 kind
 	return PASS;
 }
 
-/* ARP for IPv4 passes. Nobody may claim the address of another, nor keep one from
- * getting it: RFC 5227. */
+/* ARP for IPv4 passes. An interface may not claim another's address, or prevent
+ * another from getting one: RFC 5227. */
 __noinline int arp(struct __sk_buff *skb, struct context *c)
 {
 	struct rules *r;
@@ -134,7 +133,7 @@ __noinline int arp(struct __sk_buff *skb, struct context *c)
 	    a.hardware_len != 6 || a.protocol_len != 4 ||
 	    (a.operation_be != bpf_htons(1) && a.operation_be != bpf_htons(2)))
 		return DROP_MALFORMED;
-	/* What a workload sends is not yet padded, or with zeros. */
+	/* A workload's frame is not padded yet, or is padded with zeros. */
 	padding = skb->len - 14 - sizeof(a);
 	if (padding > 0 && c->dir == DIR_OUT) {
 		if (padding > 18 || bpf_skb_load_bytes(skb, 14 + sizeof(a), rest, padding) || rest[0] | rest[1] | rest[2])
@@ -168,8 +167,8 @@ struct bootp {
 
 enum { BOOTP_COOKIE = 236 };
 
-/* DHCP of a client, and answers to it; nobody may play the server. Gives PASS, a
- * reason to drop it, or DECIDE for what the rules are asked about. */
+/* DHCP of a client, and replies to it; no workload may act as a server. Returns
+ * PASS, a reason to drop the packet, or DECIDE if the rules judge it. */
 __noinline int dhcp4(struct __sk_buff *skb, struct context *c, struct packet *p, struct parties *who)
 {
 	if (!c || !p || !who)
@@ -181,7 +180,7 @@ __noinline int dhcp4(struct __sk_buff *skb, struct context *c, struct packet *p,
 
 	if (!r)
 		return DROP_INTERNAL;
-	/* Clients hear port 68, whatever port a server sends from. */
+	/* Clients listen on port 68, whatever port a server sends from. */
 	if (out && p->dport == 68)
 		return r->flags & RULES_CHECK ? DROP_SPOOFED : DECIDE;
 	if (p->frag_more || !p->exact || p->l4 != p->l3 + sizeof(struct ipv4) || p->sport != (out ? 68 : 67) || p->dport != (out ? 67 : 68))
@@ -196,7 +195,7 @@ __noinline int dhcp4(struct __sk_buff *skb, struct context *c, struct packet *p,
 			return DROP_SPOOFED;
 		if (!own_mac(c, r, MAC(b.chaddr)))
 			return out ? DROP_SPOOFED : DROP_DESTINATION;
-		/* It renews, releases and declines its own lease, by no relay. */
+		/* A client renews, releases and declines its own lease, not through a relay. */
 		if (out && (b.giaddr_be || (b.ciaddr_be && !own_address(c, r, 0, bpf_ntohl(b.ciaddr_be), 0))))
 			return DROP_SPOOFED;
 		if (!own_address(c, r, 0, who->llo, 0) && who->llo != (out ? 0 : 0xffffffff))
@@ -243,11 +242,11 @@ __noinline int dhcp6(struct __sk_buff *skb, struct context *c, struct packet *p,
 	return without_rule(skb, c, WITHOUT_RULE_DHCP6);
 }
 
-/* The options of a message of neighbour discovery, from at on, which may lie behind
- * the packet: each has a length, within the packet. What a workload sends has only
- * those that say its own MAC, and a nonce, each once. 0 if one is not as it should
- * be; else 1, or 2 if there is a source's
- * MAC. */
+/* Checks the options of a neighbour discovery message, which begin at at; at may
+ * lie behind the packet. The length of each option must end within the packet. A
+ * workload may send only its own MAC and a nonce, each once. Returns 0 if an option
+ * is wrong, -1 if it has another's MAC, 2 if there is a source MAC, and otherwise
+ * 1. */
 __noinline int discovery_options(struct __sk_buff *skb, struct context *c, struct packet *p, __u32 at)
 {
 	if (!c || !p)
@@ -282,9 +281,9 @@ __noinline int discovery_options(struct __sk_buff *skb, struct context *c, struc
 	return 0;
 }
 
-/* Neighbour discovery passes: RFC 4861. Nobody may claim the address of another,
- * keep one from getting it, or be a router. Gives PASS, a reason to drop it, or
- * DECIDE. */
+/* Neighbour discovery passes: RFC 4861. An interface may not claim another's
+ * address, prevent another from getting one, or act as a router. Returns PASS, a
+ * reason to drop the packet, or DECIDE. */
 __noinline int discovery(struct __sk_buff *skb, struct context *c, struct packet *p, struct parties *who)
 {
 	if (!c || !p || !who)
@@ -302,8 +301,8 @@ __noinline int discovery(struct __sk_buff *skb, struct context *c, struct packet
 		return DROP_SPOOFED;
 	if (p->type > 136 || p->hops != 255)
 		return DECIDE;
-	/* Fragments, which have a header of their own (RFC 6980), and where a receiver
-	 * might not look for it. */
+	/* A fragment, which has a header of its own (RFC 6980), or a message where a
+	 * receiver might not look for it. */
 	if (p->code || !p->exact || p->l4 != p->l3 + sizeof(struct ipv6))
 		return DROP_MALFORMED;
 	fixed = p->type == 133 ? 8 : p->type == 134 ? 16 : 24;
@@ -331,8 +330,8 @@ __noinline int discovery(struct __sk_buff *skb, struct context *c, struct packet
 		__u32 mine = own_address(c, r, target[0], target[1], 1);
 
 		if (!(who->lhi | who->llo)) {
-			/* It has no address yet: it asks for routers, or whether its own is
-			 * free. */
+			/* It has no address yet: it asks for routers, or whether its address
+			 * is free. */
 			if (options == 2 || p->type == 136 || (p->type == 135 && !mine))
 				return DROP_SPOOFED;
 		} else if (!own_address(c, r, who->lhi, who->llo, 1)) {
@@ -341,7 +340,7 @@ __noinline int discovery(struct __sk_buff *skb, struct context *c, struct packet
 		if (p->type == 136 && (!mine || flags & bpf_htonl(1u << 31)))
 			return DROP_SPOOFED;
 	}
-	/* To whom it may concern, on the link: else the rules are asked. */
+	/* To the receivers that it is meant for, on the link: otherwise the rules judge it. */
 	switch (p->type) {
 	case 133:
 		if (!(who->rhi == LINK_MULTICAST && who->rlo == 2) && !LINK_LOCAL(who->rhi))
@@ -379,9 +378,9 @@ static __always_inline int router_alert(struct __sk_buff *skb, struct packet *p)
 	return (h[2] == 5 && h[3] == 2 && !h[4] && !h[5]) || (h[2] == 1 && !h[3] && h[4] == 5 && h[5] == 2 && !h[6] && !h[7]);
 }
 
-/* MLD, without which a bridge that snoops forwards no neighbour discovery: reports
- * of a workload and queries of a router pass; nobody may be a querier. RFC 2710,
- * RFC 3810. Gives PASS, a reason to drop it, or DECIDE. */
+/* MLD, without which a bridge that snoops forwards no neighbour discovery. Reports
+ * of a workload and queries of a router pass; no workload may be a querier. RFC
+ * 2710, RFC 3810. Returns PASS, a reason to drop the packet, or DECIDE. */
 __noinline int mld(struct __sk_buff *skb, struct context *c, struct packet *p, struct parties *who)
 {
 	if (!c || !p || !who)

@@ -421,7 +421,7 @@ __noinline int begin(struct __sk_buff *skb, struct context *c, __u64 by)
 			me->bits = you->bits = SCALE_UNKNOWN;
 		follow(me, you, &s->p.t, s->p.seen);
 	}
-	/* Counted first: who removes it takes it back. */
+	/* Count first: the one that removes the flow subtracts it again. */
 	if (!(six ? take(state, 1) : take(state, 0)))
 		return DROP_TABLE_FULL;
 	if (half)

@@ -234,7 +234,7 @@ enum {
 	DROP_FRAGMENT     = 3,	/* its first fragment is not known, or overlaps */
 	DROP_VLAN         = 4,
 	DROP_PROTOCOL     = 5,	/* neither IP nor ARP */
-	DROP_SPOOFED      = 6,	/* it says to be from another than it is */
+	DROP_SPOOFED      = 6,	/* it claims an address or a role that its sender does not have */
 	DROP_EXTENSIONS   = 7,	/* too many IPv6 extension headers, or a source route */
 	DROP_FLOWS        = 8,	/* the allowance of tracked flows is used up */
 	DROP_HALF_OPEN    = 9,
@@ -242,9 +242,9 @@ enum {
 	DROP_CUT          = 11,	/* its rule went away */
 	DROP_INTERNAL     = 12,	/* a map has no entry where one must be */
 	DROP_ARP_SPOOFED  = 13,
-	DROP_DESTINATION  = 14,	/* what is sent to the interface is to another, to many, or to all */
+	DROP_DESTINATION  = 14,	/* sent to the interface, but for another address, multicast or broadcast */
 	DROP_MAC_SPOOFED  = 15,	/* the frame's source is not the interface's */
-	DROP_OPTIONS      = 16,	/* a route in the options of IPv4 */
+	DROP_OPTIONS      = 16,	/* IPv4 options that choose or record a route */
 	DROP_RATE         = 17,	/* too much of what passes without a rule */
 	DROP_REASONS      = 18,
 };

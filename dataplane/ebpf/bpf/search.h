@@ -202,7 +202,7 @@ __noinline __u32 groups_of(__u64 hi, __u64 lo, __u64 how)
 
 #define BY_ANY   (1ull << 32)	/* 0.0.0.0/0 or ::/0 allows it */
 #define SPOOFED  (1ull << 34)	/* not the interface's address */
-#define CLAIMED  (1ull << 35)	/* from another, who says to be the interface */
+#define CLAIMED  (1ull << 35)	/* from another, which claims to be the interface */
 
 /* What a policy says of x to or from an address: the counter of the rule that
  * allows it + 1, with BY_ANY; 0 for no. */

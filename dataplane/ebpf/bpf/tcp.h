@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* The sequence numbers of a TCP flow: enough to tell a RST, a FIN or a SYN that
- * the peers would act on from one that somebody made up. What is made up passes,
- * since the peers ignore it too (RFC 5961), and changes nothing of the flow. No
- * packet is dropped for its numbers. */
+/* The sequence numbers of a TCP flow: enough to distinguish a RST, FIN or SYN that
+ * the peers would act on from a forged one. A forged one passes, since the peers
+ * ignore it too (RFC 5961), and does not change the flow. No packet is dropped
+ * because of its numbers. */
 #pragma once
 
-/* Reads the numbers of a segment of len bytes with its header. */
+/* Reads the numbers of a segment of len bytes, including its header. */
 static __always_inline void segment(struct segment *t, struct tcp *h, __u32 len)
 {
 	t->header = h->offset >> 4 << 2;
@@ -15,7 +15,7 @@ static __always_inline void segment(struct segment *t, struct tcp *h, __u32 len)
 	t->window = bpf_ntohs(h->window_be);
 }
 
-/* What one side of a flow has sent; out is whether that is the workload. */
+/* What one side of a flow has sent: the workload's if out, or the other's. */
 static __always_inline struct flow_side *side_of(struct flow_value *f, __u32 out)
 {
 	return out ? &f->side[DIR_OUT] : &f->side[DIR_IN];
@@ -27,7 +27,7 @@ static __always_inline int before(__u32 a, __u32 b)
 	return (__s32)(a - b) < 0;
 }
 
-/* A flow whose handshake nobody saw is taken to use the largest window scale. */
+/* A flow whose handshake was not seen is assumed to use the largest window scale. */
 enum { SCALE_UNKNOWN = 14 << SIDE_SCALE, SCALE_OFFERED = 16 };
 
 /* Whether a SYN asks for a connection. */
@@ -42,8 +42,8 @@ static __always_inline int over(__u32 bits)
 	return bits & FLOW_CUT || (bits | bits >> 8) & SEEN_RST || bits & bits >> 8 & SEEN_FIN;
 }
 
-/* Whether a reset by one side would be believed: its number is one that the
- * other may expect next, or it answers a SYN. */
+/* Whether the receiver would accept a reset: the receiver may expect its sequence
+ * number next, or it answers a SYN. */
 static __always_inline int resets(struct flow_side *me, struct flow_side *you, struct segment *t, __u32 seen)
 {
 	__u32 open = me->end - you->ack;
@@ -57,8 +57,8 @@ static __always_inline int resets(struct flow_side *me, struct flow_side *you, s
 	return seen & SEEN_ACK && you->bits & SIDE_SENT && t->ack == you->end;
 }
 
-/* Moves the numbers of a flow by a segment, if it is in the window. Returns the
- * flags that change the flow: SEEN_* without a RST or a FIN that is made up. */
+/* Updates the numbers of a flow by a segment, if it is in the window. Returns the
+ * flags that change the flow: SEEN_* without a forged RST or FIN. */
 static __always_inline __u32 follow(struct flow_side *me, struct flow_side *you, struct segment *t, __u32 seen)
 {
 	__u32 mine = me->bits, yours = you->bits, edge;
@@ -71,8 +71,8 @@ static __always_inline __u32 follow(struct flow_side *me, struct flow_side *you,
 		return seen & ~SEEN_FIN;
 	if (seen & SEEN_ACK && yours & SIDE_SENT && mine & SIDE_ACKED && before(you->end, t->ack))
 		return seen & ~SEEN_FIN;
-	/* Where the window is not known, because the other side has acknowledged
-	 * nothing or its scale was not seen, no segment leaps. */
+	/* If the window is not known, because the other side has acknowledged nothing
+	 * or its scale was not seen, no segment may skip ahead. */
 	if (!(mine & SIDE_SENT) || (before(me->end, t->end) && ((yours & SIDE_ACKED && (yours >> SIDE_SCALE & 15) < 14) || t->end - me->end < 1 << 20)))
 		me->end = t->end;
 	if (seen & SEEN_ACK) {
@@ -128,7 +128,7 @@ __noinline int window_scale(struct __sk_buff *skb)
 	return 0;
 }
 
-/* Notes that one side asks for a connection, by a SYN that a rule allows. */
+/* Records that one side asks for a connection, by a SYN that a rule allows. */
 static __always_inline void syn_sent(struct flow_value *f, __u32 dir, struct segment *t)
 {
 	struct flow_side *me = side_of(f, dir);
@@ -141,8 +141,8 @@ static __always_inline void syn_sent(struct flow_value *f, __u32 dir, struct seg
 	__sync_fetch_and_or(&f->bits, dir == DIR_OUT ? FLOW_SYN_OUT : FLOW_SYN_IN);
 }
 
-/* The answer to a SYN by the other side, of a flow that has one. Where the flow is
- * of a connection before, it begins again, and is judged again by its next packet. */
+/* Handles the answer to a SYN that syn_sent recorded. If the flow belongs to an
+ * earlier connection, it starts over, and its next packet is judged by the rules. */
 static __always_inline void syn_answered(struct flow_value *f, __u32 dir, struct segment *t, __u32 now)
 {
 	struct flow_side *me = side_of(f, dir), *you = side_of(f, !dir);

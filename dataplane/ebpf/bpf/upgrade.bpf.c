@@ -16,9 +16,9 @@ struct v2_flow {
 	__u32 seen, gen, rule, bits;
 };
 
-/* What a run notes in bits of a flow of layout 2, where neither its programs nor
- * its server look: that the flow was carried, and the SEEN_* flags with which. A
- * flow that begins again has no such note. */
+/* What a run marks in bits of a flow of layout 2 that neither its programs nor its
+ * server use: that the flow was carried, and with which SEEN_* flags. A flow that
+ * starts over has no such mark. */
 enum {
 	V2_BITS      = 0x7ffff,
 	NOTED_SHIFT  = 19,

@@ -202,6 +202,9 @@ func (d *datagram) remote() netip.Addr {
 
 func (r *reader) transport(d *datagram) (bool, string) {
 	t, six := d.body, d.src.Is6()
+	if d.more && (len(t) == 0 || len(t)%8 != 0) {
+		return false, "a first fragment that does not end where another can begin"
+	}
 	if r.of.Check && six && d.local().IsLinkLocalUnicast() && !r.owns(d.local()) {
 		return false, "another's link-local address"
 	}

@@ -12,19 +12,19 @@ import (
 	"github.com/cilium/ebpf"
 )
 
-// An upgrade takes over what layout 2 has in force. No device is open meanwhile,
-// and none loses a tracked flow:
+// An upgrade takes over what layout 2 has in force. No device is open at any moment,
+// and no tracked flow is lost. The steps are:
 //
-//   - A folder of this layout is built beside the one of layout 2, whose programs
-//     filter on. It gets the rules, and the flows as often as they change.
-//   - A rename makes it the folder of this layout. From then on it is the one that
-//     counts, and what is left to do is done by any later start too.
-//   - The programs of each device are replaced, through their links.
-//   - The flows that the old programs met last are carried over, and the folder of
-//     layout 2 is removed.
+//   - Build a folder of this layout beside that of layout 2, whose programs go on
+//     filtering. Apply the rules there, and carry the flows until few change.
+//   - Rename it to the folder of this layout. From then on it is complete, and any
+//     later start can do the rest.
+//   - Replace the programs of each device through their links.
+//   - Carry the flows that the old programs changed last, and remove the folder of
+//     layout 2.
 //
-// A process may end anywhere in this. A folder that was not complete is removed by
-// the next start, and built again.
+// The process may be killed at any point. The next start removes a folder that is not
+// complete and builds it again.
 type upgrade struct {
 	p     *Plane
 	from  string // the folder of layout 2
@@ -36,25 +36,25 @@ type upgrade struct {
 	carry *ebpf.Program
 	drop  *ebpf.Program
 	run   *upgradeUpgrade
-	since uint32 // when the last run of carry began
+	since uint32 // a second before the last run of carry began
 
-	stop   chan struct{} // ends what follows, while devices change over
-	follow chan error
+	stop   chan struct{} // ends the goroutine that carries changes while programs are replaced
+	follow chan error    // its error
 }
 
 const (
 	// versionBefore is the layout that this one takes over.
 	versionBefore = "v2"
-	// Servers of layout 2 ignore a folder that is named as if it were set aside: one
-	// that is started before this layout's folder is complete continues as before.
+	// A server of layout 2 ignores folders whose names begin so. If it is started before
+	// the folder of this layout is complete, it goes on with its own.
 	unfinished = asidePrefix + version
 	takenOver  = asidePrefix + versionBefore
 )
 
-// doormanPins are the maps that only the doorman has. It is taken over as it stands.
+// doormanPins are the maps that only the doorman has. It is taken over unchanged.
 var doormanPins = []string{"patterns", "knowns", "doormen", "turned_away"}
 
-// newUpgrade reads what there is to take over.
+// newUpgrade reads what is to be taken over.
 func (p *Plane) newUpgrade(from string, fresh bool) (*upgrade, error) {
 	u := &upgrade{p: p, from: from, fresh: fresh}
 	var err error
@@ -71,11 +71,11 @@ func (p *Plane) newUpgrade(from string, fresh bool) (*upgrade, error) {
 }
 
 func (u *upgrade) failed(err error) error {
-	return fmt.Errorf("what the kernel has in layout %s cannot be taken over, and stays in force: %w: replace it with `moat detach --force`, which forgets tracked flows", versionBefore, err)
+	return fmt.Errorf("cannot take over the rules of layout %s, which stay in force: %w; to replace them, run `moat detach --force`, which forgets tracked flows", versionBefore, err)
 }
 
 func (u *upgrade) close() {
-	u.endFollow()
+	u.endFollow() // an error of it was returned before, or another was
 	u.old.close()
 	if u.carry != nil {
 		u.carry.Close()
@@ -84,7 +84,7 @@ func (u *upgrade) close() {
 	}
 }
 
-// share begins the folder of this layout, with the maps that stay the same.
+// share makes the folder of this layout, with the maps that both layouts share.
 func (u *upgrade) share() error {
 	if err := os.MkdirAll(u.p.dir, 0o700); err != nil {
 		return fmt.Errorf("make the folder of pins: %w", err)
@@ -107,23 +107,24 @@ func (u *upgrade) share() error {
 	return nil
 }
 
-// sizes has the tables of flows as large as they were.
+// sizes keeps the sizes of the tables of flows.
 func (u *upgrade) sizes(spec *ebpf.CollectionSpec) {
 	spec.Maps["flows4"].MaxEntries, spec.Maps["flows6"].MaxEntries = u.old.flows4.MaxEntries(), u.old.flows6.MaxEntries()
 }
 
-// begin prepares everything, so that programs can be replaced.
+// begin does everything up to the replacing of programs.
 func (u *upgrade) begin() error {
 	p := u.p
 	if u.fresh {
-		if err := u.rules(); err != nil {
+		if err := u.applyRules(); err != nil {
 			return u.failed(err)
 		}
 	}
 	if err := u.load(); err != nil {
 		return u.failed(err)
 	}
-	// To load programs takes tenths of a second, in which flows change.
+	// Loading programs takes tenths of a second, so it comes before the last look at
+	// the flows.
 	_, records, err := all[uint32, bpfBinding](p.maps.Bindings)
 	if err != nil {
 		return err
@@ -133,7 +134,7 @@ func (u *upgrade) begin() error {
 			return u.failed(err)
 		}
 	}
-	if err := u.flows(); err != nil {
+	if err := u.carryAll(); err != nil {
 		return u.failed(err)
 	}
 	if u.fresh {
@@ -143,7 +144,7 @@ func (u *upgrade) begin() error {
 		}
 		p.dir, u.fresh = dir, false
 	}
-	// The links, which still have the old programs, and the doorman.
+	// The links, whose programs are still the old ones, and the doorman.
 	entries, err := os.ReadDir(u.from)
 	if err != nil {
 		return err
@@ -166,7 +167,7 @@ func (u *upgrade) begin() error {
 				return
 			default:
 			}
-			if err := u.again(); err != nil {
+			if err := u.carryChanges(); err != nil {
 				u.follow <- err
 				return
 			}
@@ -175,10 +176,10 @@ func (u *upgrade) begin() error {
 	return nil
 }
 
-// rules puts the old rules into force in the new maps: interfaces and counters
-// have the numbers that they had, and what was admitted by the rules before is
-// told from what was not.
-func (u *upgrade) rules() error {
+// applyRules puts the old rules into force in the new maps: interfaces and counters
+// keep their numbers, and policies their generations, so that a flow that had to be
+// judged again still has to be.
+func (u *upgrade) applyRules() error {
 	p, s := u.p, u.state
 	p.control.NowOffset, p.control.Gens = s.control.NowOffset, s.control.Gens
 	for id, n := range s.numbers {
@@ -243,40 +244,41 @@ func (u *upgrade) load() error {
 		Drop  *ebpf.Program `ebpf:"drop_flows"`
 	}
 	if err := spec.LoadAndAssign(&o, &ebpf.CollectionOptions{MapReplacements: replace}); err != nil {
-		return fmt.Errorf("load the programs that copy tracked flows, which need Linux 5.14: %w", err)
+		return fmt.Errorf("load what carries tracked flows over, which takes Linux 5.14: %w", err)
 	}
 	u.maps, u.carry, u.drop = o.upgradeMaps, o.Carry, o.Drop
 	u.run, err = mapped[upgradeUpgrade](u.p, u.maps.Upgrades)
 	return err
 }
 
-// enough is how many flows may change while all are looked at, for the next look
-// to be the last before programs are replaced; and looks, how often it is tried.
 const (
+	// enough is how many flows may change during a run, for it to be the last before
+	// programs are replaced.
 	enough = 64
-	looks  = 10
+	// looks is the limit of such runs.
+	looks = 10
 )
 
-// flows carries all flows, until few change.
-func (u *upgrade) flows() error {
+// carryAll carries all flows, until few change between two runs.
+func (u *upgrade) carryAll() error {
 	p := u.p
 	*u.run = upgradeUpgrade{}
 	if u.fresh {
-		// A look may miss flows while others come and go. The notes of a process
-		// before this one, which did not come to its end, say nothing.
+		// A run may miss flows while others come and go, so there are at least two.
+		// Marks are of a process that was killed, and say nothing about these tables.
 		u.run.Fresh = 1
-		for range looks {
-			if err := u.again(); err != nil {
+		for n := range looks {
+			if err := u.carryChanges(); err != nil {
 				return err
 			}
-			if u.run.Added <= enough {
+			if n > 0 && u.run.Added <= enough {
 				break
 			}
 		}
 		u.run.Fresh = 0
 	} else {
 		u.since = p.now() - 1<<30
-		if err := u.again(); err != nil {
+		if err := u.carryChanges(); err != nil {
 			return err
 		}
 	}
@@ -284,7 +286,7 @@ func (u *upgrade) flows() error {
 		return fmt.Errorf("remove flows that are over: %w", err)
 	}
 	for range looks {
-		if err := u.again(); err != nil {
+		if err := u.carryChanges(); err != nil {
 			return err
 		}
 		if u.run.Added+u.run.Changed <= enough {
@@ -294,8 +296,8 @@ func (u *upgrade) flows() error {
 	return nil
 }
 
-// again carries the flows that changed since the last time.
-func (u *upgrade) again() error {
+// carryChanges carries the flows that changed since the last time.
+func (u *upgrade) carryChanges() error {
 	now := u.p.now()
 	u.run.Since, u.run.Now = u.since, now
 	u.run.Added, u.run.Changed = 0, 0
@@ -316,18 +318,18 @@ func (u *upgrade) endFollow() error {
 	return err
 }
 
-// end finishes, when the programs of all devices are this layout's.
+// end finishes the upgrade, once the programs of all devices are this layout's.
 func (u *upgrade) end() error {
 	err := u.endFollow()
 	if err == nil {
-		err = u.again()
+		err = u.carryChanges()
 	}
 	grace() // no packet is with the old programs after this
 	if err == nil {
-		err = u.again()
+		err = u.carryChanges()
 	}
 	if err == nil {
-		err = u.counts()
+		err = u.addCounters()
 	}
 	if err != nil {
 		return err
@@ -342,8 +344,8 @@ func (u *upgrade) end() error {
 	return nil
 }
 
-// counts adds what interfaces counted in layout 2 to what they count now.
-func (u *upgrade) counts() error {
+// addCounters adds what interfaces counted in layout 2 to what they count now.
+func (u *upgrade) addCounters() error {
 	p := u.p
 	at := map[string]int{}
 	for i, name := range reasons {
@@ -363,7 +365,7 @@ func (u *upgrade) counts() error {
 				}
 			}
 		}
-		// Both are per processor: what is counted in these two steps is lost.
+		// A packet that is counted between the read and the write is not counted.
 		if err := p.maps.EniCounts.Put(b.number, is); err != nil {
 			return fmt.Errorf("write the counters of %s: %w", b.Binding.Interface, err)
 		}

@@ -84,7 +84,7 @@ func openV2Plane(t testing.TB, o Options, netns ...string) *v2Plane {
 	return v
 }
 
-// order has it do something, which must succeed.
+// order has it do something that must succeed.
 func (v *v2Plane) order(o map[string]any) {
 	v.t.Helper()
 	if line, err := v.try(o); line != "<nil>\n" || err != nil {
@@ -92,7 +92,7 @@ func (v *v2Plane) order(o map[string]any) {
 	}
 }
 
-// try has it do something, and gives what it says.
+// try has it do something, and returns its answer.
 func (v *v2Plane) try(o map[string]any) (string, error) {
 	v.t.Helper()
 	b, err := json.Marshal(o)
@@ -128,7 +128,7 @@ func (v *v2Plane) kill() {
 	}
 }
 
-// pin gives the name of what it has pinned.
+// pin returns the name of one of its pins.
 func (v *v2Plane) pin(name string) string {
 	return filepath.Join(v.o.PinDir, v.o.Identity, versionBefore, name)
 }
@@ -157,7 +157,7 @@ func (v *v2Plane) upgraded() *Plane {
 	return p
 }
 
-// v2Key gives the key of a flow of the lab's interface at a number, by its remote
+// v2Key returns the key of a flow of the lab's interface at a number, by its remote
 // port; UDP to port 53 and TCP to port 80 of the workload.
 func v2Key(number uint32, six bool, proto uint8, remote uint16) (k bpfFlow6Key) {
 	x := pkt{src: netip.MustParseAddr("10.1.0.9"), dst: netip.MustParseAddr("10.0.0.5"), proto: proto, sport: remote, dport: 80, flags: 2}
@@ -171,7 +171,7 @@ func v2Key(number uint32, six bool, proto uint8, remote uint16) (k bpfFlow6Key) 
 	return k
 }
 
-// flowsOf gives the map and the key as it wants it.
+// flowsOf returns the map of a family and the key in its form.
 func flowsOf(four, six *ebpf.Map, k *bpfFlow6Key, is6 bool) (*ebpf.Map, any) {
 	if is6 {
 		return six, k
@@ -204,6 +204,24 @@ func newCarrying(t *testing.T, size uint32) *carrying {
 	return &carrying{t, u}
 }
 
+// empty removes all flows, and what was counted of them.
+func (c *carrying) empty() {
+	c.Helper()
+	u := c.u
+	for i, six := range []bool{false, true} {
+		for n := range uint16(2) {
+			k := v2Key(7, six, 6, 1000+n)
+			for _, m := range [][2]*ebpf.Map{{u.old.flows4, u.old.flows6}, {u.p.maps.Flows4, u.p.maps.Flows6}} {
+				m, key := flowsOf(m[0], m[1], &k, six)
+				c.do(ignore(m.Delete(key), ebpf.ErrKeyNotExist))
+			}
+		}
+		u.p.share.Used[i] = 0
+	}
+	c.do(u.p.maps.EniStates.Put(uint32(7), bpfEniState{}))
+	u.fresh = true
+}
+
 func (c *carrying) do(err error) {
 	c.Helper()
 	if err != nil {
@@ -211,7 +229,7 @@ func (c *carrying) do(err error) {
 	}
 }
 
-// What of a tracked flow is of interest.
+// A tracked is the part of a tracked flow that the tests look at.
 type tracked struct{ bits, gen, rule uint32 }
 
 // v2 writes a flow of layout 2 as its programs do when it begins.
@@ -221,8 +239,8 @@ func (c *carrying) v2(k bpfFlow6Key, six bool, v tracked) {
 	c.do(m.Put(key, v2Flow{Seen: c.u.p.now(), Gen: v.gen, Rule: v.rule, Bits: v.bits}))
 }
 
-// meets has a packet of layout 2's programs change a flow: it gets bits, and loses
-// some.
+// meets changes a flow as a packet does that layout 2's programs see: bits are set and
+// cleared.
 func (c *carrying) meets(k bpfFlow6Key, six bool, to tracked, clear uint32) {
 	c.Helper()
 	m, key := flowsOf(c.u.old.flows4, c.u.old.flows6, &k, six)
@@ -231,7 +249,7 @@ func (c *carrying) meets(k bpfFlow6Key, six bool, to tracked, clear uint32) {
 	c.do(m.Put(key, v2Flow{Seen: c.u.p.now(), Gen: to.gen, Rule: to.rule, Bits: v.Bits&^clear | to.bits}))
 }
 
-// v3 gives a flow of this layout; false if there is none.
+// v3 returns a flow of this layout; false if there is none.
 func (c *carrying) v3(k bpfFlow6Key, six bool) (v bpfFlowValue, ok bool) {
 	c.Helper()
 	m, key := flowsOf(c.u.p.maps.Flows4, c.u.p.maps.Flows6, &k, six)
@@ -258,6 +276,7 @@ func TestUpgradeCarriesFlows(t *testing.T) {
 		closed      = established | seenFIN | seenFIN<<8
 	)
 	type flow = tracked
+	c := newCarrying(t, 1024)
 	for _, r := range []struct {
 		name string
 		was  flow
@@ -315,14 +334,15 @@ func TestUpgradeCarriesFlows(t *testing.T) {
 	} {
 		for i, family := range []string{"IPv4", "IPv6"} {
 			t.Run(r.name+" "+family, func(t *testing.T) {
-				c := newCarrying(t, 1024)
+				c := &carrying{t, c.u}
+				c.empty()
 				six := i == 1
 				k := v2Key(number, six, 6, 1000)
 				// It had no packet for a while: nothing is looked at twice.
 				m, key := flowsOf(c.u.old.flows4, c.u.old.flows6, &k, six)
 				seen := c.u.p.now() - 100
 				c.do(m.Put(key, v2Flow{Seen: seen, Gen: r.was.gen, Rule: r.was.rule, Bits: r.was.bits}))
-				c.do(c.u.flows())
+				c.do(c.u.carryAll())
 				c.u.fresh = false
 				v, _ := c.v3(k, six)
 				if want := [2]bpfFlowSide{{Bits: 14 << 8}, {Bits: 14 << 8}}; v.Side != want {
@@ -334,7 +354,7 @@ func TestUpgradeCarriesFlows(t *testing.T) {
 				if r.then != nil {
 					r.then(c, k, six)
 				}
-				c.do(c.u.again())
+				c.do(c.u.carryChanges())
 				v, there := c.v3(k, six)
 				if there && r.then != nil && c.u.p.now()-v.Seen > 10 {
 					t.Errorf("seen at %d; now is %d", v.Seen, c.u.p.now())
@@ -348,7 +368,7 @@ func TestUpgradeCarriesFlows(t *testing.T) {
 					t.Errorf("counted are %d flows, %d half-open; want 1 and %d", s.Flows, s.Half, r.half)
 				}
 				// Another look changes nothing.
-				c.do(c.u.again())
+				c.do(c.u.carryChanges())
 				if again, _ := c.v3(k, six); again != v {
 					t.Errorf("after another look %+v, before %+v", again, v)
 				}
@@ -357,21 +377,21 @@ func TestUpgradeCarriesFlows(t *testing.T) {
 	}
 }
 
-// What a process noted that ended before its folder was complete means nothing to the
-// next one.
+// The marks of a process that was killed before its folder was complete mean nothing to
+// the next one.
 func TestUpgradeBeginsAgain(t *testing.T) {
 	c := newCarrying(t, 1024)
 	for n := range uint16(100) {
 		c.v2(v2Key(7, n%2 == 0, 6, n), n%2 == 0, tracked{bits: 64 | 2, gen: 1})
 	}
-	c.do(c.u.flows())
+	c.do(c.u.carryAll())
 	next := newCarrying(t, 1024)
 	next.u.old.flows4, next.u.old.flows6 = c.u.old.flows4, c.u.old.flows6
 	next.u.carry.Close()
 	next.u.drop.Close()
 	next.u.maps.Close()
 	next.do(next.u.load())
-	next.do(next.u.flows())
+	next.do(next.u.carryAll())
 	for n := range uint16(100) {
 		if _, ok := next.v3(v2Key(7, n%2 == 0, 6, n), n%2 == 0); !ok {
 			t.Errorf("flow %d is not there", n)
@@ -388,7 +408,7 @@ func TestUpgradeDropsWhatEnded(t *testing.T) {
 			c.v2(v2Key(7, six, 6, port), six, tracked{bits: 64 | 2 | 1<<17, gen: 1})
 		}
 	}
-	c.do(c.u.flows())
+	c.do(c.u.carryAll())
 	c.u.fresh = false
 	for _, six := range []bool{false, true} {
 		for _, port := range []uint16{1, 2} {
@@ -398,7 +418,7 @@ func TestUpgradeDropsWhatEnded(t *testing.T) {
 		}
 		c.change(v2Key(7, six, 6, 2), six, func(v *bpfFlowValue) { v.Side[dirIn].Packets = 1 })
 	}
-	c.do(c.u.flows()) // as a process does that goes on
+	c.do(c.u.carryAll()) // as a process does that goes on
 	for _, six := range []bool{false, true} {
 		for port, want := range map[uint16]bool{1: false, 2: true, 3: true} {
 			if _, ok := c.v3(v2Key(7, six, 6, port), six); ok != want {
@@ -451,13 +471,13 @@ func TestUpgradeOfManyFlows(t *testing.T) {
 				}
 			}
 			began := time.Now()
-			c.do(c.u.flows())
+			c.do(c.u.carryAll())
 			all := time.Since(began)
 			c.u.fresh = false
 			var looks []time.Duration
 			for range 10 {
 				began = time.Now()
-				c.do(c.u.again())
+				c.do(c.u.carryChanges())
 				looks = append(looks, time.Since(began))
 			}
 			slices.Sort(looks)
@@ -537,7 +557,7 @@ func (v *v2Plane) state() *v2State {
 	return s
 }
 
-// known gives a ruleset with what both layouts know.
+// known returns the part of a ruleset that both layouts have.
 func known(rs *ruleset.Ruleset) *ruleset.Ruleset {
 	out := *rs
 	out.Interfaces = nil
@@ -669,7 +689,7 @@ func TestUpgradeOfWhatIsDamaged(t *testing.T) {
 			row.damage(v)
 			for range 2 {
 				_, err := Open(v.o)
-				if err == nil || !strings.Contains(err.Error(), "`moat detach --force`") || !strings.Contains(err.Error(), "stays in force") {
+				if err == nil || !strings.Contains(err.Error(), "`moat detach --force`") || !strings.Contains(err.Error(), "stay in force") {
 					t.Fatalf("taking over: %v", err)
 				}
 			}
@@ -1139,15 +1159,15 @@ func TestUpgradeUnderNewCalls(t *testing.T) {
 }
 
 // Devices of all kinds: one that observes, one on trial, one that is gone, one whose
-// interface no ruleset has. Each is afterwards as it was.
+// interface no ruleset has, one that passes nothing. Each is afterwards as it was.
 func TestUpgradeKeepsBindings(t *testing.T) {
 	l := newLab(t)
-	for _, name := range []string{"d1", "d2", "d3", "d4"} {
+	for _, name := range []string{"d1", "d2", "d3", "d4", "d5"} {
 		run(t, "ip -n "+l.host+" link add "+name+" type veth peer name p-"+name)
 	}
 	v := openV2Plane(t, Options{Flows4: 1024, Flows6: 1024})
 	rs := rules(t, "in tcp 80 from 10.1.0.0/16")
-	for _, id := range []vpc.InterfaceID{"eni-2", "eni-3", "eni-4"} {
+	for _, id := range []vpc.InterfaceID{"eni-2", "eni-3", "eni-4", "eni-6"} {
 		i := rs.Interfaces[0]
 		i.ID = id
 		rs.Interfaces = append(rs.Interfaces, i)
@@ -1157,12 +1177,27 @@ func TestUpgradeKeepsBindings(t *testing.T) {
 	netns := "/run/netns/" + l.host
 	until := time.Now().Add(time.Hour)
 	want := []dataplane.Binding{l.binding, {Interface: "eni-2", Device: "d1", Netns: netns, Observe: true}, {Interface: "eni-3", Device: "d2", Netns: netns, Until: until},
-		{Interface: "eni-no-ruleset", Device: "d4", Netns: netns, Side: dataplane.Workload}}
+		{Interface: "eni-6", Device: "d5", Netns: netns}, {Interface: "eni-no-ruleset", Device: "d4", Netns: netns, Side: dataplane.Workload}}
 	for _, b := range want {
 		v.bind(b)
 	}
 	v.bind(dataplane.Binding{Interface: "eni-4", Device: "d3", Netns: netns})
 	was := v.state().numbers
+	// A change to eni-6 could not be put into force: it passes nothing.
+	slots, slot := v.table("slots"), v.state().slots["eni-6"]
+	for at := range slots.MaxEntries() {
+		var r v2Rules
+		if err := slots.Lookup(at, &r); err != nil {
+			t.Fatal(err)
+		}
+		if r == slot {
+			r.Block = 0
+			if err := slots.Put(at, r); err != nil {
+				t.Fatal(err)
+			}
+			break
+		}
+	}
 	v.kill()
 	run(t, "ip -n "+l.host+" link del d3")
 	v.o.Flows4, v.o.Flows6 = 512, 4096
@@ -1183,15 +1218,18 @@ func TestUpgradeKeepsBindings(t *testing.T) {
 			t.Errorf("%s has number %d, and had %d", b.Interface, p.bound[b.Interface].number, n)
 		}
 	}
-	for device, passes := range map[string]bool{"d1": true, "d2": false, "d4": false} {
-		if err := in(t, l.host, func() error {
-			got, err := meet(device, dataplanetest.Packet{Direction: flow.Ingress, Local: netip.MustParseAddr("10.0.0.5"), Remote: netip.MustParseAddr("10.1.0.9"), Protocol: flow.TCP, LocalPort: 81, RemotePort: 999})
-			if got != passes {
-				t.Errorf("at %s a packet that no rule allows passes: %v", device, got)
+	for device, passes := range map[string][2]bool{"d1": {true, true}, "d2": {true, false}, "d4": {false, false}, "d5": {false, false}} {
+		for i, port := range []uint16{80, 81} {
+			if err := in(t, l.host, func() error {
+				got, err := meet(device, dataplanetest.Packet{Direction: flow.Ingress, Local: netip.MustParseAddr("10.0.0.5"), Remote: netip.MustParseAddr("10.1.0.9"),
+					Protocol: flow.TCP, TCP: dataplanetest.SYN, LocalPort: port, RemotePort: 999})
+				if got != passes[i] {
+					t.Errorf("at %s a packet to port %d passes: %v", device, port, got)
+				}
+				return err
+			}); err != nil {
+				t.Fatal(err)
 			}
-			return err
-		}); err != nil {
-			t.Fatal(err)
 		}
 	}
 	// What is bound next gets a place of its own.

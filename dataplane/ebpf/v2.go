@@ -20,9 +20,8 @@ import (
 	"moat/vpc"
 )
 
-// This file reads layout 2, the one before this. Its structs, offsets and
-// encodings are frozen: they are those of the released programs, whatever becomes
-// of this layout's.
+// This file reads layout 2, the one before this. Its structs, offsets and encodings are
+// frozen: they stay those of the released programs when this layout's change.
 
 const (
 	v2PolicyWords   = 4
@@ -75,8 +74,8 @@ type v2Member6Key struct {
 	Addr [16]uint8
 }
 
-// v2Shared are the maps whose layout has not changed: this layout goes on with
-// the same ones, so that nothing in them is copied or lost.
+// v2Shared are the maps whose layout has not changed. Both layouts use the same ones, so
+// that nothing in them has to be copied.
 var v2Shared = []string{"devices", "bindings", "rule_stats", "frags", "strays"}
 
 // v2Maps are the maps of a folder of layout 2 that are read.
@@ -211,7 +210,7 @@ func (m *v2Maps) interfaces(s *v2State, words, root []uint64) error {
 			return err
 		}
 		if r.Block == 0 {
-			continue // it passes nothing, and goes on so
+			continue // it passes nothing, and without a ruleset it still does not
 		}
 		if uint64(r.Block)+v2BlockWords > uint64(len(words)) {
 			return errV2
@@ -302,7 +301,7 @@ func (m *v2Maps) members(s *v2State, words []uint64, names *v2Names) error {
 	return nil
 }
 
-// v2SetInForce gives the set that a history has for an epoch.
+// v2SetInForce returns the set that a history has for an epoch.
 func v2SetInForce(words []uint64, at uint64, epoch uint32) uint64 {
 	if at >= uint64(len(words)) {
 		return 0
@@ -369,7 +368,7 @@ func v2Interface(b []byte) (i ruleset.Interface, err error) {
 		i.Own = append(i.Own, c.readPrefix())
 	}
 	for n := c.readUint(); n > 0 && !c.bad; n-- {
-		c.readPrefix() // an exempt address, of which this layout has none
+		c.readPrefix() // an exempt address: the first ruleset of this layout says what is exempt
 	}
 	var v [5]int32
 	for j := range v {

@@ -53,7 +53,7 @@ func TestUpgradeFromV2(t *testing.T) {
 	u.check("with the old server")
 
 	// Forward, as it should be.
-	u.count()
+	u.saveCounters()
 	if status := l.server.Stop(); status != 0 {
 		t.Errorf("the old server ended with %d", status)
 	}
@@ -61,7 +61,7 @@ func TestUpgradeFromV2(t *testing.T) {
 	l.server.Bin = moattest.Binary(t)
 	l.server.Again()
 	u.check("after the upgrade")
-	u.counted()
+	u.checkCounters()
 	u.enforced("v3")
 	ready := l.server.ToReady
 	t.Logf("the new server was ready after %v", ready.Round(time.Millisecond))
@@ -80,13 +80,13 @@ func TestUpgradeFromV2(t *testing.T) {
 	if out := l.moat("detach", "--force"); !strings.Contains(out, "is enforced") {
 		t.Fatalf("moat detach --force: %s", out)
 	}
-	u.again()
+	u.trackAgain()
 	u.check("with the old server, which began anew")
 	u.enforced("v2")
 	u.outlive(aws)
 
 	// Forward, when everybody is killed.
-	u.count()
+	u.saveCounters()
 	l.server.Kill()
 	l.server.Bin = moattest.Binary(t)
 	left := map[string]int{}
@@ -98,7 +98,7 @@ func TestUpgradeFromV2(t *testing.T) {
 	}
 	l.server.Again()
 	u.check("after the upgrade with kills")
-	u.counted()
+	u.checkCounters()
 	u.enforced("v3")
 	t.Logf("what the kernel had after the kills: %v", left)
 	u.end()
@@ -561,8 +561,8 @@ func (u *upgrading) check(when string) {
 	}
 }
 
-// again has what a rule allows tracked again, after the flows were forgotten.
-func (u *upgrading) again() {
+// trackAgain has every flow that a rule allows tracked again, after all were forgotten.
+func (u *upgrading) trackAgain() {
 	u.Helper()
 	for _, c := range u.survivor {
 		c.dialed.Close()
@@ -580,16 +580,16 @@ func (u *upgrading) again() {
 	}
 }
 
-// count remembers what rules and interfaces have counted; counted looks that they go on
-// from there.
-func (u *upgrading) count() {
+// saveCounters reads the counters of rules and interfaces; checkCounters checks that they
+// have not gone back since.
+func (u *upgrading) saveCounters() {
 	u.Helper()
-	u.counts = u.read()
+	u.counts = u.readCounters()
 }
 
-func (u *upgrading) counted() {
+func (u *upgrading) checkCounters() {
 	u.Helper()
-	now := u.read()
+	now := u.readCounters()
 	for what, n := range u.counts {
 		if now[what] < n {
 			u.Errorf("%s: %d now, and was %d", what, now[what], n)
@@ -600,7 +600,7 @@ func (u *upgrading) counted() {
 	}
 }
 
-func (u *upgrading) read() map[string]uint64 {
+func (u *upgrading) readCounters() map[string]uint64 {
 	u.Helper()
 	counts := map[string]uint64{}
 	var hits struct {

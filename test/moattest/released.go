@@ -19,9 +19,9 @@ var released struct {
 	bins map[string]string // by commit and package
 }
 
-// Released builds a program as it was at a commit of this repository's history,
-// once in a test process, and gives its path. Further files, named by their paths in
-// the module, may be added to it. Where there is no such history the test is skipped.
+// Released builds a program as it was at a commit of this repository's history, once in
+// a test process, and returns its path. files are added to the module, by their paths.
+// The test is skipped where git or that history is missing.
 func Released(tb testing.TB, commit, pkg string, files map[string]string) string {
 	tb.Helper()
 	released.Lock()
@@ -90,9 +90,9 @@ func Released(tb testing.TB, commit, pkg string, files map[string]string) string
 	return bin
 }
 
-// treeDir makes a folder of a name in the user's cache, which is another's after done.
-// What Go has built at the same place before it does not build again. Where there is no
-// cache, the folder is in other.
+// treeDir makes a folder of a name in the user's cache, for one caller at a time: done
+// removes it. Go does not compile again what it has compiled at the same path before.
+// Where there is no cache, the folder is in other.
 func treeDir(name, other string) (dir string, done func(), err error) {
 	cache, err := os.UserCacheDir()
 	if err != nil {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only OR BSD-2-Clause */
-/* Carries the tracked flows of layout 2 into tables of this layout, while the
- * programs of either may be at work: those of layout 2 until a device's programs
- * are replaced, those of this one from then on. User space runs carry again and
- * again; a run costs a look at each flow, and work only for those that changed. */
+/* Carries the tracked flows of layout 2 into the tables of this layout. Packets
+ * may change both meanwhile: the programs of layout 2 filter until a device's
+ * programs are replaced, those of this layout from then on. User space runs
+ * carry_flows repeatedly. A run reads every flow, and writes only what changed. */
 #include "kernel.h"
 #include <bpf/bpf_helpers.h>
 
@@ -10,28 +10,28 @@
 
 char _license[] SEC("license") = "Dual BSD/GPL";
 
-/* A flow of layout 2. Its keys, and the meaning of its fields, are those of this
- * layout; of bits the lower 19 are in use. */
+/* A flow of layout 2. Its key and the meaning of its fields have not changed. It
+ * uses the lower 19 of its bits. */
 struct v2_flow {
 	__u32 seen, gen, rule, bits;
 };
 
-/* What a run marks in bits of a flow of layout 2 that neither its programs nor its
- * server use: that the flow was carried, and with which SEEN_* flags. A flow that
- * starts over has no such mark. */
+/* A run marks a flow of layout 2 in the upper bits, which the programs and the
+ * server of layout 2 ignore: CARRIED, and the SEEN_* flags that the flow was carried
+ * with. A flow that begins again has no mark. */
 enum {
 	V2_BITS      = 0x7ffff,
-	NOTED_SHIFT  = 19,
-	NOTED_FLAGS  = 0xfff,
-	NOTED        = 1u << 31,
+	CARRIED_SHIFT  = 19,
+	CARRIED_FLAGS  = 0xfff,
+	CARRIED        = 1u << 31,
 };
 
 /* SIDE_* of a side whose numbers are not known, with the largest window scale. */
 enum { SIDE_UNKNOWN = 14 << SIDE_SCALE };
 
 struct upgrade {
-	__u32 fresh;		/* the new tables are empty: what is noted is of others */
-	__u32 since;		/* flows without a packet since then were carried as they are */
+	__u32 fresh;		/* the new tables are being filled: marks are of an earlier process */
+	__u32 since;		/* a marked flow without a packet since then has not changed */
 	__u32 now;		/* both in seconds of now() */
 	__u32 pad;
 	/* What the run did. */
@@ -103,7 +103,7 @@ static __always_inline __u32 unpack(__u32 flags)
 		(flags & 0x1c0) << 2 | (flags & 0x200) << 3 | (flags & 0xc00) << 4;
 }
 
-/* Counts a flow for its interface, within its allowance or not: it was let in. */
+/* Counts a flow for its interface. It was admitted, so that no limit applies. */
 static __always_inline void count(struct eni_state *state, struct share *s, __u32 bits, const int six)
 {
 	if (__sync_fetch_and_add(&state->flows[six], 1) >= ASSURED)
@@ -126,14 +126,14 @@ static __always_inline int over(__u32 bits)
 	return bits & FLOW_CUT || (bits | bits >> 8) & SEEN_RST || bits & bits >> 8 & SEEN_FIN;
 }
 
-/* Whether no packet met a flow since it was carried. */
+/* Whether the new programs have seen no packet of a carried flow. */
 static __always_inline int untouched(struct flow_value *f)
 {
 	return !f->side[DIR_IN].packets && !f->side[DIR_OUT].packets;
 }
 
-/* Whether what happened to a flow of layout 2 is of the flow that the new table
- * has: a later one of the same ports may have taken its place. */
+/* Whether the new table has the flow of layout 2, and not a later one of the same
+ * ports: that one began after the last packet of layout 2. */
 static __always_inline int same(struct flow_value *f, struct v2_flow *old)
 {
 	return (__s32)(f->begun - old->seen) <= 0;
@@ -141,7 +141,7 @@ static __always_inline int same(struct flow_value *f, struct v2_flow *old)
 
 static __always_inline long carry(void *flows, void *key, __u32 eni, __u8 proto, struct v2_flow *old, const int six)
 {
-	__u32 zero = 0, bits = *(volatile __u32 *)&old->bits, flags = pack(bits), then = bits >> NOTED_SHIFT & NOTED_FLAGS, noted;
+	__u32 zero = 0, bits = *(volatile __u32 *)&old->bits, flags = pack(bits), then = bits >> CARRIED_SHIFT & CARRIED_FLAGS, carried;
 	struct upgrade *u = bpf_map_lookup_elem(&upgrades, &zero);
 	struct eni_state *state;
 	struct share *s;
@@ -150,8 +150,8 @@ static __always_inline long carry(void *flows, void *key, __u32 eni, __u8 proto,
 
 	if (!u)
 		return 1;
-	noted = u->fresh ? 0 : bits & NOTED;
-	if (noted && then == flags && (__s32)(old->seen - u->since) < 0)
+	carried = u->fresh ? 0 : bits & CARRIED;
+	if (carried && then == flags && (__s32)(old->seen - u->since) < 0)
 		return 0;
 	state = bpf_map_lookup_elem(&eni_states, &eni);
 	s = bpf_map_lookup_elem(&shares, &zero);
@@ -159,7 +159,7 @@ static __always_inline long carry(void *flows, void *key, __u32 eni, __u8 proto,
 		return 0;
 	f = bpf_map_lookup_elem(flows, key);
 	if (!f) {
-		if (noted)
+		if (carried)
 			return 0; /* it ended in the new table */
 		v.seen = old->seen;
 		v.gen = old->gen;
@@ -181,7 +181,7 @@ static __always_inline long carry(void *flows, void *key, __u32 eni, __u8 proto,
 			return 0; /* the next run looks again */
 		}
 		u->added++;
-	} else if (!noted) {
+	} else if (!carried) {
 		/* It began again. */
 		if (untouched(f) || (same(f, old) && over(f->bits))) {
 			if ((f->bits ^ bits) & FLOW_HALF)
@@ -207,9 +207,9 @@ static __always_inline long carry(void *flows, void *key, __u32 eni, __u8 proto,
 		if ((__s32)(old->seen - f->seen) > 0)
 			f->seen = old->seen;
 	}
-	if (!(bits & NOTED) || bits >> NOTED_SHIFT != (NOTED >> NOTED_SHIFT | flags)) {
-		__sync_fetch_and_and(&old->bits, ~(NOTED_FLAGS << NOTED_SHIFT));
-		__sync_fetch_and_or(&old->bits, NOTED | flags << NOTED_SHIFT);
+	if (!(bits & CARRIED) || bits >> CARRIED_SHIFT != (CARRIED >> CARRIED_SHIFT | flags)) {
+		__sync_fetch_and_and(&old->bits, ~(CARRIED_FLAGS << CARRIED_SHIFT));
+		__sync_fetch_and_or(&old->bits, CARRIED | flags << CARRIED_SHIFT);
 	}
 	return 0;
 }
@@ -224,8 +224,8 @@ static long carry_one6(void *map, struct flow6_key *key, struct v2_flow *old, vo
 	return carry(&flows6, key, key->eni, key->proto, old, 1);
 }
 
-/* Removes a flow that was carried, met no packet since, and has ended where it
- * came from. */
+/* Removes a flow that was carried, has had no packet since, and has ended in
+ * layout 2. */
 static __always_inline long drop(void *flows, void *from, void *key, __u32 eni, struct flow_value *f, const int six)
 {
 	__u32 zero = 0, bits = f->bits;
@@ -250,8 +250,8 @@ static long drop_one6(void *map, struct flow6_key *key, struct flow_value *f, vo
 	return drop(&flows6, &v2_flows6, key, key->eni, f, 1);
 }
 
-/* Programs of this type run in the context of who asks, and keep no packet
- * waiting, however many flows there are. */
+/* Programs of this type run in the caller's context. Packets do not wait for them,
+ * however many flows there are. */
 SEC("syscall")
 int carry_flows(void *ctx)
 {

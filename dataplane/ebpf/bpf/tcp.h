@@ -58,19 +58,23 @@ static __always_inline int resets(struct flow_side *me, struct flow_side *you, s
 }
 
 /* Moves the numbers of a flow by a segment, if it is in the window. Returns the
- * flags that change the flow: SEEN_* without a RST or a FIN that is made up. */
+ * flags that change the flow: SEEN_* without a RST, a FIN or an acknowledgement
+ * that is made up. */
 static __always_inline __u32 follow(struct flow_side *me, struct flow_side *you, struct segment *t, __u32 seen)
 {
 	__u32 mine = me->bits, yours = you->bits, edge;
 
 	if (!t->header)
-		return seen & ~(SEEN_RST | SEEN_FIN); /* a fragment */
+		return seen & ~(SEEN_RST | SEEN_FIN | SEEN_ACK); /* a fragment */
 	if (seen & SEEN_RST)
 		return resets(me, you, t, seen) ? seen : seen & ~(SEEN_RST | SEEN_FIN);
 	if (yours & SIDE_ACKED && (before(t->seq + 1, you->ack) || before(you->limit + 1, t->end)))
-		return seen & ~SEEN_FIN;
-	if (seen & SEEN_ACK && yours & SIDE_SENT && mine & SIDE_ACKED && before(you->end, t->ack))
-		return seen & ~SEEN_FIN;
+		return seen & ~(SEEN_FIN | SEEN_ACK);
+	/* Who sent a SYN acknowledges what has answered it: the other's SYN, and what
+	 * came with it in a window without scale. */
+	if (seen & SEEN_ACK && (mine & SIDE_ACKED ? yours & SIDE_SENT && before(you->end, t->ack) :
+				mine & SIDE_SENT && (!(yours & SIDE_SENT) || you->end - t->ack > 0xffff)))
+		return seen & ~(SEEN_FIN | SEEN_ACK);
 	/* Where the window is not known, because the other side has acknowledged
 	 * nothing or its scale was not seen, no segment leaps. */
 	if (!(mine & SIDE_SENT) || (before(me->end, t->end) && ((yours & SIDE_ACKED && (yours >> SIDE_SCALE & 15) < 14) || t->end - me->end < 1 << 20)))

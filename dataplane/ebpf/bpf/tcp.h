@@ -30,6 +30,9 @@ static __always_inline int before(__u32 a, __u32 b)
 /* A flow whose handshake nobody saw is taken to use the largest window scale. */
 enum { SCALE_UNKNOWN = 14 << SIDE_SCALE, SCALE_OFFERED = 16 };
 
+/* More data than this no SYN has: it is in one frame. */
+enum { SYN_DATA = 9216 };
+
 /* Whether a SYN asks for a connection. */
 static __always_inline int asks(__u8 proto, __u32 seen)
 {
@@ -152,7 +155,8 @@ static __always_inline void syn_answered(struct flow_value *f, __u32 dir, struct
 	struct flow_side *me = side_of(f, dir), *you = side_of(f, !dir);
 	__u32 of = dir == DIR_OUT ? FLOW_SYN_IN : FLOW_SYN_OUT, mine, yours;
 
-	if (!t->header || !(f->bits & of) || t->ack != f->syn)
+	/* It need not take the data of a SYN: RFC 7413. */
+	if (!t->header || !(f->bits & of) || f->syn - t->ack > SYN_DATA)
 		return;
 	/* Scales are used if both sides offer one. */
 	yours = you->bits >> SIDE_ASKED & t->scale & SCALE_OFFERED ? you->bits >> SIDE_ASKED & 15 : 0;

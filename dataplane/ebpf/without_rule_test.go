@@ -809,7 +809,7 @@ func (b *bench) rate() error {
 		frame []byte
 		want  int
 	}{
-		{"errors about its connection", true, icmpError(ownFour, awayFour, 3, back), 1024},
+		{"errors about its connection", true, icmpError(ownFour, awayFour, 3, back), 512},
 		{"solicitations", true, ask, 1024},
 		{"solicitations in another second", true, ask, 1024},
 		{"ARP", true, arpFrame(ownMAC, ownFour, otherFour), 1024},
@@ -821,6 +821,28 @@ func (b *bench) rate() error {
 		if err := within(row.what, row.want, func() int { return count(row.out, row.frame, 1100) }); err != nil {
 			return err
 		}
+	}
+	// Whoever answers strangers by errors finds its neighbours.
+	fault := icmpError(ownFour, awayFour, 3, back)
+	if err := within("solicitations after errors", 512, func() int {
+		b.p.control.NowOffset += 10
+		second := b.p.now()
+		passed := 0
+		b.run(true, (&pkt{src: ownFour, dst: awayFour, proto: 6, sport: 5000, dport: 80, flags: 2}).bytes())
+		for range 1100 {
+			b.run(true, fault)
+		}
+		for range 1100 {
+			if b.run(true, ask) {
+				passed++
+			}
+		}
+		if b.p.now() != second {
+			return -1
+		}
+		return passed
+	}); err != nil {
+		return err
 	}
 	// Whoever looks for many neighbours keeps its lease.
 	mixed := func() int {

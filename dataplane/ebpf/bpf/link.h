@@ -12,8 +12,9 @@
 
 /* What an interface may send in a second without a rule. ARP, neighbour discovery
  * and ICMP errors share one budget, MLD and DHCP another, so that an interface that
- * looks for many neighbours can still renew its lease. Each 128 bytes cost one. */
-enum { RATE_FIRST = 1024, RATE_SECOND = 256, COST_BYTES = 128 };
+ * looks for many neighbours can still renew its lease. Strangers can make it send
+ * ICMP errors, which get half. Each 128 bytes cost one. */
+enum { RATE_FIRST = 1024, RATE_ERRORS = 512, RATE_SECOND = 256, COST_BYTES = 128 };
 
 static __always_inline struct link *link_of(__u32 eni)
 {
@@ -102,7 +103,7 @@ __noinline int without_rule(struct __sk_buff *skb, struct context *c, __u32 kind
 			l->spent[0] = l->spent[1] = 0;
 		}
 		spent = second ? &l->spent[1] : &l->spent[0];
-		if (*spent + cost > (second ? RATE_SECOND : RATE_FIRST))
+		if (*spent + cost > (second ? RATE_SECOND : kind == WITHOUT_RULE_ICMP_ERROR ? RATE_ERRORS : RATE_FIRST))
 			return DROP_RATE;
 		__sync_fetch_and_add(spent, cost);
 	}

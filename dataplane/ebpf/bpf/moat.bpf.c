@@ -354,7 +354,7 @@ static __always_inline void note(struct __sk_buff *skb, struct context *c, __u32
 	/* Who was sent a reset and goes on has not believed it (RFC 5961): it was of
 	 * somebody who knows the ports and not the numbers. */
 	more = c->dir == DIR_OUT ? SEEN_RST : SEEN_RST << 8;
-	if (bits & more && !(seen & SEEN_RST))
+	if (bits & more && (seen & (SEEN_RST | SEEN_ACK)) == SEEN_ACK)
 		__sync_fetch_and_and(&f->bits, ~more);
 	if (f->seen != c->now)
 		f->seen = c->now;

@@ -30,6 +30,9 @@ static __always_inline int before(__u32 a, __u32 b)
 /* A flow whose handshake was not seen is assumed to use the largest window scale. */
 enum { SCALE_UNKNOWN = 14 << SIDE_SCALE, SCALE_OFFERED = 16 };
 
+/* More data than this no SYN has: it is in one frame. */
+enum { SYN_DATA = 9216 };
+
 /* Whether a SYN asks for a connection. */
 static __always_inline int asks(__u8 proto, __u32 seen)
 {
@@ -58,19 +61,22 @@ static __always_inline int resets(struct flow_side *me, struct flow_side *you, s
 }
 
 /* Updates the numbers of a flow by a segment, if it is in the window. Returns the
- * flags that change the flow: SEEN_* without a forged RST or FIN. */
+ * flags that change the flow: SEEN_* without a forged RST, FIN or acknowledgement. */
 static __always_inline __u32 follow(struct flow_side *me, struct flow_side *you, struct segment *t, __u32 seen)
 {
 	__u32 mine = me->bits, yours = you->bits, edge;
 
 	if (!t->header)
-		return seen & ~(SEEN_RST | SEEN_FIN); /* a fragment */
+		return seen & ~(SEEN_RST | SEEN_FIN | SEEN_ACK); /* a fragment */
 	if (seen & SEEN_RST)
 		return resets(me, you, t, seen) ? seen : seen & ~(SEEN_RST | SEEN_FIN);
 	if (yours & SIDE_ACKED && (before(t->seq + 1, you->ack) || before(you->limit + 1, t->end)))
-		return seen & ~SEEN_FIN;
-	if (seen & SEEN_ACK && yours & SIDE_SENT && mine & SIDE_ACKED && before(you->end, t->ack))
-		return seen & ~SEEN_FIN;
+		return seen & ~(SEEN_FIN | SEEN_ACK);
+	/* The sender of a SYN acknowledges what answered it: the other side's SYN, and
+	 * what came with it in a window without scale. */
+	if (seen & SEEN_ACK && (mine & SIDE_ACKED ? yours & SIDE_SENT && before(you->end, t->ack) :
+				mine & SIDE_SENT && (!(yours & SIDE_SENT) || you->end - t->ack > 0xffff)))
+		return seen & ~(SEEN_FIN | SEEN_ACK);
 	/* If the window is not known, because the other side has acknowledged nothing
 	 * or its scale was not seen, no segment may skip ahead. */
 	if (!(mine & SIDE_SENT) || (before(me->end, t->end) && ((yours & SIDE_ACKED && (yours >> SIDE_SCALE & 15) < 14) || t->end - me->end < 1 << 20)))
@@ -148,7 +154,8 @@ static __always_inline void syn_answered(struct flow_value *f, __u32 dir, struct
 	struct flow_side *me = side_of(f, dir), *you = side_of(f, !dir);
 	__u32 of = dir == DIR_OUT ? FLOW_SYN_IN : FLOW_SYN_OUT, mine, yours;
 
-	if (!t->header || !(f->bits & of) || t->ack != f->syn)
+	/* It need not take the data of a SYN: RFC 7413. */
+	if (!t->header || !(f->bits & of) || f->syn - t->ack > SYN_DATA)
 		return;
 	/* Scales are used if both sides offer one. */
 	yours = you->bits >> SIDE_ASKED & t->scale & SCALE_OFFERED ? you->bits >> SIDE_ASKED & 15 : 0;

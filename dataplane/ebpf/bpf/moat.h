@@ -171,6 +171,7 @@ enum {
 	SIDE_ACKED = 1 << 1,	/* ack and limit are known */
 	SIDE_SCALE = 8,		/* shift of the scale in use */
 	SIDE_ASKED = 16,	/* shift of the scale in the SYN that waits for an answer */
+	SIDE_DATA  = 21,	/* shift of how many bytes of data it has, 2047 at most */
 };
 
 struct flow_value {

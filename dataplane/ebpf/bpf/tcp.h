@@ -30,9 +30,6 @@ static __always_inline int before(__u32 a, __u32 b)
 /* A flow whose handshake was not seen is assumed to use the largest window scale. */
 enum { SCALE_UNKNOWN = 14 << SIDE_SCALE, SCALE_OFFERED = 16 };
 
-/* More data than this no SYN has: it is in one frame. */
-enum { SYN_DATA = 9216 };
-
 /* Whether a SYN asks for a connection. */
 static __always_inline int asks(__u8 proto, __u32 seen)
 {
@@ -138,11 +135,13 @@ __noinline int window_scale(struct __sk_buff *skb)
 static __always_inline void syn_sent(struct flow_value *f, __u32 dir, struct segment *t)
 {
 	struct flow_side *me = side_of(f, dir);
+	__u32 data;
 
 	if (!t->header)
 		return;
 	f->syn = t->end;
-	me->bits = (me->bits & ~(31 << SIDE_ASKED)) | t->scale << SIDE_ASKED;
+	data = t->end - t->seq - 1;
+	me->bits = (me->bits & 0xffff) | t->scale << SIDE_ASKED | (data > 2047 ? 2047 : data) << SIDE_DATA;
 	__sync_fetch_and_and(&f->bits, ~(FLOW_SYN_IN | FLOW_SYN_OUT));
 	__sync_fetch_and_or(&f->bits, dir == DIR_OUT ? FLOW_SYN_OUT : FLOW_SYN_IN);
 }
@@ -155,7 +154,7 @@ static __always_inline void syn_answered(struct flow_value *f, __u32 dir, struct
 	__u32 of = dir == DIR_OUT ? FLOW_SYN_IN : FLOW_SYN_OUT, mine, yours;
 
 	/* It need not take the data of a SYN: RFC 7413. */
-	if (!t->header || !(f->bits & of) || f->syn - t->ack > SYN_DATA)
+	if (!t->header || !(f->bits & of) || f->syn - t->ack > you->bits >> SIDE_DATA)
 		return;
 	/* Scales are used if both sides offer one. */
 	yours = you->bits >> SIDE_ASKED & t->scale & SCALE_OFFERED ? you->bits >> SIDE_ASKED & 15 : 0;

@@ -140,7 +140,7 @@ ip -n NS route add default via 192.0.2.1`)
 		carries("2001:db8::5", "2001:db8::9", "uplink")
 		carries("10.9.1.1", "10.9.1.2", "wl")
 		carries("192.0.2.5", "10.9.1.2", "uplink", "wl") // it may come in by uplink
-		carries("192.0.2.5", "10.9.1.1")             // of the machine with itself
+		carries("192.0.2.5", "10.9.1.1")                 // of the machine with itself
 		carries("10.9.2.1", "10.9.2.7", "lan", "pa", "pb")
 		mac := "02:00:00:00:00:07"
 		ip("ip -n NS neigh add 10.9.2.7 dev lan lladdr " + mac + " && bridge -n NS fdb add " + mac + " dev wp master")

@@ -64,6 +64,7 @@ var layers = []struct {
 	{name: "server", imports: "flow fault vpc iam seal sigv4 ec2query awsquery awsjson state action ec2 iamapi sts trail cloudtrail store words names survey explain change ruleset guardrail dataplane agent"},
 	{name: "cli", imports: "flow fault vpc iam seal sigv4 ec2query awsquery awsjson state action ec2 iamapi sts trail cloudtrail store words names survey explain change ruleset dataplane dataplane/ebpf agent server awscli"},
 	{name: "cmd/moat", imports: "cli"},
+	{name: "bench/planehost", imports: "ruleset dataplane dataplane/ebpf"},
 	{name: "bench", imports: "flow vpc iam sigv4 ec2query state store ruleset dataplane dataplane/sim dataplane/ebpf agent server"},
 	{name: "test/moattest"}, // knows the command line only
 	{name: "test/etcdtest"},

@@ -110,8 +110,11 @@ func TestAWishIsAuthorised(t *testing.T) {
 			if (f == nil) != (row.code == "") || f != nil && f.Code != row.code {
 				t.Errorf("%s: %+v, want %q", row.what, f, row.code)
 			}
-			if f != nil && strings.Contains(f.Message, "web") {
-				t.Errorf("%s: it tells what there is: %s", row.what, f.Message)
+			if f != nil {
+				plain, _, _ := strings.Cut(f.Message, "Encoded authorization failure message") // what follows is random letters
+				if strings.Contains(plain, "web") {
+					t.Errorf("%s: it tells what there is: %s", row.what, plain)
+				}
 			}
 		}
 		if changed := st.Latest().Rev != at; changed != (row.code == "") {

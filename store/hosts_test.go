@@ -48,6 +48,11 @@ func TestHosts(t *testing.T) {
 	const long, short = 20 * time.Second, 300 * time.Millisecond
 	b.Report(5, true)
 	c.Report(4, true)
+	until(t, "b and c are known", func() bool {
+		var behind *store.BehindError
+		_, err := wait(a, long, 0, "b", "c")
+		return !errors.As(err, &behind) // a host that has not reported yet counts as lost
+	})
 	if n, err := wait(a, long, 5, "b"); n != 1 || err != nil {
 		t.Errorf("what b enforces: %d of 1, %v", n, err)
 	}

@@ -55,10 +55,12 @@ var layers = []struct {
 	// ———
 	{name: "awscli/maketable"},
 	{name: "awscli", imports: "action sigv4 awsmodel awsargs awswire awsformat jmespath", std: credentialChain},
+	{name: "docs", std: "embed"},
+	{name: "test/clause", imports: "docs"},
 	{name: "dataplane", imports: "flow vpc ruleset"},
 	{name: "dataplane/sim", imports: "flow vpc ruleset dataplane"},
 	{name: "dataplane/ebpf", imports: "flow vpc ruleset dataplane"},
-	{name: "dataplane/dataplanetest", imports: "flow vpc ruleset dataplane"},
+	{name: "dataplane/dataplanetest", imports: "flow vpc ruleset dataplane test/clause"},
 	{name: "agent", imports: "flow vpc state ruleset dataplane"},
 	{name: "store", imports: "vpc iam seal trail state"},
 	{name: "server", imports: "flow fault vpc iam seal sigv4 ec2query awsquery awsjson state action ec2 iamapi sts trail cloudtrail store words names survey explain change ruleset guardrail dataplane agent"},

@@ -18,6 +18,7 @@ import (
 	"moat/ruleset"
 	"moat/state"
 	"moat/store"
+	"moat/test/clause"
 	"moat/vpc"
 )
 
@@ -249,6 +250,7 @@ func TestLoopbackIsTakenOff(t *testing.T) {
 }
 
 func TestAttachDeniesFromTheBeginning(t *testing.T) {
+	clause.Holds(t, "F2")
 	w := newWorld(t)
 	w.wait(w.ports(80))
 	committed := make(chan struct{})
@@ -307,6 +309,7 @@ func TestUnrelatedWritesAreNotCompiled(t *testing.T) {
 }
 
 func TestFailedUpdateKeepsTheLastRulesThenDenies(t *testing.T) {
+	clause.Holds(t, "F52", "F53")
 	w := newWorld(t)
 	w.wait(w.ports(80))
 	w.attach(eni)
@@ -344,6 +347,7 @@ func TestFailedUpdateKeepsTheLastRulesThenDenies(t *testing.T) {
 }
 
 func TestFailedUpdateThatOnlyAddsNeverDenies(t *testing.T) {
+	clause.Holds(t, "F53")
 	old := &ruleset.Ruleset{
 		Interfaces: []ruleset.Interface{{ID: eni, VPC: "vpc-1", In: 1, Out: 0, Check: true, Own: []netip.Prefix{netip.MustParsePrefix("10.0.0.5/32")}}},
 		Policies: []ruleset.Policy{{Name: "egress sg-web", Direction: flow.Egress}, {Name: "ingress sg-web", Rules: []ruleset.Rule{
@@ -430,6 +434,7 @@ func TestRestartKeepsEnforcing(t *testing.T) {
 // A store that lost what it knew, or was filled from an old backup, opens
 // nothing.
 func TestOlderStateOpensNothing(t *testing.T) {
+	clause.Holds(t, "F54")
 	w := newWorld(t)
 	w.wait(w.ports(80))
 	w.attach(eni)
@@ -455,6 +460,7 @@ func TestOlderStateOpensNothing(t *testing.T) {
 }
 
 func TestLazyPlaneLeavesNothing(t *testing.T) {
+	clause.Holds(t, "F1")
 	h := sim.NewHost(nil)
 	h.AddDevice("", device)
 	opened, removed := 0, 0

@@ -9,11 +9,13 @@ import (
 	"github.com/cilium/ebpf"
 
 	"moat/server"
+	"moat/test/clause"
 )
 
 // A server that cannot read what it has in the kernel leaves it in force, and
 // says what to do; done, everything is enforced anew, and nothing else.
 func TestDetachForce(t *testing.T) {
+	clause.Holds(t, "F55", "F56", "F57", "F63")
 	for _, row := range []struct {
 		name, says string
 		damage     func(t *testing.T, pins string)

@@ -17,6 +17,7 @@ import (
 	"moat/flow"
 	"moat/ruleset"
 	"moat/state"
+	"moat/test/clause"
 	"moat/vpc"
 )
 
@@ -368,6 +369,7 @@ func TestDiff(t *testing.T) {
 }
 
 func TestOnRevoke(t *testing.T) {
+	clause.Holds(t, "F13")
 	for text, want := range map[string]ruleset.OnRevoke{
 		"cut": {}, "aws": {Mode: ruleset.AWS}, "drain 30": {Mode: ruleset.Drain, Drain: 30}, "drain 0": {Mode: ruleset.Drain},
 	} {

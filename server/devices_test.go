@@ -23,6 +23,7 @@ import (
 	"moat/sigv4"
 	"moat/state"
 	"moat/store"
+	"moat/test/clause"
 	"moat/vpc"
 )
 
@@ -137,6 +138,7 @@ func (s *site) passes(eni string, port uint16) bool {
 }
 
 func TestAttachEnforcesWhenItReturns(t *testing.T) {
+	clause.Holds(t, "F2", "F3")
 	s := newSite(t, nil)
 	eni, group := s.furnish()
 	rule := "&IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort=80&IpPermissions.1.ToPort=80&IpPermissions.1.IpRanges.1.CidrIp=0.0.0.0/0"
@@ -331,6 +333,7 @@ func TestAdminIsForTheRootKey(t *testing.T) {
 }
 
 func TestEnforcementThatFailsShows(t *testing.T) {
+	clause.Holds(t, "F52")
 	s := newSite(t, nil)
 	eni, group := s.furnish()
 	s.admin("attach", map[string]string{"interface": eni, "device": "veth0"}, nil)

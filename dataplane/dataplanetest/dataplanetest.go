@@ -13,6 +13,7 @@ import (
 	"moat/dataplane"
 	"moat/flow"
 	"moat/ruleset"
+	"moat/test/clause"
 	"moat/vpc"
 )
 
@@ -222,6 +223,7 @@ func unbound(b *bench) {
 }
 
 func boundWithoutRuleset(b *bench) {
+	clause.Holds(b, "F50")
 	b.bindWeb()
 	b.want(false, "before the first ruleset", syn(client4, 80, b.fresh()))
 	b.apply(&ruleset.Ruleset{Rev: 1})

@@ -4,11 +4,14 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"moat/test/clause"
 )
 
 // Connections that were open before their interface was enforced go on, where
 // that is asked for; the interface may not answer by a rule of its own.
 func TestOpenConnectionsAreAdopted(t *testing.T) {
+	clause.Holds(t, "F17")
 	rs := func() []string { return []string{"in tcp 80 from 10.1.0.0/16", "in tcp 81 from 10.1.0.0/16"} }
 	for _, row := range []struct {
 		name  string

@@ -19,6 +19,7 @@ import (
 	"moat/dataplane"
 	"moat/dataplane/dataplanetest"
 	"moat/flow"
+	"moat/test/clause"
 )
 
 func TestContract(t *testing.T) {
@@ -138,6 +139,7 @@ func contractPacket(p dataplanetest.Packet) *pkt {
 
 // A device has one Moat.
 func TestDeviceOfAnotherMoat(t *testing.T) {
+	clause.Holds(t, "F4")
 	l := newLab(t)
 	a, b := open(t, Options{Identity: "t-one"}), open(t, Options{Identity: "t-two"})
 	if err := a.Bind(t.Context(), l.binding); err != nil {

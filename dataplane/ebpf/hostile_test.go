@@ -10,6 +10,7 @@ import (
 
 	"moat/flow"
 	"moat/ruleset"
+	"moat/test/clause"
 )
 
 // A siege sends packets to the kernel's programs, each as the first ever.
@@ -133,6 +134,7 @@ func TestReaderAgrees(t *testing.T) {
 // of those that are not, before an allowed port and one that is not; longer
 // ones at random, also with lengths that lead elsewhere.
 func TestHostileChains(t *testing.T) {
+	clause.Holds(t, "F45", "F46")
 	s := newSiege(t)
 	s.chains()
 	s.result()
@@ -184,6 +186,7 @@ func (s *siege) chains() {
 // Lengths that do not fit: of the header, the packet, the datagram and the
 // segment, and packets that end early.
 func TestHostileLengths(t *testing.T) {
+	clause.Holds(t, "F21", "F45")
 	s := newSiege(t)
 	s.lengths()
 	s.result()
@@ -242,6 +245,7 @@ func (s *siege) lengths() {
 // ports are those of a rule: no piece that passes says others, and none passes
 // before a first one has.
 func TestHostileFragments(t *testing.T) {
+	clause.Holds(t, "F45")
 	s := newSiege(t)
 	if later := s.fragments(); later == 0 {
 		t.Error("no later piece ever passes")

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"moat/test/clause"
 )
 
 // A forger makes frames of what a link needs: ARP, neighbour discovery, MLD and
@@ -280,6 +282,7 @@ func (s *siege) agree(out bool, p []byte) {
 // What passes without a rule passes exactly in the shape and the name that it
 // must have.
 func TestLink(t *testing.T) {
+	clause.Holds(t, "F19", "F21")
 	s := newSiege(t)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)

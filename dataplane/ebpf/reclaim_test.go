@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/cilium/ebpf"
+
+	"moat/test/clause"
 )
 
 // pinned gives the first value of one of a plane's maps, by its pin, and writes
@@ -36,6 +38,7 @@ func pinned[T any](t testing.TB, dir, name string, f func(v *T)) (v T) {
 // that is full, in an interface's allowance and in that of half-open connections;
 // flows that live are not touched.
 func TestExpiredFlowsMakeRoomWithNoServer(t *testing.T) {
+	clause.Holds(t, "F58", "F59")
 	for _, row := range []struct {
 		name     string
 		options  Options

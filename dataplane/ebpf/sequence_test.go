@@ -13,6 +13,7 @@ import (
 
 	"github.com/cilium/ebpf"
 
+	"moat/test/clause"
 	"moat/vpc"
 )
 
@@ -223,7 +224,7 @@ func (b *bench) numbers(k *pkt, out, six bool, rest []string) {
 }
 
 var sequences = []struct{ name, script string }{
-	{"a reply passes, another packet does not", `
+	{"a reply passes, another packet does not [F14] [F15]", `
 			rules in tcp 80 from 10.1.0.0/16
 			out tcp 80 SA: drop
 			in tcp 80 S: pass
@@ -232,14 +233,14 @@ var sequences = []struct{ name, script string }{
 			out tcp 81 SA: drop
 			in tcp 81 S: drop
 			flows 1`},
-	{"a half-open connection is forgotten after a minute", `
+	{"a half-open connection is forgotten after a minute [F14]", `
 			rules in tcp 80 from 10.1.0.0/16
 			in tcp 80 S: pass
 			wait 59
 			out tcp 80 SA: pass
 			wait 62
 			out tcp 80 SA: drop`},
-	{"an established one lives for days", `
+	{"an established one lives for days [F14]", `
 			rules in tcp 80 from 10.1.0.0/16
 			in tcp 80 S: pass
 			out tcp 80 SA: pass
@@ -287,7 +288,7 @@ var sequences = []struct{ name, script string }{
 			in tcp 80 A: pass
 			wait 12
 			out tcp 80 A: drop`},
-	{"a connection that nobody saw begin is judged packet by packet", `
+	{"a connection that nobody saw begin is judged packet by packet [F16]", `
 			rules in tcp 80 from 10.1.0.0/16
 			in tcp 80 A: pass
 			in tcp 80 SA: pass
@@ -297,7 +298,7 @@ var sequences = []struct{ name, script string }{
 			in tcp 81 A: drop
 			in tcp 80 S: pass
 			flows 1`},
-	{"so is one that was idle for too long", `
+	{"so is one that was idle for too long [F16]", `
 			rules in tcp 80 from 10.1.0.0/16
 			in tcp 80 S: pass
 			out tcp 80 SA: pass
@@ -306,7 +307,7 @@ var sequences = []struct{ name, script string }{
 			in tcp 80 A: pass
 			flows 0
 			out tcp 80 A: drop`},
-	{"one that was open before is adopted for a while", `
+	{"one that was open before is adopted for a while [F17]", `
 			adopt 60
 			rules in tcp 80-82 from 10.1.0.0/16
 			in tcp 80 A: pass
@@ -320,7 +321,7 @@ var sequences = []struct{ name, script string }{
 			out tcp 80 A: pass
 			out tcp 81 A: pass
 			out tcp 82 A: drop`},
-	{"but not once the interface has lost a rule", `
+	{"but not once the interface has lost a rule [F17]", `
 			adopt 60
 			rules in tcp 80-81 from 10.1.0.0/16; out all to 10.0.0.0/8
 			rules in tcp 80 from 10.1.0.0/16; out all to 10.0.0.0/8
@@ -328,7 +329,7 @@ var sequences = []struct{ name, script string }{
 			out tcp 81 A: pass
 			flows 0
 			in tcp 81 A: drop`},
-	{"a connection that was cut does not begin anew in its middle", `
+	{"a connection that was cut does not begin anew in its middle [F16]", `
 			rules in tcp 80-81 from 10.1.0.0/16; out all to 10.0.0.0/8
 			in tcp 80 S: pass
 			out tcp 80 SA: pass
@@ -339,7 +340,7 @@ var sequences = []struct{ name, script string }{
 			out tcp 80 A: pass
 			flows 0
 			in tcp 80 A: drop`},
-	{"a reset with a wrong number changes nothing", `
+	{"a reset with a wrong number changes nothing [F41]", `
 			rules in tcp 80 from 10.1.0.0/16
 			in tcp 80 S: pass
 			out tcp 80 SA: pass
@@ -354,7 +355,7 @@ var sequences = []struct{ name, script string }{
 			wait 431000
 			out tcp 80 A: pass
 			flows 1`},
-	{"a SYN on a live connection is judged, and changes nothing", `
+	{"a SYN on a live connection is judged, and changes nothing [F43] [F44]", `
 			rules in tcp 80 from 10.1.0.0/16
 			in tcp 80 S: pass
 			out tcp 80 SA: pass
@@ -430,7 +431,7 @@ var sequences = []struct{ name, script string }{
 			in tcp 81 S: pass
 			out tcp 81 SA: pass
 			flows 1`},
-	{"a FIN out of the window does not close", `
+	{"a FIN out of the window does not close [F42]", `
 			rules in tcp 80 from 10.1.0.0/16
 			in tcp 80 S: pass
 			out tcp 80 SA: pass
@@ -442,7 +443,7 @@ var sequences = []struct{ name, script string }{
 			in tcp 80 A: pass
 			out tcp 80 S: drop
 			flows 1`},
-	{"what is out of the window does not move it", `
+	{"what is out of the window does not move it [F37]", `
 			rules in tcp 80 from 10.1.0.0/16
 			in tcp 80 S: pass
 			out tcp 80 SA: pass
@@ -477,7 +478,7 @@ var sequences = []struct{ name, script string }{
 			out tcp 80 FA: pass
 			wait 62
 			out tcp 80 A: pass`},
-	{"UDP: 30 seconds, as a stream 180", `
+	{"UDP: 30 seconds, as a stream 180 [F14]", `
 			rules in udp 53 from 10.1.0.0/16
 			out udp 53: drop
 			in udp 53: pass
@@ -542,7 +543,7 @@ var sequences = []struct{ name, script string }{
 			out gre 0: pass
 			wait 602
 			out gre 0: drop`},
-	{"an ICMP error about a live flow passes, about another not", `
+	{"an ICMP error about a live flow passes, about another not [F18]", `
 			rules in tcp 80 from 10.1.0.0/16; in udp 53 from 10.1.0.0/16
 			in error tcp 80 SA: drop
 			in tcp 80 S: pass
@@ -552,14 +553,14 @@ var sequences = []struct{ name, script string }{
 			out error udp 53: drop
 			in udp 53: pass
 			out error udp 53: pass`},
-	{"the same of IPv6", `
+	{"the same of IPv6 [F18]", `
 			six
 			rules in tcp 80 from ::/0
 			in error tcp 80 SA: drop
 			in tcp 80 S: pass
 			in error tcp 80 SA: pass
 			in error tcp 81 SA: drop`},
-	{"fragments follow their first", `
+	{"fragments follow their first [F45]", `
 			rules in udp 53 from 10.1.0.0/16
 			in udp 53 at 64: drop
 			in udp 53 first: pass
@@ -578,7 +579,7 @@ var sequences = []struct{ name, script string }{
 			in udp 53 first: pass
 			in udp 53 at 64: pass
 			in udp 53 at 56: drop`},
-	{"cut: a flow without a rule ends, one with another rule lives", `
+	{"cut: a flow without a rule ends, one with another rule lives [F10]", `
 			rules in udp 53-54 from 10.1.0.0/16
 			in udp 53: pass
 			in udp 54: pass
@@ -587,7 +588,7 @@ var sequences = []struct{ name, script string }{
 			in udp 53: drop
 			out udp 54: pass
 			flows 1`},
-	{"aws: a tracked flow lives on", `
+	{"aws: a tracked flow lives on [F11]", `
 			rules in tcp 80 from 10.1.0.0/16; mode aws
 			in tcp 80 S: pass
 			out tcp 80 SA: pass
@@ -595,7 +596,7 @@ var sequences = []struct{ name, script string }{
 			in tcp 80 A: pass
 			out tcp 80 A: pass
 			in tcp 81 S: pass`},
-	{"aws: an untracked one ends", `
+	{"aws: an untracked one ends [F11]", `
 			rules in tcp 80 from 0.0.0.0/0; out all to 0.0.0.0/0; mode aws
 			in tcp 80 S: pass
 			out tcp 80 SA: pass
@@ -627,7 +628,7 @@ var sequences = []struct{ name, script string }{
 			flows 1
 			rules in tcp 81 from 0.0.0.0/0; out all to 10.0.0.0/8; mode aws
 			in tcp 80 A: pass`},
-	{"drain: it lives for a while", `
+	{"drain: it lives for a while [F12]", `
 			rules in udp 53 from 10.1.0.0/16; mode drain 20
 			in udp 53: pass
 			rules in udp 54 from 10.1.0.0/16; mode drain 20
@@ -635,7 +636,7 @@ var sequences = []struct{ name, script string }{
 			in udp 53: pass
 			wait 12
 			in udp 53: drop`},
-	{"drain: an idle one ends too, and no other", `
+	{"drain: an idle one ends too, and no other [F12]", `
 			rules in udp 53-54 from 10.1.0.0/16; mode drain 20
 			in udp 53: pass
 			in udp 54: pass
@@ -655,6 +656,7 @@ var sequences = []struct{ name, script string }{
 func TestSequences(t *testing.T) {
 	for _, row := range sequences {
 		t.Run(row.name, func(t *testing.T) {
+			clause.Holds(t, clause.In(row.name)...)
 			b := newBench(t, Options{Flows4: 1024, Flows6: 1024})
 			b.play(row.script)
 		})
@@ -663,6 +665,7 @@ func TestSequences(t *testing.T) {
 
 // The allowance of an interface: who is in stays in, nobody new comes in.
 func TestAllowance(t *testing.T) {
+	clause.Holds(t, "F58")
 	b := newBench(t, Options{Flows4: 1024, Flows6: 1024, FlowLimit: 10, HalfLimit: 4})
 	b.play(`
 		rules in udp 1-1000 from 10.1.0.0/16; in tcp 1-1000 from 10.1.0.0/16
@@ -692,6 +695,7 @@ func TestAllowance(t *testing.T) {
 // One interface that opens as many flows as it can leaves others room to open
 // theirs, and keeps its own.
 func TestFloodLeavesRoom(t *testing.T) {
+	clause.Holds(t, "F58", "F60")
 	const size = 4096
 	b := newBench(t, Options{Flows4: size, Flows6: size})
 	rs := rules(t, "in udp 1-60000 from 10.1.0.0/16", "in udp 1-60000 from 2001:db8:1::/64")
@@ -911,6 +915,7 @@ func mayPass(p []byte) bool {
 // A revoke that covers 10 of 100,000 idle flows removes those and no other,
 // whether the kernel looks for them or reads all out.
 func TestSweep(t *testing.T) {
+	clause.Holds(t, "F10")
 	for _, row := range []struct {
 		name    string
 		batches bool

@@ -16,6 +16,7 @@ import (
 
 	"moat/flow"
 	"moat/ruleset"
+	"moat/test/clause"
 	"moat/vpc"
 )
 
@@ -31,6 +32,7 @@ func inGroup(t testing.TB, rule, of vpc.GroupID) *ruleset.Ruleset {
 // and the rules of one with the members of the other would allow it: it never
 // passes. Nor does one that both allow ever fail to.
 func TestNeverAMixture(t *testing.T) {
+	clause.Holds(t, "F51")
 	b := newBench(t, Options{Flows4: 1024, Flows6: 1024})
 	denied := [2]*ruleset.Ruleset{inGroup(t, "sg-a", "sg-b"), inGroup(t, "sg-b", "sg-a")}
 	allowed := [2]*ruleset.Ruleset{inGroup(t, "sg-a", "sg-a"), inGroup(t, "sg-b", "sg-b")}

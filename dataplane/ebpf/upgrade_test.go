@@ -28,6 +28,7 @@ import (
 	"moat/dataplane/dataplanetest"
 	"moat/flow"
 	"moat/ruleset"
+	"moat/test/clause"
 	"moat/test/moattest"
 	"moat/vpc"
 )
@@ -570,6 +571,7 @@ func known(rs *ruleset.Ruleset) *ruleset.Ruleset {
 // Rules, interfaces' and counters' numbers, generations, deadlines: all are as before,
 // of random rulesets one after the other.
 func TestUpgradeKeepsRules(t *testing.T) {
+	clause.Holds(t, "F61")
 	for _, last := range []uint64{0, 3, 11} {
 		l := newLab(t)
 		l.binding.Interface = interfaces[0]
@@ -633,6 +635,7 @@ func TestUpgradeKeepsRules(t *testing.T) {
 
 // What cannot be read stays in force, and the error says what to do.
 func TestUpgradeOfWhatIsDamaged(t *testing.T) {
+	clause.Holds(t, "F62")
 	for _, row := range []struct {
 		name   string
 		damage func(v *v2Plane)

@@ -9,6 +9,7 @@ import (
 
 	"moat/flow"
 	"moat/ruleset"
+	"moat/test/clause"
 )
 
 var (
@@ -723,6 +724,7 @@ func (b *bench) wireRow(row wireRow) error {
 
 // What passes without a rule, and who lies about itself.
 func TestWithoutRule(t *testing.T) {
+	clause.Holds(t, "F5", "F6", "F7", "F8", "F9", "F18", "F19", "F22", "F29", "F30", "F32", "F33")
 	for _, err := range newBench(t, Options{Flows4: 1024, Flows6: 1024}).onWire() {
 		t.Error(err)
 	}
@@ -758,6 +760,7 @@ func whole(p []byte) []byte {
 
 // What passes without a rule does so at a rate, whatever of it there is.
 func TestRate(t *testing.T) {
+	clause.Holds(t, "F23", "F24")
 	err := newBench(t, Options{Flows4: 1024, Flows6: 1024}).rate()
 	if errors.Is(err, errSlow) {
 		t.Skip(err)
@@ -875,6 +878,7 @@ func (b *bench) rate() error {
 // A device at whose other end nobody can look gets the first MAC that it sends
 // from, but not one that is known to be another's.
 func TestLearnsNobodysMAC(t *testing.T) {
+	clause.Holds(t, "F28")
 	b := newBench(t, Options{Flows4: 1024, Flows6: 1024})
 	rs := rules(t, "out udp 53 to 10.1.0.0/16")
 	rs.Interfaces[0].MAC = "02:00:00:00:00:55"

@@ -17,6 +17,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"moat/test/clause"
 	"moat/test/ec2client"
 	"moat/test/moattest"
 )
@@ -28,6 +29,7 @@ import (
 //
 // 10,000 rulesets: go test ./test/firewall -run TestFlood -long -timeout 1h
 func TestFlood(t *testing.T) {
+	clause.Holds(t, "F49", "F51")
 	swaps := 300
 	if *long {
 		swaps = 10_000

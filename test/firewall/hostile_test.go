@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"moat/sigv4"
+	"moat/test/clause"
 )
 
 // TestHostile sends real frames from both ends of a workload's link, on a bridge
@@ -23,7 +24,7 @@ import (
 // frames arrive, and that each drop is counted under its reason. The rows are in
 // testdata/hostile:
 //
-//	# title [tags]                           begins a block; tags are 4 or 6 for one family, state, and 60x to repeat it
+//	# title [tags]                           begins a block; tags are 4 or 6 for one family, state, 60x to repeat it, and the clauses that it holds
 //	out arp_spoofed  arp spa=N  -- sentence  the workload sends the frame, which is dropped for that reason
 //	in  pass:arp     arp        -- sentence  the workload is sent the frame, which passes and is counted as passed without a rule
 //	in  pass         udp 7777                the frame passes by a rule, or because its flow is tracked
@@ -39,6 +40,7 @@ import (
 //
 //	go test ./test/firewall -run 'TestHostile/bridge,_host' -v
 func TestHostile(t *testing.T) {
+	clause.Holds(t, "F22", "F27", "F34")
 	for _, routed := range []bool{false, true} {
 		for _, side := range []string{"host", "workload"} {
 			name := "bridge, "
@@ -125,6 +127,7 @@ type block struct {
 	title    string
 	families []bool // IPv6 or not
 	state    bool   // a row's outcome depends on the rows before it
+	clauses  []string
 	times    int
 	rows     []row
 }
@@ -147,6 +150,8 @@ func blocks(t *testing.T, file string) (all []*block) {
 					b.state = true
 				case tag == "4" || tag == "6":
 					b.families = []bool{tag == "6"}
+				case tag[0] == 'F':
+					b.clauses = append(b.clauses, tag)
 				default:
 					fmt.Sscanf(tag, "%dx", &b.times)
 				}
@@ -225,6 +230,7 @@ func (w *wire) play(t *testing.T, b *block, six, open bool, rows []row, later ma
 		title += map[bool]string{false: ", IPv4", true: ", IPv6"}[six]
 	}
 	t.Run(title, func(bt *testing.T) {
+		clause.Holds(bt, b.clauses...)
 		for n := range b.times {
 			if later != nil {
 				w.from = map[bool]uint32{false: rand.Uint32(), true: rand.Uint32()}

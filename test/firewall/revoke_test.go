@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"moat/test/clause"
 )
 
 // A cell is one flow of the matrix.
@@ -28,6 +30,7 @@ type cell struct {
 //
 //	go test ./test/firewall -run TestRevokeMatrix -long
 func TestRevokeMatrix(t *testing.T) {
+	clause.Holds(t, "F10", "F11", "F12")
 	idle, drain := 1500*time.Millisecond, 8*time.Second
 	if *long {
 		idle, drain = time.Minute, 20*time.Second

@@ -7,6 +7,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"moat/test/clause"
 )
 
 // TestSurprise19_RuleStateIsNotConnectionState: with --on-revoke aws, removing
@@ -15,6 +17,7 @@ import (
 // makes a flow untracked. References to groups match the private addresses of
 // their members only. DNS, metadata and time are filtered unless they are exempt.
 func TestSurprise19_RuleStateIsNotConnectionState(t *testing.T) {
+	clause.Holds(t, "F11", "F20")
 	l := newLab(t, "--on-revoke", "aws")
 	if out := l.moat("status"); !strings.Contains(out, "aws: ") {
 		t.Errorf("moat status does not say what becomes of tracked flows:\n%s", out)

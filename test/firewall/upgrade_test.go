@@ -20,6 +20,7 @@ import (
 
 	"golang.org/x/sys/unix"
 
+	"moat/test/clause"
 	"moat/test/moattest"
 )
 
@@ -30,6 +31,7 @@ import (
 //
 //	go test ./test/firewall -run TestUpgradeFromV2 -long -timeout 1h
 func TestUpgradeFromV2(t *testing.T) {
+	clause.Holds(t, "F49", "F61")
 	kills := 4
 	if *long {
 		kills = 60

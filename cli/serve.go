@@ -92,7 +92,7 @@ func serve(ctx context.Context, s *settings) error {
 		return err
 	}
 	api := server.New(st, server.Config{
-		Region: s.region, Account: vpc.AccountID(s.account), Regions: s.regions, AnyAuth: s.auth == "any",
+		Region: s.region, Account: vpc.AccountID(s.account), Regions: s.regions, AnyAuth: s.auth == "any", AllowedHosts: s.hosts(),
 		Quotas: s.quotaTable, TrustedProxies: s.proxies, Upstream: s.passOn, Logger: logger, Metrics: metrics, Version: Version(),
 		Enforcement: enforcement, Secrets: ring,
 	})

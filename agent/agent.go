@@ -52,6 +52,8 @@ type Agent struct {
 	// was restored, say. What it does not have stays bound, and so denied.
 	keep  bool
 	taken []takenBridge // those whose VLANs are the agent's
+	// bridgesOpen says why the data plane does not close ports of managed bridges.
+	bridgesOpen error
 
 	mu     sync.Mutex
 	status Status
@@ -201,8 +203,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	unguarded := errNotYet
 	for {
 		// Again each time: somebody may have flushed nftables.
-		if len(a.guards) > 0 && devices != noDevice || unguarded != nil && !errors.Is(unguarded, dataplane.ErrNoDoorman) {
-			unguarded = a.guardNames(ctx, unguarded)
+		if len(a.guards)+len(a.bridges) > 0 && devices != noDevice || unguarded != nil && !errors.Is(unguarded, dataplane.ErrNoDoorman) {
+			unguarded = a.guardDevices(ctx, unguarded)
 		}
 		view := a.source.Latest()
 		err := a.step(ctx, view, devices)

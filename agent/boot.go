@@ -30,7 +30,7 @@ type Booting struct {
 // calls end, Boot also binds devices of the snapshot that appear later. Call end
 // before Run.
 func (a *Agent) Boot(ctx context.Context) (b Booting, end func()) {
-	unguarded := a.guardNames(ctx, errNotYet)
+	unguarded := a.guardDevices(ctx, errNotYet)
 	b, err := a.boot(ctx)
 	b.Err = errors.Join(err, ignoreNoDoorman(unguarded, a.guards))
 	if b.Err != nil {

@@ -39,6 +39,12 @@ func (a *Agent) managed(device, netns string) bool {
 	return err == nil && slices.Contains(a.bridges, filepath.Base(master))
 }
 
+// isBridge reports whether a device of the agent's own namespace is a bridge.
+func isBridge(device string) bool {
+	_, err := os.Stat(filepath.Join(sysNet, device, "bridge"))
+	return err == nil
+}
+
 // ports gives the ports of the managed bridges.
 func (a *Agent) ports() (all []string) {
 	for _, b := range a.bridges {

@@ -63,7 +63,7 @@ func (a *Agent) watchLinks(ctx context.Context) {
 	for {
 		err := a.links(ctx, func(name string) {
 			bound := func(b BindingStatus) bool { return b.Device == name }
-			if name == "" || a.managed(name, "") || slices.Contains(a.bridges, name) || slices.ContainsFunc(a.Status().Bindings, bound) {
+			if name == "" || a.managed(name, "") || len(a.bridges) > 0 && isBridge(name) || slices.Contains(a.bridges, name) || slices.ContainsFunc(a.Status().Bindings, bound) {
 				a.Kick()
 			}
 		})

@@ -105,7 +105,11 @@ func (a *Agent) takeBridges(have []dataplane.Binding) (all []BridgeStatus, err e
 		}
 	}
 	for _, name := range a.bridges {
-		all = append(all, BridgeStatus{name, a.takeBridge(name, have)})
+		err := a.takeBridge(name, have)
+		if a.bridgesOpen == nil && !errors.Is(err, errNoBridge) {
+			err = nil // nftables closes its ports
+		}
+		all = append(all, BridgeStatus{name, err})
 	}
 	return all, errors.Join(errs...)
 }
@@ -116,7 +120,7 @@ var (
 )
 
 func (a *Agent) takeBridge(name string, have []dataplane.Binding) error {
-	if _, err := os.Stat(filepath.Join(sysNet, name, "bridge")); err != nil {
+	if !isBridge(name) {
 		return errNoBridge
 	}
 	filters, err := bridgeSetting(name, "vlan_filtering")

@@ -7,6 +7,7 @@ package dataplane
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"moat/flow"
@@ -53,13 +54,27 @@ type Dataplane interface {
 // A Doorman is a data plane that can keep devices closed before anybody binds
 // them.
 type Doorman interface {
-	// Guard makes devices of the process's own network namespace whose names
-	// fit one of the patterns pass no IP packet until they are bound: from their
-	// first one on, also while no process runs, and again once they are unbound.
-	// Ports of bridges pass nothing at all. It replaces the patterns before; none
-	// ends it. Guarding what is guarded makes it whole again where somebody took
-	// something away. The error is ErrNoDoorman where the kernel has no means to.
-	Guard(ctx context.Context, patterns []Pattern) error
+	// Guard makes the devices that want names, of the process's own network
+	// namespace, pass no packet until they are bound: from their first one on, also
+	// while no process runs, and again once they are unbound. It replaces what was
+	// guarded before; nothing ends it. Guarding what is guarded makes it whole again
+	// where somebody took something away. names and bridges say why those of want are
+	// not guarded; names is ErrNoDoorman where the kernel has no means to.
+	Guard(ctx context.Context, want Guards) (names, bridges error)
+}
+
+// Guards are the devices that a Doorman keeps closed.
+type Guards struct {
+	// Names are patterns of names. Such devices pass no IP packet, and as ports of
+	// bridges nothing at all.
+	Names []Pattern
+	// Bridges are those whose ports pass nothing.
+	Bridges []string
+}
+
+// Equal reports whether two are the same.
+func (g Guards) Equal(o Guards) bool {
+	return slices.Equal(g.Names, o.Names) && slices.Equal(g.Bridges, o.Bridges)
 }
 
 // ErrNoDoorman says that the kernel cannot guard devices by their names.

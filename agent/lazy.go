@@ -208,6 +208,17 @@ func (l *Lazy) Bindings(ctx context.Context) ([]dataplane.Binding, error) {
 	return p.Bindings(ctx)
 }
 
+// Look reports how what is bound stands.
+func (l *Lazy) Look(ctx context.Context, quick bool) ([]dataplane.Standing, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p, err := l.use()
+	if p == nil {
+		return nil, err
+	}
+	return p.Look(ctx, quick)
+}
+
 // Stats reports what was counted.
 func (l *Lazy) Stats(ctx context.Context) (*dataplane.Stats, error) {
 	l.mu.Lock()

@@ -32,17 +32,24 @@ type Dataplane interface {
 	Actual(ctx context.Context) (*ruleset.Ruleset, error)
 
 	// Bind puts an interface's filter on a device, also while its link is down.
+	// The device is the one with Index or, if that is 0, the one named Device.
 	// A bound interface that no applied ruleset has passes nothing. Binding what
-	// is bound to the same device changes nothing but Observe and Until; a device that
-	// came back under its name is bound again. An interface is on one device,
-	// and a device has one interface: anything else is refused. The error is
-	// ErrNoDevice when the device is not there, and ErrLoopback for lo.
+	// is bound to the same device changes nothing but Observe and Until, and puts
+	// back what was taken off; a device that came back under its name is bound
+	// again. An interface is on one device, and a device has one interface:
+	// anything else is refused. The error is ErrNoDevice when the device is not
+	// there, and ErrLoopback for lo.
 	Bind(ctx context.Context, b Binding) error
 	// Unbind takes the filter off: the device passes everything again. What is
 	// not bound is no error.
 	Unbind(ctx context.Context, id vpc.InterfaceID) error
-	// Bindings reports what is bound, also by a process before this one.
+	// Bindings reports what is bound, also by a process before this one, with the
+	// devices as they were when they were last looked at.
 	Bindings(ctx context.Context) ([]Binding, error)
+	// Look finds the devices of what is bound, whatever they are called now, and
+	// whether their filters are on them. A quick look may miss that a device was
+	// renamed or moved.
+	Look(ctx context.Context, quick bool) ([]Standing, error)
 
 	// Stats reports what was counted since the interface was bound.
 	Stats(ctx context.Context) (*Stats, error)
@@ -93,8 +100,8 @@ var ErrLoopback = errors.New("lo, by which the machine speaks to itself, cannot 
 type Binding struct {
 	Interface vpc.InterfaceID
 	Device    string
-	// Index is the device's number where the data plane reports it; Bind takes
-	// no notice of it.
+	// Index is the device's number in its network namespace, or 0 if that is not
+	// known. A data plane that reports 0 says that the device is not there.
 	Index int
 	// Netns is the path of the device's network namespace; empty for the
 	// process's own.
@@ -107,6 +114,19 @@ type Binding struct {
 	// observes again, a few seconds later at most, also when no process is there.
 	Until time.Time
 }
+
+// A Standing is a binding as it stands: Device and Index are what the device has
+// now, and Index is 0 if it is not there.
+type Standing struct {
+	Binding
+	// Degraded says why packets may pass the device without being judged; nil if
+	// none can.
+	Degraded error
+}
+
+// ErrTakenOff says that a filter is not on its device any more, though nobody has
+// unbound it.
+var ErrTakenOff = errors.New("another program took Moat's filter off the device")
 
 // Observes reports whether a binding observes at a time.
 func (b *Binding) Observes(now time.Time) bool {

@@ -289,7 +289,7 @@ func (s *Server) standing(b *BoundStatus, st *agent.Status) {
 			b.Mode = "gone"
 		}
 	default:
-		b.Index, b.Revision = st.Bindings[at].Index, st.Rev
+		b.Device, b.Index, b.Revision = st.Bindings[at].Device, st.Bindings[at].Index, st.Rev
 	}
 }
 

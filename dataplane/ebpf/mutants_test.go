@@ -40,43 +40,50 @@ func caught(t *testing.T, short int, mutants []mutant, find func(b *bench) error
 	}
 }
 
+// The text of each mutant is in the source once, so that the ones that run in the
+// long form only do not go stale.
+func TestMutantsNameTheSource(t *testing.T) {
+	for _, m := range slices.Concat(ruleMutants, trackingMutants, readerMutants, linkMutants, errorMutants, verdictMutants) {
+		b, err := os.ReadFile(filepath.Join("bpf", m.file))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(b), m.old); n != 1 {
+			t.Errorf("%s: %s has %q %d times, want once", m.what, m.file, m.old, n)
+		}
+	}
+}
+
 // The comparison with Judge finds a defect in how rules are looked up.
 func TestBrokenProgramsAreCaught(t *testing.T) {
-	caught(t, 4, []mutant{
-		{"no check of the end of a port range", "search.h", ">= x ? range & 0xffff : 0", ">= 0 ? range & 0xffff : 0"},
-		{"IPv6 compared by its upper half only", "search.h", "return c - (lo < word(base + n + c - 1));", "return c;"},
-		{"a source checked by half of its address", "moat.bpf.c", "who->lhi == r->own6[0] && who->llo == r->own6[1]", "who->lhi == r->own6[0]"},
-		{"rules of the other direction", "moat.bpf.c", "__u32 policy = out ? r->policy[DIR_OUT] : r->policy[DIR_IN];", "__u32 policy = out ? r->policy[DIR_IN] : r->policy[DIR_OUT];"},
-		{"a search of numbers that stops a step early", "search.h", "for (int i = steps - 1; i >= 0; i--) {				\\\n		__u64 step = 1ull << i;					\\\n		__u64 over = lower(n, found + step);			\\\n		__u32 at = base + ((found + step - 1) & (over - 1));	\\\n		__u64 *w = bpf_map_lookup_elem(&words, &at);		\\\n									\\\n		if (!w)							\\\n			return 0;					\\\n		found += step & ((over | lower(key >> 1, *w >> 1)", "for (int i = steps - 1; i >= 1; i--) {				\\\n		__u64 step = 1ull << i;					\\\n		__u64 over = lower(n, found + step);			\\\n		__u32 at = base + ((found + step - 1) & (over - 1));	\\\n		__u64 *w = bpf_map_lookup_elem(&words, &at);		\\\n									\\\n		if (!w)							\\\n			return 0;					\\\n		found += step & ((over | lower(key >> 1, *w >> 1)"},
-		{"a search of upper halves that stops a step early", "search.h", "for (int i = steps - 1; i >= 0; i--) {				\\\n		__u64 step = 1ull << i;					\\\n		__u64 over = lower(n, found + step);			\\\n		__u32 at = base + ((found + step - 1) & (over - 1));	\\\n		__u64 *w = bpf_map_lookup_elem(&words, &at);		\\\n									\\\n		if (!w)							\\\n			return 0;					\\\n		found += step & ((over | less(key, *w)", "for (int i = steps - 1; i >= 1; i--) {				\\\n		__u64 step = 1ull << i;					\\\n		__u64 over = lower(n, found + step);			\\\n		__u32 at = base + ((found + step - 1) & (over - 1));	\\\n		__u64 *w = bpf_map_lookup_elem(&words, &at);		\\\n									\\\n		if (!w)							\\\n			return 0;					\\\n		found += step & ((over | less(key, *w)"},
-		{"of IPv6 starts with the same upper half the first", "search.h", "return below + count64(base + n + below, c - below, lo);", "return below + count64(base + n + below, c - below, 0);"},
-		{"groups of the first VPC for all", "search.h", "struct member4_key k = { .vpc = vpc,", "struct member4_key k = { .vpc = 1,"},
-		{"another group's ports", "search.h", "if (found >> 32 != group)", "if (0)"},
-		{"0.0.0.0/0 for both families", "search.h", "set = six ? any >> 32 : any;", "set = any;"},
-		{"no source check", "moat.bpf.c", "!find(own, word(r->block), who->lhi", "0 && !find(own, word(r->block), who->lhi"},
-		{"options of IPv4 ignored", "ipv4.h", "p->l4 = l3 + ihl;", "p->l4 = l3 + 20;"},
-		{"extension headers of eight bytes only", "ipv6.h", "len = (h[1] + 1) * 8;", "len = 8;"},
-		{"options of IPv4 ignored by the quick way", "moat.bpf.c", "h->version_ihl != 0x45 ||", ""},
-		{"the source's port judged by the quick way", "moat.bpf.c", "p->x = proto << 16 | p->dport;", "p->x = proto << 16 | p->sport;"},
-		{"TCP judged as UDP by the quick way", "moat.bpf.c", "p->x = proto << 16 | p->dport;", "p->x = IP_UDP << 16 | p->dport;"},
-		{"the source's port judged", "moat.bpf.c", "p->x = x_of(IP_TCP, six, p->dport);", "p->x = x_of(IP_TCP, six, p->sport);"},
-		{"code of ICMP ignored", "moat.bpf.c", "p->type << 8 | p->code;", "p->type << 8;"},
-		{"ICMP of the wrong family judged as its own", "moat.bpf.c", "return X_STRANGE;", "return proto << 16;"},
-	}, func(b *bench) error { return b.differ(1, 60_000) })
+	caught(t, 4, ruleMutants, func(b *bench) error { return b.differ(1, 300_000) })
+}
+
+var ruleMutants = []mutant{
+	{"no check of the end of a port range", "search.h", ">= x ? range & 0xffff : 0", ">= 0 ? range & 0xffff : 0"},
+	{"IPv6 compared by its upper half only", "search.h", "return c - (lo < word(base + n + c - 1));", "return c;"},
+	{"a source checked by half of its address", "moat.bpf.c", "who->lhi == r->own6[0] && who->llo == r->own6[1]", "who->lhi == r->own6[0]"},
+	{"rules of the other direction", "moat.bpf.c", "__u32 policy = out ? r->policy[DIR_OUT] : r->policy[DIR_IN];", "__u32 policy = out ? r->policy[DIR_IN] : r->policy[DIR_OUT];"},
+	{"a search of numbers that stops a step early", "search.h", "for (int i = steps - 1; i >= 0; i--) {				\\\n		__u64 step = 1ull << i;					\\\n		__u64 over = lower(n, found + step);			\\\n		__u32 at = base + ((found + step - 1) & (over - 1));	\\\n		__u64 *w = bpf_map_lookup_elem(&words, &at);		\\\n									\\\n		if (!w)							\\\n			return 0;					\\\n		found += step & ((over | lower(key >> 1, *w >> 1)", "for (int i = steps - 1; i >= 1; i--) {				\\\n		__u64 step = 1ull << i;					\\\n		__u64 over = lower(n, found + step);			\\\n		__u32 at = base + ((found + step - 1) & (over - 1));	\\\n		__u64 *w = bpf_map_lookup_elem(&words, &at);		\\\n									\\\n		if (!w)							\\\n			return 0;					\\\n		found += step & ((over | lower(key >> 1, *w >> 1)"},
+	{"a search of upper halves that stops a step early", "search.h", "for (int i = steps - 1; i >= 0; i--) {				\\\n		__u64 step = 1ull << i;					\\\n		__u64 over = lower(n, found + step);			\\\n		__u32 at = base + ((found + step - 1) & (over - 1));	\\\n		__u64 *w = bpf_map_lookup_elem(&words, &at);		\\\n									\\\n		if (!w)							\\\n			return 0;					\\\n		found += step & ((over | less(key, *w)", "for (int i = steps - 1; i >= 1; i--) {				\\\n		__u64 step = 1ull << i;					\\\n		__u64 over = lower(n, found + step);			\\\n		__u32 at = base + ((found + step - 1) & (over - 1));	\\\n		__u64 *w = bpf_map_lookup_elem(&words, &at);		\\\n									\\\n		if (!w)							\\\n			return 0;					\\\n		found += step & ((over | less(key, *w)"},
+	{"of IPv6 starts with the same upper half the first", "search.h", "return below + count64(base + n + below, c - below, lo);", "return below + count64(base + n + below, c - below, 0);"},
+	{"groups of the first VPC for all", "search.h", "struct member4_key k = { .vpc = vpc,", "struct member4_key k = { .vpc = 1,"},
+	{"another group's ports", "search.h", "if (found >> 32 != group)", "if (0)"},
+	{"0.0.0.0/0 for both families", "search.h", "set = six ? any >> 32 : any;", "set = any;"},
+	{"no source check", "moat.bpf.c", "!find(own, word(r->block), who->lhi", "0 && !find(own, word(r->block), who->lhi"},
+	{"options of IPv4 ignored", "ipv4.h", "p->l4 = l3 + ihl;", "p->l4 = l3 + 20;"},
+	{"extension headers of eight bytes only", "ipv6.h", "len = (h[1] + 1) * 8;", "len = 8;"},
+	{"options of IPv4 ignored by the quick way", "moat.bpf.c", "h->version_ihl != 0x45 ||", ""},
+	{"the source's port judged by the quick way", "moat.bpf.c", "p->x = proto << 16 | p->dport;", "p->x = proto << 16 | p->sport;"},
+	{"TCP judged as UDP by the quick way", "moat.bpf.c", "p->x = proto << 16 | p->dport;", "p->x = IP_UDP << 16 | p->dport;"},
+	{"the source's port judged", "moat.bpf.c", "p->x = x_of(IP_TCP, six, p->dport);", "p->x = x_of(IP_TCP, six, p->sport);"},
+	{"code of ICMP ignored", "moat.bpf.c", "p->type << 8 | p->code;", "p->type << 8;"},
+	{"ICMP of the wrong family judged as its own", "moat.bpf.c", "return X_STRANGE;", "return proto << 16;"},
 }
 
 // A sequence of packets finds a defect in how flows are tracked.
 func TestBrokenTrackingIsCaught(t *testing.T) {
-	caught(t, 2, []mutant{
-		{"expired flows live", "moat.bpf.c", "!expired(r, proto, six, f, c->now) &&", ""},
-		{"flows whose rule went live", "moat.bpf.c", "current(r, f, c->now) && !expired", "!expired"},
-		{"replies of nothing begin flows", "moat.bpf.c", "p->tracked = TRACK_REPLY;", "p->tracked = TRACK;"},
-		{"a half-open connection is taken for an established one", "moat.bpf.c", "return in & out & SEEN_ACK ? r->tcp_established : 60;", "return r->tcp_established;"},
-		{"connections begin in their middle", "moat.bpf.c", "&& !adopts(r, c))", "&& 0)"},
-		{"later fragments need no first", "moat.bpf.c", "if (!f || c->now - f->seen > 30 || p->frag_at < f->end)", "if (f && p->frag_at < f->end)"},
-		{"fragments may overlap their first", "moat.bpf.c", "|| p->frag_at < f->end)", ")"},
-		{"UDP is a stream from the first packet", "moat.bpf.c", "if (proto == IP_UDP && mine & SEEN_ANY)", "if (proto == IP_UDP)"},
-	}, func(b *bench) error {
+	caught(t, 2, trackingMutants, func(b *bench) error {
 		for _, s := range sequences {
 			if errs := b.played(s.script); len(errs) > 0 {
 				return fmt.Errorf("%q: %w", s.name, errs[0])
@@ -92,19 +99,20 @@ func TestBrokenTrackingIsCaught(t *testing.T) {
 	})
 }
 
+var trackingMutants = []mutant{
+	{"expired flows live", "moat.bpf.c", "!expired(r, proto, six, f, c->now) &&", ""},
+	{"flows whose rule went live", "moat.bpf.c", "current(r, f, c->now) && !expired", "!expired"},
+	{"replies of nothing begin flows", "moat.bpf.c", "p->tracked = TRACK_REPLY;", "p->tracked = TRACK;"},
+	{"a half-open connection is taken for an established one", "moat.bpf.c", "return in & out & SEEN_ACK ? r->tcp_established : 60;", "return r->tcp_established;"},
+	{"connections begin in their middle", "moat.bpf.c", "&& !adopts(r, c))", "&& 0)"},
+	{"later fragments need no first", "moat.bpf.c", "if (!f || c->now - f->seen > 30 || p->frag_at < f->end)", "if (f && p->frag_at < f->end)"},
+	{"fragments may overlap their first", "moat.bpf.c", "|| p->frag_at < f->end)", ")"},
+	{"UDP is a stream from the first packet", "moat.bpf.c", "if (proto == IP_UDP && mine & SEEN_ANY)", "if (proto == IP_UDP)"},
+}
+
 // A siege finds a defect in how packets are read.
 func TestBrokenReadersAreCaught(t *testing.T) {
-	caught(t, 1, []mutant{
-		{"overlapping pieces pass", "moat.bpf.c", "|| p->frag_at < f->end)", ")"},
-		{"later pieces pass without a first", "moat.bpf.c", "if (!f || c->now - f->seen > 30 || p->frag_at < f->end)", "if (f && p->frag_at < f->end)"},
-		{"pieces of another sender's datagram pass", "moat.bpf.c", ".rhi = who->rhi, .rlo = who->rlo,", ""},
-		{"a source route passes", "ipv6.h", "} else if (proto == IP_ROUTING && h[3]) {", "} else if (0) {"},
-		{"an extension header may be longer than the packet", "ipv6.h", "if (at + len > p->end)", "if (0)"},
-		{"the authentication header is read through", "ipv6.h", "if (proto != IP_HOPOPTS &&", "if (proto != IP_AH && proto != IP_HOPOPTS &&"},
-		{"a packet may be longer than it is", "ipv4.h", "|| l3 + len > skb->len)", ")"},
-		{"a datagram may be longer than its packet", "moat.bpf.c", "(!p->frag_more && said > len)", "0"},
-		{"a segment's header may be longer than its packet", "moat.bpf.c", "(!p->frag_more && (h->offset >> 4) * 4 > len)", "0"},
-	}, func(b *bench) error {
+	caught(t, 1, readerMutants, func(b *bench) error {
 		s := besiege(b)
 		for _, f := range []func(){s.lengths, s.chains, func() { s.fragments() }, func() { s.bytes(1, 200_000) }} {
 			if f(); s.fault != nil {
@@ -113,6 +121,18 @@ func TestBrokenReadersAreCaught(t *testing.T) {
 		}
 		return s.fault
 	})
+}
+
+var readerMutants = []mutant{
+	{"overlapping pieces pass", "moat.bpf.c", "|| p->frag_at < f->end)", ")"},
+	{"later pieces pass without a first", "moat.bpf.c", "if (!f || c->now - f->seen > 30 || p->frag_at < f->end)", "if (f && p->frag_at < f->end)"},
+	{"pieces of another sender's datagram pass", "moat.bpf.c", ".rhi = who->rhi, .rlo = who->rlo,", ""},
+	{"a source route passes", "ipv6.h", "} else if (proto == IP_ROUTING && h[3]) {", "} else if (0) {"},
+	{"an extension header may be longer than the packet", "ipv6.h", "if (at + len > p->end)", "if (0)"},
+	{"the authentication header is read through", "ipv6.h", "if (proto != IP_HOPOPTS &&", "if (proto != IP_AH && proto != IP_HOPOPTS &&"},
+	{"a packet may be longer than it is", "ipv4.h", "|| l3 + len > skb->len)", ")"},
+	{"a datagram may be longer than its packet", "moat.bpf.c", "(!p->frag_more && said > len)", "0"},
+	{"a segment's header may be longer than its packet", "moat.bpf.c", "(!p->frag_more && (h->offset >> 4) * 4 > len)", "0"},
 }
 
 // A row of wireParts finds a check that is missing of what passes without a rule
@@ -171,14 +191,17 @@ var linkMutants = []mutant{
 	{"DHCPv6 is judged by the quick way", "moat.bpf.c", "if (type == ETHERTYPE_IPV6 ? ports[1]", "if (0 ? ports[1]"},
 
 	// Rate and counters.
-	{"DHCP costs no more", "link.h", "kind == WITHOUT_RULE_DHCP || kind == WITHOUT_RULE_DHCP6 ? COST_DHCP : 1", "1"},
-	{"DHCPv6 costs no more", "link.h", "kind == WITHOUT_RULE_DHCP || kind == WITHOUT_RULE_DHCP6 ?", "kind == WITHOUT_RULE_DHCP ?"},
-	{"what comes in has a rate", "link.h", "if (c->dir == DIR_OUT && kind != WITHOUT_RULE_ICMP_ERROR)", "if (kind != WITHOUT_RULE_ICMP_ERROR)"},
-	{"ICMP errors have a rate", "link.h", "if (c->dir == DIR_OUT && kind != WITHOUT_RULE_ICMP_ERROR)", "if (c->dir == DIR_OUT)"},
-	{"what was spent is never forgotten", "link.h", "			l->spent = 0;\n", ""},
+	{"a long frame costs no more than a short one", "link.h", "cost = (skb->len + COST_BYTES - 1) / COST_BYTES", "cost = skb->len ? 1 : 0"},
+	{"MLD and DHCP share the budget of ARP", "link.h", "kind == WITHOUT_RULE_MLD || kind == WITHOUT_RULE_DHCP || kind == WITHOUT_RULE_DHCP6;", "0;"},
+	{"MLD shares the budget of ARP", "link.h", "kind == WITHOUT_RULE_MLD || kind == WITHOUT_RULE_DHCP ||", "kind == WITHOUT_RULE_DHCP ||"},
+	{"DHCP shares the budget of ARP", "link.h", "kind == WITHOUT_RULE_MLD || kind == WITHOUT_RULE_DHCP ||", "kind == WITHOUT_RULE_MLD ||"},
+	{"DHCPv6 shares the budget of ARP", "link.h", "|| kind == WITHOUT_RULE_DHCP6;", ";"},
+	{"what comes in has a rate", "link.h", "	if (c->dir == DIR_OUT) {\n		struct link *l", "	if (1) {\n		struct link *l"},
+	{"ICMP errors may use all of the rate", "link.h", "kind == WITHOUT_RULE_ICMP_ERROR ? RATE_ERRORS : RATE_FIRST", "RATE_FIRST"},
+	{"what was spent is never forgotten", "link.h", "			l->spent[0] = l->spent[1] = 0;\n", ""},
 	{"what was spent is always forgotten", "link.h", "if (l->second != c->now)", "if (1)"},
-	{"no rate", "link.h", "if (l->spent + cost > RATE)", "if (0)"},
-	{"nothing is spent", "link.h", "		__sync_fetch_and_add(&l->spent, cost);\n", ""},
+	{"no rate", "link.h", "if (*spent + cost > (", "if (0 && *spent + cost > ("},
+	{"nothing is spent", "link.h", "		__sync_fetch_and_add(spent, cost);\n", ""},
 	{"nothing is counted", "link.h", "		n->without_rule[kind]++;", "		;"},
 
 	// ARP.
@@ -189,7 +212,7 @@ var linkMutants = []mutant{
 	{"ARP with addresses of any length", "link.h", "a.protocol_len != 4 ||", ""},
 	{"any operation of ARP", "link.h", "(a.operation_be != bpf_htons(1) && a.operation_be != bpf_htons(2))", "0"},
 	{"no answer of ARP", "link.h", " && a.operation_be != bpf_htons(2))", ")"},
-	{"padding of what comes in is looked at", "link.h", "if (padding && c->dir == DIR_OUT)", "if (padding)"},
+	{"padding of what comes in is looked at", "link.h", "if (padding > 0 && c->dir == DIR_OUT)", "if (padding > 0)"},
 	{"anything behind ARP", "link.h", " || rest[0] | rest[1] | rest[2])", ")"},
 	{"anything in the beginning of ARP's padding", "link.h", "rest[0] | rest[1] | rest[2]", "rest[1] | rest[2]"},
 	{"anything in the middle of ARP's padding", "link.h", "rest[0] | rest[1] | rest[2]", "rest[0] | rest[2]"},
@@ -199,16 +222,17 @@ var linkMutants = []mutant{
 	{"ARP with two MACs", "link.h", "if (MAC(a.sender_mac) != frame)", "if (0)"},
 	{"no probe of ARP", "link.h", "if (!sender && a.operation_be == bpf_htons(1))", "if (0)"},
 	{"answers of ARP from nobody", "link.h", "if (!sender && a.operation_be == bpf_htons(1))", "if (!sender)"},
-	{"probes of ARP for any address", "link.h", "				sender = target;", "				return without_rule(c, WITHOUT_RULE_ARP);"},
+	{"probes of ARP for any address", "link.h", "				sender = target;", "				return without_rule(skb, c, WITHOUT_RULE_ARP);"},
 
 	// DHCP.
-	{"a DHCP server's part", "link.h", "		return r->flags & RULES_CHECK ? DROP_SPOOFED : DECIDE;\n	if (p->frag_more || p->sport != (out ? 68", "		return DECIDE;\n	if (p->frag_more || p->sport != (out ? 68"},
-	{"no DHCP server's part without source/dest check", "link.h", "		return r->flags & RULES_CHECK ? DROP_SPOOFED : DECIDE;\n	if (p->frag_more || p->sport != (out ? 68", "		return DROP_SPOOFED;\n	if (p->frag_more || p->sport != (out ? 68"},
-	{"no port for a DHCP client's may be reached", "link.h", "if (out && p->sport == 67 && p->dport == 68)", "if (out && p->dport == 68)"},
-	{"fragments of DHCP", "link.h", "p->frag_more || p->sport != (out ? 68 : 67)", "p->sport != (out ? 68 : 67)"},
+	{"a DHCP server's part", "link.h", "		return r->flags & RULES_CHECK ? DROP_SPOOFED : DECIDE;\n	if (p->frag_more || !p->exact || p->l4 != p->l3 + sizeof(struct ipv4)", "		return DECIDE;\n	if (p->frag_more || !p->exact || p->l4 != p->l3 + sizeof(struct ipv4)"},
+	{"no DHCP server's part without source/dest check", "link.h", "		return r->flags & RULES_CHECK ? DROP_SPOOFED : DECIDE;\n	if (p->frag_more || !p->exact || p->l4 != p->l3 + sizeof(struct ipv4)", "		return DROP_SPOOFED;\n	if (p->frag_more || !p->exact || p->l4 != p->l3 + sizeof(struct ipv4)"},
+	{"a DHCP server's part from another port", "link.h", "if (out && p->dport == 68)", "if (out && p->sport == 67 && p->dport == 68)"},
+	{"fragments of DHCP", "link.h", "p->frag_more || !p->exact || p->l4 != p->l3 + sizeof(struct ipv4) || p->sport", "!p->exact || p->l4 != p->l3 + sizeof(struct ipv4) || p->sport"},
+	{"DHCP with something behind it", "link.h", "p->frag_more || !p->exact || p->l4 != p->l3 + sizeof(struct ipv4) || p->sport", "p->frag_more || p->l4 != p->l3 + sizeof(struct ipv4) || p->sport"},
+	{"DHCP behind options", "link.h", "p->frag_more || !p->exact || p->l4 != p->l3 + sizeof(struct ipv4) || p->sport", "p->frag_more || !p->exact || p->sport"},
 	{"DHCP from any port", "link.h", "p->sport != (out ? 68 : 67) || ", ""},
 	{"DHCP to the client's port", "link.h", " || p->dport != (out ? 67 : 68))", ")"},
-	{"short DHCP", "link.h", "size < 240 || ", ""},
 	{"long DHCP", "link.h", "size > (out ? 576 : 1472) ||", ""},
 	{"DHCP requests as long as answers", "link.h", "(out ? 576 : 1472)", "1472"},
 	{"DHCP answers as short as requests", "link.h", "(out ? 576 : 1472)", "576"},
@@ -219,17 +243,22 @@ var linkMutants = []mutant{
 	{"DHCP is checked without source/dest check", "link.h", "	if (r->flags & RULES_CHECK) {\n		if (claims(c, r, who, 0))", "	if (1) {\n		if (claims(c, r, who, 0))"},
 	{"DHCP answers that say to be from the interface", "link.h", "		if (claims(c, r, who, 0))", "		if (0)"},
 	{"DHCP for any MAC", "link.h", "if (!own_mac(c, r, MAC(b.chaddr)))", "if (0)"},
+	{"DHCP through a relay", "link.h", "b.giaddr_be || (b.ciaddr_be", "(b.ciaddr_be"},
+	{"DHCP for another's lease", "link.h", "b.giaddr_be || (b.ciaddr_be && !own_address(c, r, 0, bpf_ntohl(b.ciaddr_be), 0))", "b.giaddr_be"},
+	{"no DHCP before there is a lease", "link.h", "(b.ciaddr_be && !own_address", "(!own_address"},
+	{"answers of DHCP are checked as requests", "link.h", "if (out && (b.giaddr_be", "if ((b.giaddr_be"},
 	{"DHCP of any address", "link.h", "if (!own_address(c, r, 0, who->llo, 0) && who->llo != (out ? 0 : 0xffffffff))", "if (0)"},
 	{"DHCP of nobody and everybody", "link.h", "who->llo != (out ? 0 : 0xffffffff)", "who->llo != 0 && who->llo != 0xffffffff"},
 	{"no DHCP of nobody", "link.h", " && who->llo != (out ? 0 : 0xffffffff))", ")"},
-	{"no DHCP by way of a router", "link.h", "if (out && who->rlo != 0xffffffff &&", "if (who->rlo != 0xffffffff &&"},
-	{"no DHCP to everybody", "link.h", "if (out && who->rlo != 0xffffffff &&", "if (out &&"},
+	{"DHCP answers by way of a router", "link.h", "if (!(out && who->rlo == 0xffffffff) && !on_link(r, 0, who->rlo, 0))", "if (out && who->rlo != 0xffffffff && !on_link(r, 0, who->rlo, 0))"},
+	{"no DHCP to everybody", "link.h", "if (!(out && who->rlo == 0xffffffff) && !on_link", "if (!on_link"},
 
 	// DHCPv6.
-	{"a DHCPv6 server's part", "link.h", "		return r->flags & RULES_CHECK ? DROP_SPOOFED : DECIDE;\n	if (p->frag_more || p->sport != (out ? 546", "		return DECIDE;\n	if (p->frag_more || p->sport != (out ? 546"},
-	{"no DHCPv6 server's part without source/dest check", "link.h", "		return r->flags & RULES_CHECK ? DROP_SPOOFED : DECIDE;\n	if (p->frag_more || p->sport != (out ? 546", "		return DROP_SPOOFED;\n	if (p->frag_more || p->sport != (out ? 546"},
-	{"no port for a DHCPv6 client's may be reached", "link.h", "if (out && p->sport == 547 && p->dport == 546)", "if (out && p->dport == 546)"},
-	{"fragments of DHCPv6", "link.h", "p->frag_more || p->sport != (out ? 546 : 547)", "p->sport != (out ? 546 : 547)"},
+	{"a DHCPv6 server's part", "link.h", "		return r->flags & RULES_CHECK ? DROP_SPOOFED : DECIDE;\n	if (!p->exact || p->l4 != p->l3 + sizeof(struct ipv6)", "		return DECIDE;\n	if (!p->exact || p->l4 != p->l3 + sizeof(struct ipv6)"},
+	{"no DHCPv6 server's part without source/dest check", "link.h", "		return r->flags & RULES_CHECK ? DROP_SPOOFED : DECIDE;\n	if (!p->exact || p->l4 != p->l3 + sizeof(struct ipv6)", "		return DROP_SPOOFED;\n	if (!p->exact || p->l4 != p->l3 + sizeof(struct ipv6)"},
+	{"a DHCPv6 server's part from another port", "link.h", "if (out && p->dport == 546)", "if (out && p->sport == 547 && p->dport == 546)"},
+	{"DHCPv6 with something behind it", "link.h", "!p->exact || p->l4 != p->l3 + sizeof(struct ipv6) || p->sport", "p->l4 != p->l3 + sizeof(struct ipv6) || p->sport"},
+	{"DHCPv6 behind headers", "link.h", "!p->exact || p->l4 != p->l3 + sizeof(struct ipv6) || p->sport", "!p->exact || p->sport"},
 	{"DHCPv6 from any port", "link.h", "p->sport != (out ? 546 : 547) || ", ""},
 	{"DHCPv6 to the client's port", "link.h", " || p->dport != (out ? 547 : 546))", ")"},
 	{"short DHCPv6", "link.h", "size < 4 || ", ""},
@@ -244,15 +273,15 @@ var linkMutants = []mutant{
 	{"DHCPv6 from all servers", "link.h", "!(out && who->rhi == LINK_MULTICAST && who->rlo == 0x10002)", "!(who->rhi == LINK_MULTICAST && who->rlo == 0x10002)"},
 	{"DHCPv6 to another scope", "link.h", "!(out && who->rhi == LINK_MULTICAST && who->rlo == 0x10002)", "!(out && who->rlo == 0x10002)"},
 	{"DHCPv6 to any group", "link.h", "!(out && who->rhi == LINK_MULTICAST && who->rlo == 0x10002)", "!(out && who->rhi == LINK_MULTICAST)"},
-	{"DHCPv6 beyond the link", "link.h", " && !LINK_LOCAL(who->rhi) &&\n	    !on_link(r, who->rhi, who->rlo, 1))\n		return DECIDE;\n	return without_rule(c, WITHOUT_RULE_DHCP6);", " && 0)\n		return DECIDE;\n	return without_rule(c, WITHOUT_RULE_DHCP6);"},
+	{"DHCPv6 beyond the link", "link.h", " && !LINK_LOCAL(who->rhi) &&\n	    !on_link(r, who->rhi, who->rlo, 1))\n		return DECIDE;\n	return without_rule(skb, c, WITHOUT_RULE_DHCP6);", " && 0)\n		return DECIDE;\n	return without_rule(skb, c, WITHOUT_RULE_DHCP6);"},
 
 	// Neighbour discovery.
-	{"options beyond the packet", "link.h", "at + 8 > p->end || ", ""},
-	{"options of any length", "link.h", "(words != 1 || (type != 1 && type != 2 && type != 14))", "(type != 1 && type != 2 && type != 14)"},
-	{"options of any type", "link.h", "(words != 1 || (type != 1 && type != 2 && type != 14))", "words != 1"},
+	{"options of any length", "link.h", "if (words != 1 || (type != 1 && type != 2 && type != 14) || had >> type & 1)", "if ((type != 1 && type != 2 && type != 14) || had >> type & 1)"},
+	{"options of any type", "link.h", "if (words != 1 || (type != 1 && type != 2 && type != 14) || had >> type & 1)", "if (words != 1 || had >> (type & 31) & 1)"},
+	{"options twice", "link.h", " || had >> type & 1)", ")"},
 	{"no nonce", "link.h", "(type != 1 && type != 2 && type != 14)", "(type != 1 && type != 2)"},
-	{"only plain options in what comes in", "link.h", "if (c->dir == DIR_OUT && p->type != 134 && (words", "if (p->type != 134 && (words"},
-	{"only plain options of a router", "link.h", "if (c->dir == DIR_OUT && p->type != 134 && (words", "if (c->dir == DIR_OUT && (words"},
+	{"only plain options in what comes in", "link.h", "if (c->dir == DIR_OUT && p->type != 134) {", "if (p->type != 134) {"},
+	{"only plain options of a router", "link.h", "if (c->dir == DIR_OUT && p->type != 134) {", "if (c->dir == DIR_OUT) {"},
 	{"options with any MAC", "link.h", "type < 3 && !own_mac(c, r, o >> 16)", "0"},
 	{"a nonce is a MAC", "link.h", "type < 3 && !own_mac(c, r, o >> 16)", "!own_mac(c, r, o >> 16)"},
 	{"MACs of what comes in are checked", "link.h", "if (c->dir == DIR_OUT && r->flags & RULES_CHECK && type < 3", "if (r->flags & RULES_CHECK && type < 3"},
@@ -263,14 +292,15 @@ var linkMutants = []mutant{
 	{"no routers without source/dest check", "link.h", "if (out && check && (p->type == 134", "if (out && (p->type == 134"},
 	{"redirects are neighbour discovery", "link.h", "p->type > 136 || ", ""},
 	{"neighbour discovery from beyond the link", "link.h", "p->hops != 255)", "0)"},
-	{"neighbour discovery with a code", "link.h", "p->code || p->l4 != p->l3 + sizeof(struct ipv6))", "p->l4 != p->l3 + sizeof(struct ipv6))"},
-	{"neighbour discovery behind headers", "link.h", "p->code || p->l4 != p->l3 + sizeof(struct ipv6))", "p->code)"},
+	{"neighbour discovery with a code", "link.h", "p->code || !p->exact || p->l4 != p->l3 + sizeof(struct ipv6))\n		return DROP_MALFORMED", "!p->exact || p->l4 != p->l3 + sizeof(struct ipv6))\n		return DROP_MALFORMED"},
+	{"neighbour discovery with something behind it", "link.h", "p->code || !p->exact || p->l4 != p->l3 + sizeof(struct ipv6))\n		return DROP_MALFORMED", "p->code || p->l4 != p->l3 + sizeof(struct ipv6))\n		return DROP_MALFORMED"},
+	{"neighbour discovery behind headers", "link.h", "p->code || !p->exact || p->l4 != p->l3 + sizeof(struct ipv6))\n		return DROP_MALFORMED", "p->code || !p->exact)\n		return DROP_MALFORMED"},
 	{"routers' advertisements from anywhere", "link.h", "if (p->type == 134 && !LINK_LOCAL(who->rhi))", "if (0)"},
-	{"what comes in is checked without source/dest check", "link.h", "		if (!check)\n			return without_rule(c, WITHOUT_RULE_ND);\n", ""},
+	{"what comes in is checked without source/dest check", "link.h", "		if (!check)\n			return without_rule(skb, c, WITHOUT_RULE_ND);\n", ""},
 	{"solicitations that say to be from the interface", "link.h", "claims(c, r, who, 1) || (p->type == 136", "(p->type == 136"},
 	{"advertisements that claim the interface's address", "link.h", "(p->type == 136 && own_address(c, r, target[0], target[1], 1))", "0"},
 	{"no solicitations of the interface's address", "link.h", "(p->type == 136 && own_address(c, r, target[0], target[1], 1))", "own_address(c, r, target[0], target[1], 1)"},
-	{"neighbour discovery to another", "link.h", "		if (who->lhi >> 48 != LINK_MULTICAST >> 48 && !own_address(c, r, who->lhi, who->llo, 1))\n			return DROP_DESTINATION;\n		return without_rule(c, WITHOUT_RULE_ND);", "		return without_rule(c, WITHOUT_RULE_ND);"},
+	{"neighbour discovery to another", "link.h", "		if (who->lhi >> 48 != LINK_MULTICAST >> 48 && !own_address(c, r, who->lhi, who->llo, 1))\n			return DROP_DESTINATION;\n		return without_rule(skb, c, WITHOUT_RULE_ND);", "		return without_rule(skb, c, WITHOUT_RULE_ND);"},
 	{"no neighbour discovery to groups", "link.h", "		if (who->lhi >> 48 != LINK_MULTICAST >> 48 && !own_address", "		if (!own_address"},
 	{"what leaves is checked without source/dest check", "link.h", "	if (check) {\n		__u32 mine", "	if (1) {\n		__u32 mine"},
 	{"nobody has a MAC", "link.h", "options == 2 || p->type == 136 ||", "p->type == 136 ||"},
@@ -295,10 +325,13 @@ var linkMutants = []mutant{
 	{"no solicitations to who is known", "link.h", "!(who->rhi == target[0] && who->rlo == target[1]) &&", ""},
 	{"solicitations of any scope", "link.h", "!(who->rhi == LINK_MULTICAST && who->rlo == (0x1ff000000", "!(who->rlo == (0x1ff000000"},
 	{"solicitations to any group", "link.h", " && who->rlo == (0x1ff000000 | (target[1] & 0xffffff)))", ")"},
-	{"advertisements to anybody", "link.h", "	case 136:\n		if (!(who->rhi == LINK_MULTICAST && who->rlo == 1) && !LINK_LOCAL(who->rhi) && !on_link(r, who->rhi, who->rlo, 1))", "	case 136:\n		if (0)"},
-	{"advertisements to any group", "link.h", "	case 136:\n		if (!(who->rhi == LINK_MULTICAST && who->rlo == 1)", "	case 136:\n		if (who->rhi != LINK_MULTICAST"},
-	{"no advertisements to link-local addresses", "link.h", "	case 136:\n		if (!(who->rhi == LINK_MULTICAST && who->rlo == 1) && !LINK_LOCAL(who->rhi)", "	case 136:\n		if (!(who->rhi == LINK_MULTICAST && who->rlo == 1)"},
-	{"no advertisements on the link", "link.h", " && !LINK_LOCAL(who->rhi) && !on_link(r, who->rhi, who->rlo, 1))\n			return DECIDE;\n		break;\n	}", " && !LINK_LOCAL(who->rhi))\n			return DECIDE;\n		break;\n	}"},
+	{"advertisements to anybody", "link.h", "if (!(who->rhi == LINK_MULTICAST && (who->rlo == 1 || who->rlo == 2)) && !LINK_LOCAL(who->rhi) &&\n		    !on_link(r, who->rhi, who->rlo, 1))", "if (0)"},
+	{"advertisements to any group", "link.h", "(who->rhi == LINK_MULTICAST && (who->rlo == 1 || who->rlo == 2))", "(who->rhi == LINK_MULTICAST)"},
+	{"no advertisements to all nodes", "link.h", "(who->rlo == 1 || who->rlo == 2)", "(who->rlo == 2)"},
+	{"no advertisements to all routers", "link.h", "(who->rlo == 1 || who->rlo == 2)", "(who->rlo == 1)"},
+	{"advertisements to groups of any scope", "link.h", "(who->rhi == LINK_MULTICAST && (who->rlo == 1 || who->rlo == 2))", "(who->rlo == 1 || who->rlo == 2)"},
+	{"no advertisements to link-local addresses", "link.h", "who->rlo == 2)) && !LINK_LOCAL(who->rhi) &&", "who->rlo == 2)) &&"},
+	{"no advertisements on the link", "link.h", "!LINK_LOCAL(who->rhi) &&\n		    !on_link(r, who->rhi, who->rlo, 1))", "!LINK_LOCAL(who->rhi))"},
 
 	// MLD.
 	{"a router alert behind another header", "link.h", "p->l4 != p->l3 + sizeof(struct ipv6) + 8 || ", ""},
@@ -314,8 +347,11 @@ var linkMutants = []mutant{
 	{"a padded router alert of any length", "link.h", "h[4] == 5 && h[5] == 2 && !h[6]", "h[4] == 5 && !h[6]"},
 	{"a padded router alert of many values", "link.h", "h[5] == 2 && !h[6] && !h[7]", "h[5] == 2 && !h[7]"},
 	{"a padded router alert of any value", "link.h", "h[5] == 2 && !h[6] && !h[7]", "h[5] == 2 && !h[6]"},
-	{"queriers", "link.h", "if (out && p->type == 130 && r->flags & RULES_CHECK)", "if (0)"},
-	{"no queriers without source/dest check", "link.h", "if (out && p->type == 130 && r->flags & RULES_CHECK)", "if (out && p->type == 130)"},
+	{"queriers", "link.h", "if (out && (p->type == 130 || p->type == 151) && r->flags & RULES_CHECK)", "if (out && p->type == 151 && r->flags & RULES_CHECK)"},
+	{"routers of multicast", "link.h", "if (out && (p->type == 130 || p->type == 151) && r->flags & RULES_CHECK)", "if (out && p->type == 130 && r->flags & RULES_CHECK)"},
+	{"no queriers without source/dest check", "link.h", "if (out && (p->type == 130 || p->type == 151) && r->flags & RULES_CHECK)", "if (out && (p->type == 130 || p->type == 151))"},
+	{"advertisements of routers of multicast are reports", "link.h", "if (p->type == 151 || !p->exact || p->hops != 1", "if (!p->exact || p->hops != 1"},
+	{"MLD with something behind it", "link.h", "if (p->type == 151 || !p->exact || p->hops != 1", "if (p->type == 151 || p->hops != 1"},
 	{"MLD beyond the link", "link.h", "p->hops != 1 || ", ""},
 	{"MLD with a code", "link.h", "p->code || !router_alert", "!router_alert"},
 	{"MLD without a router alert", "link.h", "!router_alert(skb, p) || ", ""},
@@ -324,7 +360,7 @@ var linkMutants = []mutant{
 	{"queries of any length", "link.h", "if (n > 64 || size != 28 + 16 * n)", "if (n > 64)"},
 	{"queries about any number of sources", "link.h", "if (n > 64 || size != 28 + 16 * n)", "if (size != 28 + 16 * n)"},
 	{"queries to any group", "link.h", "		if (!out && r->flags & RULES_CHECK && who->lhi >> 48 != LINK_MULTICAST >> 48 &&\n		    !own_address(c, r, who->lhi, who->llo, 1))", "		if (0)"},
-	{"queries to groups only", "link.h", "LINK_MULTICAST >> 48 &&\n		    !own_address(c, r, who->lhi, who->llo, 1))\n			return DROP_DESTINATION;\n		return without_rule(c, WITHOUT_RULE_MLD);", "LINK_MULTICAST >> 48)\n			return DROP_DESTINATION;\n		return without_rule(c, WITHOUT_RULE_MLD);"},
+	{"queries to groups only", "link.h", "LINK_MULTICAST >> 48 &&\n		    !own_address(c, r, who->lhi, who->llo, 1))\n			return DROP_DESTINATION;\n		return without_rule(skb, c, WITHOUT_RULE_MLD);", "LINK_MULTICAST >> 48)\n			return DROP_DESTINATION;\n		return without_rule(skb, c, WITHOUT_RULE_MLD);"},
 	{"queries are checked without source/dest check", "link.h", "if (!out && r->flags & RULES_CHECK && who->lhi >> 48", "if (!out && who->lhi >> 48"},
 	{"queries that leave are checked as those that come in", "link.h", "if (!out && r->flags & RULES_CHECK && who->lhi >> 48", "if (who->lhi >> 48"},
 	{"reports that come in", "link.h", "	if (!out)\n		return DECIDE;\n	if (r->flags", "	if (r->flags"},
@@ -333,20 +369,18 @@ var linkMutants = []mutant{
 	{"reports from any of its addresses", "link.h", "!own_link_local(c, r, who->lhi, who->llo)", "!own_address(c, r, who->lhi, who->llo, 1)"},
 	{"reports to another scope", "link.h", "who->rhi != LINK_MULTICAST || who->rlo != 0x16 || ", "who->rlo != 0x16 || "},
 	{"reports to any group", "link.h", "who->rhi != LINK_MULTICAST || who->rlo != 0x16 || ", "who->rhi != LINK_MULTICAST || "},
-	{"reports of nothing", "link.h", "!n || n > 64 || size != 8 + 20 * n", "n > 64 || size != 8 + 20 * n"},
-	{"reports of any number of groups", "link.h", "!n || n > 64 || size != 8 + 20 * n", "!n || size != 8 + 20 * n"},
-	{"reports of any length", "link.h", "!n || n > 64 || size != 8 + 20 * n", "!n || n > 64"},
-	{"records of type 0", "link.h", "!h[0] || h[0] > 6 ||", "h[0] > 6 ||"},
-	{"records of any type", "link.h", "!h[0] || h[0] > 6 ||", "!h[0] ||"},
-	{"records with auxiliary data", "link.h", "h[1] | h[2] | h[3] ||", "h[2] | h[3] ||"},
-	{"records with 256 sources", "link.h", "h[1] | h[2] | h[3] ||", "h[1] | h[3] ||"},
-	{"records with sources", "link.h", "h[1] | h[2] | h[3] ||", "h[1] | h[2] ||"},
-	{"records of no group", "link.h", "h[4] != 0xff || (h[5] & 15) != 2)", "(h[5] & 15) != 2)"},
-	{"records of any scope", "link.h", "h[4] != 0xff || (h[5] & 15) != 2)", "h[4] != 0xff)"},
-	{"the first record only", "link.h", "skb, p->l4 + 8 + 20 * i, h, 8", "skb, p->l4 + 8, h, 8"},
+	{"reports of nothing", "link.h", "who->rlo != 0x16 || !n || n > 64)", "who->rlo != 0x16 || n > 64)"},
+	{"reports of any number of groups", "link.h", "who->rlo != 0x16 || !n || n > 64)", "who->rlo != 0x16 || !n)"},
+	{"reports of any length", "link.h", "		if (at != p->end)\n			return DECIDE;\n", ""},
+	{"records of type 0", "link.h", "!h[0] || h[0] > 6 || h[1]", "h[0] > 6 || h[1]"},
+	{"records of any type", "link.h", "!h[0] || h[0] > 6 || h[1]", "!h[0] || h[1]"},
+	{"records with auxiliary data", "link.h", " || h[1] || h[4] != 0xff)", " || h[4] != 0xff)"},
+	{"records with fewer than 256 sources", "link.h", "16 * (h[2] << 8 | h[3])", "16 * h[3]"},
+	{"records without sources", "link.h", "20 + 16 * (h[2] << 8 | h[3])", "20"},
+	{"records of no group", "link.h", " || h[1] || h[4] != 0xff)", " || h[1])"},
+	{"the first record only", "link.h", "bpf_skb_load_bytes(skb, at, h, 8) ||", "bpf_skb_load_bytes(skb, p->l4 + 8, h, 8) ||"},
 	{"reports of MLDv1 of any length", "link.h", "if (size != 24 || bpf_skb_load_bytes(skb, p->l4 + 8, group, 16))", "if (bpf_skb_load_bytes(skb, p->l4 + 8, group, 16))"},
-	{"reports of MLDv1 for no group", "link.h", "group[0] >> 56 != 0xff || ", ""},
-	{"reports of MLDv1 of any scope", "link.h", " || (group[0] >> 48 & 15) != 2)", ")"},
+	{"reports of MLDv1 for no group", "link.h", "	if (group[0] >> 56 != 0xff)\n		return DECIDE;\n", ""},
 	{"reports of MLDv1 to anybody", "link.h", "p->type == 131 ? who->rhi != group[0] || who->rlo != group[1] :", "p->type == 131 ? 0 :"},
 	{"reports of MLDv1 to groups that end alike", "link.h", "? who->rhi != group[0] || who->rlo != group[1] :", "? who->rlo != group[1] :"},
 	{"reports of MLDv1 to groups that begin alike", "link.h", "? who->rhi != group[0] || who->rlo != group[1] :", "? who->rhi != group[0] :"},
@@ -363,37 +397,43 @@ var linkMutants = []mutant{
 	{"options of nothing have a length", "ipv4.h", "if (kind == 1) {", "if (0) {"},
 	{"an option of no length", "ipv4.h", "size < 2 || at + size > len", "!size || at + size > len"},
 	{"an option beyond the header", "ipv4.h", "size < 2 || at + size > len", "size < 2"},
+	{"PIM", "ipv4.h", "return p->proto == IP_PIM;", "return 0;"},
+	{"queries of IGMP", "ipv4.h", "type == 0x11 || type == 0x30", "type == 0x30"},
+	{"advertisements of routers of multicast by IPv4", "ipv4.h", "type == 0x11 || type == 0x30", "type == 0x11"},
+	{"multicast routing that comes in is the workload's", "ipv4.h", "if (dir == DIR_OUT && r->flags & RULES_CHECK && routes4(skb, p))", "if (r->flags & RULES_CHECK && routes4(skb, p))"},
+	{"no multicast routing without source/dest check", "ipv4.h", "if (dir == DIR_OUT && r->flags & RULES_CHECK && routes4(skb, p))", "if (dir == DIR_OUT && routes4(skb, p))"},
+	{"PIM of IPv6", "ipv6.h", "if (dir == DIR_OUT && r->flags & RULES_CHECK && p->proto == IP_PIM)", "if (0)"},
+	{"PIM of IPv6 that comes in is the workload's", "ipv6.h", "if (dir == DIR_OUT && r->flags & RULES_CHECK && p->proto == IP_PIM)", "if (r->flags & RULES_CHECK && p->proto == IP_PIM)"},
+	{"no PIM of IPv6 without source/dest check", "ipv6.h", "if (dir == DIR_OUT && r->flags & RULES_CHECK && p->proto == IP_PIM)", "if (dir == DIR_OUT && p->proto == IP_PIM)"},
 }
 
 // What ICMP errors pass without a rule.
 var errorMutants = []mutant{
 	{"any type of an error", "ipv4.h", "if (p->type != 3 && p->type != 4 && p->type != 11 && p->type != 12)", "if (0)"},
-	{"fragments of an error", "ipv4.h", "if (p->frag_more || p->end - p->l3 > 576)", "if (p->end - p->l3 > 576)"},
-	{"errors of any length", "ipv4.h", "if (p->frag_more || p->end - p->l3 > 576)", "if (p->frag_more)"},
-	{"a quote behind the packet", "ipv4.h", "at + sizeof(h) > p->end || ", ""},
+	{"fragments of an error", "ipv4.h", "if (p->frag_more || !p->exact || p->end - p->l3 > 576)", "if (!p->exact || p->end - p->l3 > 576)"},
+	{"errors of any length", "ipv4.h", "if (p->frag_more || !p->exact || p->end - p->l3 > 576)", "if (p->frag_more || !p->exact)"},
+	{"errors with something behind them", "ipv4.h", "if (p->frag_more || !p->exact || p->end - p->l3 > 576)", "if (p->frag_more || p->end - p->l3 > 576)"},
 	{"a quote of any version", "ipv4.h", "h.version_ihl >> 4 != 4 || ", ""},
 	{"a quote with a short header", "ipv4.h", "ihl < 20 || h.frag_be", "h.frag_be"},
 	{"a quote of a later fragment", "ipv4.h", " || h.frag_be & bpf_htons(0x1fff))", ")"},
 	{"errors to anybody", "ipv4.h", "if (dir == DIR_IN ? k.local_be != bpf_htonl(who->llo) : k.remote_be != bpf_htonl(who->rlo))", "if (0)"},
 	{"errors to any remote", "ipv4.h", ": k.remote_be != bpf_htonl(who->rlo))", ": 0)"},
 	{"errors to any of its addresses", "ipv4.h", "if (dir == DIR_IN ? k.local_be != bpf_htonl(who->llo) :", "if (dir == DIR_IN ? 0 :"},
-	{"quoted ports behind the packet", "ipv4.h", "at + ihl + 8 > p->end || ", ""},
 	{"a quoted query with a code", "ipv4.h", "			if (code)\n				return 0;\n", ""},
 	{"a quote of an error", "ipv4.h", "			} else\n				return 0;\n", "			}\n"},
 	{"errors from another's address", "ipv4.h", "(!own_address(c, r, 0, who->llo, 0) || claims(c, r, who, 0))", "claims(c, r, who, 0)"},
 	{"errors that say to be from the interface", "ipv4.h", "(!own_address(c, r, 0, who->llo, 0) || claims(c, r, who, 0))", "!own_address(c, r, 0, who->llo, 0)"},
 	{"errors of type 0 of IPv6", "ipv6.h", "p->type < 1 || ", ""},
 	{"errors of type 5 of IPv6", "ipv6.h", " || p->type > 4)", ")"},
-	{"fragments of an error of IPv6", "ipv6.h", "p->frag_more || p->end - p->l3 > 1280", "p->end - p->l3 > 1280"},
-	{"errors of any length of IPv6", "ipv6.h", "p->frag_more || p->end - p->l3 > 1280", "p->frag_more"},
-	{"a quote behind the packet of IPv6", "ipv6.h", "q.l4 + sizeof(h) > p->end || ", ""},
+	{"fragments of an error of IPv6", "ipv6.h", "p->frag_more || !p->exact || p->end - p->l3 > 1280", "!p->exact || p->end - p->l3 > 1280"},
+	{"errors of any length of IPv6", "ipv6.h", "p->frag_more || !p->exact || p->end - p->l3 > 1280", "p->frag_more || !p->exact"},
+	{"errors of IPv6 with something behind them", "ipv6.h", "p->frag_more || !p->exact || p->end - p->l3 > 1280", "p->frag_more || p->end - p->l3 > 1280"},
 	{"a quote of any version by IPv6", "ipv6.h", "	if (bpf_ntohl(h.version_flow_be) >> 28 != 6)\n		return 0;\n", ""},
 	{"a quote of a later fragment of IPv6", "ipv6.h", " || q.frag_at)", ")"},
 	{"errors to addresses that end alike", "ipv6.h", "half(k.remote) != who->rhi || half(k.remote + 8) != who->rlo", "half(k.remote + 8) != who->rlo"},
 	{"errors to addresses that begin alike", "ipv6.h", "half(k.remote) != who->rhi || half(k.remote + 8) != who->rlo", "half(k.remote) != who->rhi"},
 	{"errors to its addresses that end alike", "ipv6.h", "half(k.local) != who->lhi || half(k.local + 8) != who->llo", "half(k.local + 8) != who->llo"},
 	{"errors to its addresses that begin alike", "ipv6.h", "half(k.local) != who->lhi || half(k.local + 8) != who->llo", "half(k.local) != who->lhi"},
-	{"quoted ports behind the packet of IPv6", "ipv6.h", "q.l4 + 8 > p->end || ", ""},
 	{"a quoted query with a code of IPv6", "ipv6.h", "if (code || (type != 128 && type != 129))", "if (type != 128 && type != 129)"},
 	{"a quote of an error of IPv6", "ipv6.h", "if (code || (type != 128 && type != 129))", "if (code)"},
 	{"errors from another's address of IPv6", "ipv6.h", "(!own_address(c, r, who->lhi, who->llo, 1) || claims(c, r, who, 1))", "claims(c, r, who, 1)"},

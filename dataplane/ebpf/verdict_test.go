@@ -21,24 +21,17 @@ func TestRememberedVerdicts(t *testing.T) {
 
 func TestBrokenMemoryIsCaught(t *testing.T) {
 	clang := compiler(t)
-	for n, row := range []struct{ what, old string }{
-		{"a verdict outlives its rules", "v->epoch == c->epoch &&"},
-		{"a verdict serves all ports", "v->x == x &&"},
-		{"a verdict serves all interfaces, directions and families", "v->of == of &&"},
-		{"a verdict serves all remotes of IPv4", "v->rlo == who->rlo &&"},
-		{"a verdict serves all own addresses", "v->llo == who->llo &&"},
-		{"a verdict serves all remotes of IPv6 with the same lower half", "v->rhi == who->rhi &&"},
-	} {
-		t.Run(row.what, func(t *testing.T) {
+	for n, m := range verdictMutants {
+		t.Run(m.what, func(t *testing.T) {
 			if *packets < 1_000_000 && n > 0 {
 				t.Skip("runs in the long form: -packets 1000000 and more")
 			}
 			b := newBench(t, Options{Flows4: 4096, Flows6: 4096})
-			changes := [][2]string{{row.old, ""}}
+			changes := [][2]string{{m.old, m.new}}
 			if n > 0 { // one place for all, so that they meet
 				changes = append(changes, [2]string{">> (64 - VERDICT_BITS)", ">> 63 >> 1"})
 			}
-			b.p.spec = mutate2(t, clang, b.p, "moat.bpf.c", changes)
+			b.p.spec = mutate2(t, clang, b.p, m.file, changes)
 			clear(b.p.programs)
 			b.load()
 			if err := b.remembers(); err == nil {
@@ -46,6 +39,15 @@ func TestBrokenMemoryIsCaught(t *testing.T) {
 			}
 		})
 	}
+}
+
+var verdictMutants = []mutant{
+	{"a verdict outlives its rules", "moat.bpf.c", "v->epoch == c->epoch &&", ""},
+	{"a verdict serves all ports", "moat.bpf.c", "v->x == x &&", ""},
+	{"a verdict serves all interfaces, directions and families", "moat.bpf.c", "v->of == of &&", ""},
+	{"a verdict serves all remotes of IPv4", "moat.bpf.c", "v->rlo == who->rlo &&", ""},
+	{"a verdict serves all own addresses", "moat.bpf.c", "v->llo == who->llo &&", ""},
+	{"a verdict serves all remotes of IPv6 with the same lower half", "moat.bpf.c", "v->rhi == who->rhi &&", ""},
 }
 
 // remembers asks for each packet several times, each time of a flow of its own, so

@@ -22,7 +22,7 @@ __noinline int related4(struct __sk_buff *skb, struct context *c, struct packet 
 		return 0;
 	if (p->frag_more || !p->exact || p->end - p->l3 > 576)
 		return 0; /* RFC 1812, 4.3.2.3 */
-	if (at + sizeof(h) > p->end || bpf_skb_load_bytes(skb, at, &h, sizeof(h)))
+	if (bpf_skb_load_bytes(skb, at, &h, sizeof(h)))
 		return 0;
 	ihl = (h.version_ihl & 15) * 4;
 	if (h.version_ihl >> 4 != 4 || ihl < 20 || h.frag_be & bpf_htons(0x1fff))
@@ -34,7 +34,7 @@ __noinline int related4(struct __sk_buff *skb, struct context *c, struct packet 
 	if (dir == DIR_IN ? k.local_be != bpf_htonl(who->llo) : k.remote_be != bpf_htonl(who->rlo))
 		return 0;
 	if (h.proto == IP_TCP || h.proto == IP_UDP || h.proto == IP_ICMP) {
-		if (at + ihl + 8 > p->end || bpf_skb_load_bytes(skb, at + ihl, ports, 8))
+		if (bpf_skb_load_bytes(skb, at + ihl, ports, 8))
 			return 0;
 		if (h.proto == IP_ICMP) {
 			__u8 type = bpf_ntohs(ports[0]) >> 8, code = bpf_ntohs(ports[0]);

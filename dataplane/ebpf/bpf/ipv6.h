@@ -86,7 +86,7 @@ __noinline int related6(struct __sk_buff *skb, struct context *c, struct packet 
 		return 0; /* RFC 4443, 2.4 */
 	q.l4 = p->l4 + 8;
 	q.end = p->end;
-	if (q.l4 + sizeof(h) > p->end || bpf_skb_load_bytes(skb, q.l4, &h, sizeof(h)))
+	if (bpf_skb_load_bytes(skb, q.l4, &h, sizeof(h)))
 		return 0;
 	if (bpf_ntohl(h.version_flow_be) >> 28 != 6)
 		return 0;
@@ -102,7 +102,7 @@ __noinline int related6(struct __sk_buff *skb, struct context *c, struct packet 
 	    half(k.remote) != who->rhi || half(k.remote + 8) != who->rlo)
 		return 0;
 	if (q.proto == IP_TCP || q.proto == IP_UDP || q.proto == IP_ICMPV6) {
-		if (q.l4 + 8 > p->end || bpf_skb_load_bytes(skb, q.l4, ports, 8))
+		if (bpf_skb_load_bytes(skb, q.l4, ports, 8))
 			return 0;
 		if (q.proto == IP_ICMPV6) {
 			__u8 type = bpf_ntohs(ports[0]) >> 8, code = bpf_ntohs(ports[0]);

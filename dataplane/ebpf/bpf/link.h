@@ -186,7 +186,8 @@ __noinline int dhcp4(struct __sk_buff *skb, struct context *c, struct packet *p,
 		return r->flags & RULES_CHECK ? DROP_SPOOFED : DECIDE;
 	if (p->frag_more || !p->exact || p->l4 != p->l3 + sizeof(struct ipv4) || p->sport != (out ? 68 : 67) || p->dport != (out ? 67 : 68))
 		return DECIDE;
-	if (size < 240 || size > (out ? 576 : 1472) || bpf_skb_load_bytes(skb, p->l4 + 8, &b, sizeof(b)) ||
+	/* Nothing is behind the packet: what is not in it cannot be loaded. */
+	if (size > (out ? 576 : 1472) || bpf_skb_load_bytes(skb, p->l4 + 8, &b, sizeof(b)) ||
 	    bpf_skb_load_bytes(skb, p->l4 + 8 + BOOTP_COOKIE, &cookie, 4))
 		return DECIDE;
 	if (b.op != (out ? 1 : 2) || b.htype != 1 || b.hlen != 6 || cookie != bpf_htonl(0x63825363))
@@ -221,7 +222,7 @@ __noinline int dhcp6(struct __sk_buff *skb, struct context *c, struct packet *p,
 		return DROP_INTERNAL;
 	if (out && p->dport == 546)
 		return r->flags & RULES_CHECK ? DROP_SPOOFED : DECIDE;
-	if (p->frag_more || !p->exact || p->l4 != p->l3 + sizeof(struct ipv6) || p->sport != (out ? 546 : 547) || p->dport != (out ? 547 : 546))
+	if (!p->exact || p->l4 != p->l3 + sizeof(struct ipv6) || p->sport != (out ? 546 : 547) || p->dport != (out ? 547 : 546))
 		return DECIDE;
 	if (size < 4 || size > (out ? 576 : 1452) || bpf_skb_load_bytes(skb, p->l4 + 8, &type, 1) || type > 31)
 		return DECIDE;
@@ -264,7 +265,7 @@ __noinline int discovery_options(struct __sk_buff *skb, struct context *c, struc
 	for (int i = 0; i < 32; i++) {
 		if (at == p->end)
 			return has;
-		if (at + 8 > p->end || bpf_skb_load_bytes(skb, at, &o, 8))
+		if (bpf_skb_load_bytes(skb, at, &o, 8))
 			return 0;
 		type = o;
 		words = o >> 8;
@@ -429,7 +430,7 @@ __noinline int mld(struct __sk_buff *skb, struct context *c, struct packet *p, s
 			if (i >= n)
 				break;
 			/* type, words of auxiliary data, sources; the group */
-			if (at + 20 > p->end || bpf_skb_load_bytes(skb, at, h, 8) || !h[0] || h[0] > 6 || h[1] || h[4] != 0xff)
+			if (bpf_skb_load_bytes(skb, at, h, 8) || !h[0] || h[0] > 6 || h[1] || h[4] != 0xff)
 				return DECIDE;
 			at += 20 + 16 * (h[2] << 8 | h[3]);
 		}

@@ -2,11 +2,13 @@ package agent
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"net"
 	"net/netip"
 	"slices"
+	"sync"
 
 	"github.com/vishvananda/netlink"
 	"github.com/vishvananda/netns"
@@ -17,15 +19,17 @@ import (
 // use them for. Devices is a snapshot; the functions ask the kernel.
 type Network struct {
 	Devices []NetworkDevice
-	// Route returns the way of packets from a local address to a remote one.
-	// The zero Hop says that there is none.
-	Route func(local, remote netip.Addr) (Hop, error)
-	// Port returns the index of the port behind which a bridge has a neighbour,
-	// or 0 if that is not known.
-	Port func(bridge int, neighbour netip.Addr) (int, error)
+	// Routes returns the ways of packets from a local address to a remote one:
+	// several if the route has several next hops, none if there is no route.
+	Routes func(local, remote netip.Addr) ([]Hop, error)
+	// Port returns the index of the port behind which a bridge has a neighbour
+	// of a device, the bridge or one on top of it; 0 if that is not known.
+	Port func(bridge, device int, neighbour netip.Addr) (int, error)
+
+	byName map[string]int // places in Devices; nil to search them
 }
 
-// A Hop is the device by which packets leave, and the neighbour that gets them.
+// A Hop is a device by which packets leave, and the neighbour that gets them.
 type Hop struct {
 	Index     int
 	Neighbour netip.Addr
@@ -43,6 +47,11 @@ type NetworkDevice struct {
 	// route leads through it. Its addresses are there to route to the workload.
 	WorkloadLink bool
 	Bridge       bool
+	// VLAN says that the packets of the device are tagged below it.
+	VLAN bool
+	// Inner says that the device leads nowhere: lo or a dummy. Its addresses are
+	// reached by other devices.
+	Inner bool
 	// Above are the indexes of devices whose packets pass this one too: the
 	// bridge or bond that it is a port of, its VLANs, the other end of a veth.
 	Above []int
@@ -52,13 +61,21 @@ type NetworkDevice struct {
 type HostUse struct {
 	Addresses    []netip.Addr
 	DefaultRoute bool
+	// VLANs are the devices that are used and whose packets pass this one tagged.
+	VLANs []string
 }
 
 // Any reports whether the device is used at all.
-func (u HostUse) Any() bool { return len(u.Addresses) > 0 || u.DefaultRoute }
+func (u HostUse) Any() bool { return len(u.Addresses)+len(u.VLANs) > 0 || u.DefaultRoute }
 
 // Device returns the device of a name, or nil.
 func (n *Network) Device(name string) *NetworkDevice {
+	if n.byName != nil {
+		if at, ok := n.byName[name]; ok {
+			return &n.Devices[at]
+		}
+		return nil
+	}
 	return n.find(func(d *NetworkDevice) bool { return d.Name == name })
 }
 
@@ -71,14 +88,34 @@ func (n *Network) find(is func(*NetworkDevice) bool) *NetworkDevice {
 	return nil
 }
 
-// stack returns a device and those above it.
-func (n *Network) stack(d *NetworkDevice) []*NetworkDevice {
-	all := []*NetworkDevice{d}
-	for i := 0; i < len(all); i++ {
-		for _, index := range all[i].Above {
-			up := n.find(func(d *NetworkDevice) bool { return d.Index == index })
-			if up != nil && !slices.Contains(all, up) {
-				all = append(all, up)
+// Owned returns the network with a device that is no workload's link: it carries
+// the addresses of an interface itself.
+func (n *Network) Owned(name string) *Network {
+	if d := n.Device(name); d == nil || !d.WorkloadLink {
+		return n
+	}
+	own := *n
+	own.Devices = slices.Clone(n.Devices)
+	own.Device(name).WorkloadLink = false
+	return &own
+}
+
+// A layer is a device at or above another one.
+type layer struct {
+	*NetworkDevice
+	tagged bool // its packets pass the other one in VLAN frames
+}
+
+// stack returns a device and those above it, those without tags first.
+func (n *Network) stack(d *NetworkDevice) []layer {
+	all := []layer{{d, false}}
+	for _, tagged := range []bool{false, true} {
+		for i := 0; i < len(all); i++ {
+			for _, index := range all[i].Above {
+				up := n.find(func(d *NetworkDevice) bool { return d.Index == index })
+				if up != nil && (tagged || !up.VLAN) && !slices.ContainsFunc(all, func(l layer) bool { return l.NetworkDevice == up }) {
+					all = append(all, layer{up, tagged})
+				}
 			}
 		}
 	}
@@ -92,51 +129,153 @@ func (n *Network) UseOf(name string) (u HostUse) {
 	if d == nil || d.WorkloadLink {
 		return u
 	}
-	for _, x := range n.stack(d) {
+	add := func(x *NetworkDevice) {
 		for _, a := range x.Addresses {
-			if !a.Is6() || !a.IsLinkLocalUnicast() { // IPv6 gives one to each device
+			if !linkLocal6(a) && !a.IsLoopback() { // IPv6 gives one to each device
 				u.Addresses = append(u.Addresses, a)
 			}
 		}
+	}
+	for _, x := range n.stack(d) {
+		if x.tagged {
+			if x.DefaultRoute || slices.ContainsFunc(x.Addresses, func(a netip.Addr) bool { return !linkLocal6(a) }) {
+				u.VLANs = append(u.VLANs, x.Name)
+			}
+			continue
+		}
+		add(x.NetworkDevice)
 		u.DefaultRoute = u.DefaultRoute || x.DefaultRoute
+	}
+	for i := range n.Devices {
+		if u.DefaultRoute && n.Devices[i].Inner {
+			add(&n.Devices[i])
+		}
 	}
 	return u
 }
 
-// Carries reports whether packets of a connection of the namespace's processes
-// pass a device. If they may come in by another device than they leave by,
-// both carry it.
-func (n *Network) Carries(name string, local, remote netip.Addr) (bool, error) {
-	d := n.Device(name)
-	if d == nil || n.find(func(d *NetworkDevice) bool { return slices.Contains(d.Addresses, remote) }) != nil {
-		return false, nil // a connection of the host with itself stays on lo
+func linkLocal6(a netip.Addr) bool { return a.Is6() && a.IsLinkLocalUnicast() }
+
+// A Passage is how the packets of a connection pass a device.
+type Passage uint8
+
+// The passages.
+const (
+	PassesNot Passage = iota
+	Passes
+	PassesTagged // in VLAN frames
+)
+
+// A Connection is one of the namespace's processes.
+type Connection struct {
+	n             *Network
+	local, remote netip.Addr
+	// near says that its addresses mean something on one link only; zone is the
+	// name of its device, if that is known.
+	near bool
+	zone string
+	self bool // it is of the host with itself
+	ways func() ([]Hop, error)
+}
+
+// Connection returns a connection. A zone of an address is the name of a device.
+func (n *Network) Connection(local, remote netip.Addr) *Connection {
+	c := &Connection{n: n, local: local.WithZone(""), remote: remote.WithZone(""), zone: cmp.Or(remote.Zone(), local.Zone())}
+	c.near = linkLocal6(c.local) || linkLocal6(c.remote)
+	c.self = n.find(func(d *NetworkDevice) bool { return c.on(d, c.remote) && (!c.near || c.zone != "") }) != nil
+	c.ways = sync.OnceValues(func() ([]Hop, error) {
+		if n.Routes == nil {
+			return nil, nil
+		}
+		return n.Routes(c.local, c.remote)
+	})
+	return c
+}
+
+// on reports whether a device has an address, as far as the connection goes.
+func (c *Connection) on(d *NetworkDevice, a netip.Addr) bool {
+	return slices.Contains(d.Addresses, a) && (!c.near || c.zone == "" || d.Name == c.zone)
+}
+
+// Passes reports whether packets of the connection pass a device. If they may
+// come in by another device than they leave by, they pass both.
+func (c *Connection) Passes(device string) (Passage, error) {
+	d := c.n.Device(device)
+	if d == nil || c.self { // it stays on lo
+		return PassesNot, nil
 	}
-	stack := n.stack(d)
-	here := !d.WorkloadLink && slices.ContainsFunc(stack, func(x *NetworkDevice) bool { return slices.Contains(x.Addresses, local) })
-	bridged := slices.ContainsFunc(stack[1:], func(x *NetworkDevice) bool { return x.Bridge })
-	if here && !bridged || n.Route == nil {
-		return here, nil
+	stack := c.n.stack(d)
+	here := PassesNot // by the address
+	var ways []Hop
+	for _, x := range stack {
+		if c.on(x.NetworkDevice, c.local) {
+			here = max(here, x.passage())
+			ways = append(ways, Hop{x.Index, c.remote})
+		}
 	}
-	hop, err := n.Route(local, remote)
-	if err != nil {
-		return false, err
+	if d.WorkloadLink {
+		here = PassesNot
 	}
-	at := slices.IndexFunc(stack, func(x *NetworkDevice) bool { return x.Index == hop.Index })
-	switch {
-	case at < 0:
-		return here, nil
-	case at == 0 || !stack[at].Bridge:
-		return true, nil
+	if !c.near {
+		bridged := slices.ContainsFunc(stack[1:], func(x layer) bool { return x.Bridge })
+		if here != PassesNot && !bridged {
+			return here, nil
+		}
+		var err error
+		if ways, err = c.ways(); err != nil {
+			return PassesNot, err
+		}
 	}
-	port, err := n.Port(hop.Index, hop.Neighbour)
-	if port == 0 || err != nil {
-		return !d.WorkloadLink, err
+	by, known := PassesNot, false
+	for _, hop := range ways {
+		at := slices.IndexFunc(stack, func(x layer) bool { return x.Index == hop.Index })
+		if at < 0 {
+			continue
+		}
+		known = true
+		passes, err := c.n.behind(stack, at, hop)
+		if err != nil {
+			return PassesNot, err
+		}
+		if passes {
+			by = max(by, stack[at].passage())
+		}
 	}
-	return slices.ContainsFunc(stack, func(x *NetworkDevice) bool { return x.Index == port }), nil
+	if known {
+		return by, nil
+	}
+	return here, nil
+}
+
+func (l layer) passage() Passage {
+	if l.tagged {
+		return PassesTagged
+	}
+	return Passes
+}
+
+// behind reports whether what leaves by a device of a stack passes the lowest
+// one: if a bridge lies between, whether the neighbour is behind that port. It
+// counts as there if nothing is known of it, except behind a workload's link.
+func (n *Network) behind(stack []layer, at int, hop Hop) (bool, error) {
+	for _, x := range stack[1 : at+1] {
+		if !x.Bridge || !slices.ContainsFunc(n.stack(x.NetworkDevice), func(up layer) bool { return up.Index == hop.Index }) {
+			continue
+		}
+		port, err := 0, error(nil)
+		if n.Port != nil {
+			port, err = n.Port(x.Index, hop.Index, hop.Neighbour)
+		}
+		if port == 0 || err != nil {
+			return !stack[0].WorkloadLink, err
+		}
+		return slices.ContainsFunc(stack, func(x layer) bool { return x.Index == port }), nil
+	}
+	return true, nil
 }
 
 // ReadNetwork reads a network namespace, named by its path; empty for the
-// process's own, which is the only one with Route and Port.
+// process's own, which is the only one with Routes and Port.
 func ReadNetwork(path string) (*Network, error) {
 	h, err := networkHandle(path)
 	if err != nil {
@@ -152,8 +291,12 @@ func ReadNetwork(path string) (*Network, error) {
 			return nil, fmt.Errorf("read the devices, addresses and routes of the kernel: %w", err)
 		}
 	}
+	n.byName = map[string]int{}
+	for i := range n.Devices {
+		n.byName[n.Devices[i].Name] = i
+	}
 	if path == "" {
-		n.Route, n.Port = routeOf, portOf
+		n.Routes, n.Port = routesOf, portOf
 	}
 	return n, nil
 }
@@ -180,7 +323,8 @@ func readDevices(h *netlink.Handle) ([]NetworkDevice, error) {
 	for _, l := range links {
 		a := l.Attrs()
 		place[a.Index] = len(all)
-		all = append(all, NetworkDevice{Name: a.Name, Index: a.Index, Bridge: l.Type() == "bridge",
+		all = append(all, NetworkDevice{Name: a.Name, Index: a.Index, Bridge: l.Type() == "bridge", VLAN: l.Type() == "vlan",
+			Inner:        a.Flags&net.FlagLoopback != 0 || l.Type() == "dummy",
 			WorkloadLink: l.Type() == "veth" && a.NetNsID >= 0 || l.Type() == "tuntap" && a.EncapType == "ether"})
 	}
 	for _, l := range links {
@@ -243,29 +387,43 @@ func defaultDevices(r *netlink.Route) (all []int) {
 	return all
 }
 
-func routeOf(local, remote netip.Addr) (Hop, error) {
-	routes, err := netlink.RouteGetWithOptions(remote.AsSlice(), &netlink.RouteGetOptions{SrcAddr: local.AsSlice()})
+// routesOf asks for the route itself and not for the hop that the kernel would
+// choose today, which goes by more than addresses.
+func routesOf(local, remote netip.Addr) (all []Hop, err error) {
+	routes, err := netlink.RouteGetWithOptions(remote.AsSlice(), &netlink.RouteGetOptions{SrcAddr: local.AsSlice(), FIBMatch: true})
 	switch {
 	case errors.Is(err, unix.ENETUNREACH), errors.Is(err, unix.EHOSTUNREACH), errors.Is(err, unix.EINVAL), errors.Is(err, unix.EACCES), errors.Is(err, unix.EAGAIN):
-		return Hop{}, nil // no route, or not from this address
+		return nil, nil // no route, or not from this address
 	case err != nil:
-		return Hop{}, fmt.Errorf("look up the route from %s to %s: %w", local, remote, err)
-	case len(routes) == 0:
-		return Hop{}, nil
+		return nil, fmt.Errorf("look up the route from %s to %s: %w", local, remote, err)
 	}
-	hop := Hop{Index: routes[0].LinkIndex, Neighbour: remote}
-	if via, ok := netip.AddrFromSlice(routes[0].Gw); ok {
-		hop.Neighbour = via.Unmap()
+	add := func(index int, gateway net.IP, via netlink.Destination) {
+		hop := Hop{Index: index, Neighbour: remote}
+		if v, ok := via.(*netlink.Via); ok {
+			gateway = v.Addr
+		}
+		if a, ok := netip.AddrFromSlice(gateway); ok {
+			hop.Neighbour = a.Unmap()
+		}
+		all = append(all, hop)
 	}
-	return hop, nil
+	for _, r := range routes {
+		if r.LinkIndex != 0 {
+			add(r.LinkIndex, r.Gw, r.Via)
+		}
+		for _, hop := range r.MultiPath {
+			add(hop.LinkIndex, hop.Gw, hop.Via)
+		}
+	}
+	return all, nil
 }
 
-func portOf(bridge int, neighbour netip.Addr) (int, error) {
+func portOf(bridge, device int, neighbour netip.Addr) (int, error) {
 	family := netlink.FAMILY_V4
 	if neighbour.Is6() {
 		family = netlink.FAMILY_V6
 	}
-	near, err := netlink.NeighList(bridge, family)
+	near, err := netlink.NeighList(device, family)
 	if err != nil && !errors.Is(err, netlink.ErrDumpInterrupted) {
 		return 0, fmt.Errorf("read the neighbours: %w", err)
 	}

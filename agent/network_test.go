@@ -36,6 +36,7 @@ func TestReadNetwork(t *testing.T) {
 	}
 	ip(`ip -n NS -batch - <<END
 link set lo up
+addr add 203.0.113.200/32 dev lo
 link add wl type veth peer name wl-w netns NSw
 addr add 10.9.1.1/30 dev wl
 link set wl up
@@ -96,7 +97,7 @@ ip -n NS route add default via 192.0.2.1`)
 		}
 		uses := map[string]string{ // "" for none
 			"wl": "", "tap0": "", "wp": "", "bare": "",
-			"uplink": "192.0.2.5 2001:db8::5 default", "lan": "10.9.2.1", "tun0": "10.9.4.1",
+			"uplink": "192.0.2.5 2001:db8::5 203.0.113.200 default", "lan": "10.9.2.1", "tun0": "10.9.4.1",
 			"pb": "10.9.2.1", "pa": "10.9.2.1", // by the bridge
 			"xa": "10.9.5.1", "xb": "10.9.5.1", // by its other end
 			"nowhere": "",
@@ -122,11 +123,11 @@ ip -n NS route add default via 192.0.2.1`)
 			t.Helper()
 			var got []string
 			for _, d := range n.Devices {
-				ok, err := n.Carries(d.Name, netip.MustParseAddr(local), netip.MustParseAddr(remote))
+				passes, err := n.Connection(netip.MustParseAddr(local), netip.MustParseAddr(remote)).Passes(d.Name)
 				if err != nil {
 					t.Errorf("%s: %v", d.Name, err)
 				}
-				if ok {
+				if passes != agent.PassesNot {
 					got = append(got, d.Name)
 				}
 			}
@@ -139,13 +140,28 @@ ip -n NS route add default via 192.0.2.1`)
 		carries("192.0.2.5", "203.0.113.1", "uplink")
 		carries("2001:db8::5", "2001:db8::9", "uplink")
 		carries("10.9.1.1", "10.9.1.2", "wl")
+		local := linkLocal(t, n, "uplink")
+		carries(local, "fe80::9%uplink", "uplink")
+		carries(local+"%uplink", "fe80::9", "uplink") // as /proc has neither zone
+		carries(local, "fe80::9", "uplink")
+		carries(local, "fe80::9%wl")
+		carries(linkLocal(t, n, "wl"), "fe80::9%wl", "wl")
+		carries("203.0.113.200", "203.0.113.1", "lo", "uplink") // an address on lo
+		ip("ip -n NS rule add to 203.0.113.77 table 77 && ip -n NS route add default via 10.9.2.7 table 77")
+		carries("203.0.113.200", "203.0.113.77", "lan", "lo", "pa", "pb") // by another table
+		if n, err = agent.ReadNetwork(""); err != nil || !n.UseOf("lan").DefaultRoute {
+			t.Errorf("of a default route in another table: %+v, %v", n.UseOf("lan"), err)
+		}
+		ip("ip -n NS rule del to 203.0.113.77 table 77 && ip -n NS route flush table 77")
 		carries("192.0.2.5", "10.9.1.2", "uplink", "wl") // it may come in by uplink
 		carries("192.0.2.5", "10.9.1.1")                 // of the machine with itself
 		carries("10.9.2.1", "10.9.2.7", "lan", "pa", "pb")
 		mac := "02:00:00:00:00:07"
 		ip("ip -n NS neigh add 10.9.2.7 dev lan lladdr " + mac + " && bridge -n NS fdb add " + mac + " dev wp master")
 		carries("10.9.2.1", "10.9.2.7", "lan", "wp")
-		ip("ip -n NS route del default && ip -n NS route add default nexthop via 192.0.2.1 nexthop via 10.9.1.2 && ip -n NS route add unreachable default metric 9999")
+		ip("ip -n NS route del default && ip -n NS route add default nexthop via 192.0.2.1 nexthop via 10.9.1.2")
+		carries("203.0.113.200", "203.0.113.1", "lo", "uplink", "wl")
+		ip("ip -n NS route add unreachable default metric 9999")
 		if n, err = agent.ReadNetwork(""); err != nil || !n.UseOf("wl").DefaultRoute || !n.UseOf("uplink").DefaultRoute || n.UseOf("lan").DefaultRoute {
 			t.Errorf("of two ways for everything: wl %+v, up %+v, lan %+v, %v", n.UseOf("wl"), n.UseOf("uplink"), n.UseOf("lan"), err)
 		}
@@ -155,10 +171,69 @@ ip -n NS route add default via 192.0.2.1`)
 		}
 	})
 	n, err := agent.ReadNetwork("/run/netns/" + name)
+	if own := n.Owned("wl"); !own.UseOf("wl").Any() || n.UseOf("wl").Any() {
+		t.Errorf("wl as a device of its own: %+v; as a workload's link: %+v", own.UseOf("wl"), n.UseOf("wl"))
+	}
 	if err != nil || !n.UseOf("uplink").Any() || n.UseOf("wl").Any() {
 		t.Errorf("read from another namespace: up %+v, wl %+v, %v", n.UseOf("uplink"), n.UseOf("wl"), err)
 	}
 	if _, err := agent.ReadNetwork("/run/netns/moat-t-nowhere"); err == nil {
 		t.Error("a namespace that does not exist is read")
+	}
+}
+
+// linkLocal returns the address that a device has by IPv6 alone.
+func linkLocal(t *testing.T, n *agent.Network, device string) string {
+	for _, a := range n.Device(device).Addresses {
+		if a.Is6() && a.IsLinkLocalUnicast() {
+			return a.String()
+		}
+	}
+	t.Fatalf("%s has no link-local address: %v", device, n.Device(device).Addresses)
+	return ""
+}
+
+// What lies above a device: a bond, a VLAN of it, a bridge of that, and a VLAN
+// beside. Kernels without these are spared the devices.
+func TestPassesByDevicesAbove(t *testing.T) {
+	addr := netip.MustParseAddr
+	n := &agent.Network{Devices: []agent.NetworkDevice{
+		{Name: "eth0", Index: 1, Above: []int{2, 6}},
+		{Name: "bond0", Index: 2, Above: []int{3}, Addresses: []netip.Addr{addr("192.0.2.5")}},
+		{Name: "bond0.5", Index: 3, VLAN: true, Above: []int{4}},
+		{Name: "br5", Index: 4, Bridge: true, Addresses: []netip.Addr{addr("198.51.100.5")}},
+		{Name: "wl", Index: 5, WorkloadLink: true, Above: []int{4}},
+		{Name: "eth0.7", Index: 6, VLAN: true, Addresses: []netip.Addr{addr("203.0.113.5"), addr("fe80::7")}},
+	}}
+	n.Routes = func(local, remote netip.Addr) ([]agent.Hop, error) {
+		index := map[netip.Addr]int{addr("192.0.2.9"): 2, addr("198.51.100.9"): 4, addr("198.51.100.10"): 4, addr("203.0.113.9"): 6}[remote]
+		if index == 0 {
+			return nil, nil
+		}
+		return []agent.Hop{{Index: index, Neighbour: remote}}, nil
+	}
+	n.Port = func(bridge, device int, neighbour netip.Addr) (int, error) {
+		return map[netip.Addr]int{addr("198.51.100.9"): 3, addr("198.51.100.10"): 5}[neighbour], nil
+	}
+	if u := n.UseOf("eth0"); fmt.Sprint(u.Addresses) != "[192.0.2.5]" || fmt.Sprint(u.VLANs) != "[br5 eth0.7]" && fmt.Sprint(u.VLANs) != "[eth0.7 br5]" {
+		t.Errorf("eth0 is used for %+v", u)
+	}
+	for _, row := range []struct {
+		local, remote string
+		by            map[string]agent.Passage
+	}{
+		{"192.0.2.5", "192.0.2.9", map[string]agent.Passage{"eth0": agent.Passes, "bond0": agent.Passes}},
+		{"198.51.100.5", "198.51.100.9", map[string]agent.Passage{"eth0": agent.PassesTagged, "bond0": agent.PassesTagged, "bond0.5": agent.Passes, "br5": agent.Passes}},
+		{"198.51.100.5", "198.51.100.10", map[string]agent.Passage{"wl": agent.Passes, "br5": agent.Passes}},
+		{"203.0.113.5", "203.0.113.9", map[string]agent.Passage{"eth0": agent.PassesTagged, "eth0.7": agent.Passes}},
+		{"fe80::7", "fe80::9", map[string]agent.Passage{"eth0": agent.PassesTagged, "eth0.7": agent.Passes}},
+		{"192.0.2.5", "203.0.113.5", nil}, // the host with itself
+	} {
+		for _, d := range n.Devices {
+			got, err := n.Connection(addr(row.local), addr(row.remote)).Passes(d.Name)
+			if err != nil || got != row.by[d.Name] {
+				t.Errorf("%s carries %s to %s: %v, %v, want %v", d.Name, row.local, row.remote, got, err, row.by[d.Name])
+			}
+		}
 	}
 }

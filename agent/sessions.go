@@ -53,7 +53,7 @@ func sessionsOf(proc string) (all []Session, listening []netip.AddrPort, err err
 	ports := map[uint16]bool{}
 	ssh := map[uint16]bool{}
 	for _, name := range []string{"tcp", "tcp6"} {
-		f, err := os.Open(filepath.Join(proc, "self/net", name))
+		f, err := os.Open(filepath.Join(proc, "thread-self/net", name))
 		if os.IsNotExist(err) {
 			continue // no IPv6
 		}

@@ -97,7 +97,7 @@ func (a *Agent) writeTaken() error {
 // takeBridges makes new ports of the managed bridges pass nothing, and gives
 // back bridges that are not managed any more. have is what is bound. The caller
 // holds binding.
-func (a *Agent) takeBridges(have []dataplane.Standing) (all []BridgeStatus, err error) {
+func (a *Agent) takeBridges(have []dataplane.Binding) (all []BridgeStatus, err error) {
 	var errs []error
 	for _, t := range slices.Clone(a.taken) {
 		if !slices.Contains(a.bridges, t.Name) {
@@ -105,11 +105,7 @@ func (a *Agent) takeBridges(have []dataplane.Standing) (all []BridgeStatus, err 
 		}
 	}
 	for _, name := range a.bridges {
-		err := a.takeBridge(name, have)
-		if a.bridgesOpen == nil && !errors.Is(err, errNoBridge) {
-			err = nil // nftables closes its ports
-		}
-		all = append(all, BridgeStatus{name, err})
+		all = append(all, BridgeStatus{name, a.takeBridge(name, have)})
 	}
 	return all, errors.Join(errs...)
 }
@@ -119,8 +115,8 @@ var (
 	errNoVLANs  = errors.New("the kernel's bridges know no VLANs (CONFIG_BRIDGE_VLAN_FILTERING)")
 )
 
-func (a *Agent) takeBridge(name string, have []dataplane.Standing) error {
-	if !isBridge(name) {
+func (a *Agent) takeBridge(name string, have []dataplane.Binding) error {
+	if _, err := os.Stat(filepath.Join(sysNet, name, "bridge")); err != nil {
 		return errNoBridge
 	}
 	filters, err := bridgeSetting(name, "vlan_filtering")
@@ -159,7 +155,7 @@ func (a *Agent) takeBridge(name string, have []dataplane.Standing) error {
 		return fmt.Errorf("give the bridge its VLAN: %w", err)
 	}
 	for _, port := range portsOf(name) {
-		if slices.ContainsFunc(have, func(b dataplane.Standing) bool { return b.Device == port && b.Netns == "" && !isGuard(b.Interface) }) {
+		if slices.ContainsFunc(have, func(b dataplane.Binding) bool { return b.Device == port && b.Netns == "" && !isGuard(b.Interface) }) {
 			if err := a.openPort(port); err != nil {
 				return err
 			}

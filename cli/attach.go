@@ -30,14 +30,23 @@ rules are in force nothing passes.
 The device is the host's end of a workload's link: a veth's end on the host, or
 a virtual machine's tap. With --side workload it is the device that carries the
 interface's addresses itself: one in a network namespace, or the machine's own.
-A machine's own begins by observing: it judges and counts, and drops nothing.
+
+A device that the machine itself is reached by begins by observing: it judges
+and counts, and drops nothing until moat enforce. It is recognised on either
+side, by an address of the machine, a default route, or a connection through
+it: this call's, your login's, or another of SSH or the API. The address of a
+gateway on a workload's veth or tap does not count. UDP cannot be seen: if you
+come by WireGuard or QUIC, check yourself which device that uses.
+
+Addresses of the device that the interface lacks are listed: where the device is
+enforced, their packets are dropped as spoofed.
 
 The interface is named by its id, its address, its tag Name, or whatever else
 stands for one: see the manual. A network namespace is named as ip netns does, by
 the id of a process in it, or by a path.`,
 		Args: cobra.ExactArgs(1),
 	}, func(c *cobra.Command, args []string, e endpoint) error {
-		in.Interface = vpc.InterfaceID(args[0])
+		in.Interface, in.Login = vpc.InterfaceID(args[0]), loginConnection("/proc", os.Getpid())
 		out := &server.Bound{}
 		if err := e.admin(c.Context(), "attach", in, out); err != nil {
 			return err
@@ -49,7 +58,11 @@ the id of a process in it, or by a path.`,
 		if out.Probe != nil {
 			what += ", proved by " + probeText(out.Probe)
 		}
-		return said(c, out, fmt.Sprintf("%s is bound to %s, %s", out.Interface, place(out.Device, out.Netns), what))
+		if err := said(c, out, fmt.Sprintf("%s is bound to %s, %s", out.Interface, place(out.Device, out.Netns), what)); err != nil {
+			return err
+		}
+		_, err := fmt.Fprint(c.OutOrStdout(), ownText(out), lacksText(out))
+		return err
 	})
 	c.Flags().StringVar(&in.Device, "dev", "", "`DEVICE` to enforce on")
 	c.Flags().StringVar(&in.Netns, "netns", "", "its network namespace, `NAME|PID|PATH` (default: the server's own)")
@@ -59,6 +72,50 @@ the id of a process in it, or by a path.`,
 		panic(err)
 	}
 	return c
+}
+
+// ownText says why a device begins by observing, and how to go on.
+func ownText(b *server.Bound) string {
+	if b.Own == nil {
+		return ""
+	}
+	var uses []string
+	for _, a := range b.Own.Addresses {
+		uses = append(uses, "address "+a.String())
+	}
+	if b.Own.DefaultRoute {
+		uses = append(uses, "a default route")
+	}
+	for _, v := range b.Own.VLANs {
+		uses = append(uses, "VLAN device "+v+", whose frames are dropped once "+b.Device+" is enforced")
+	}
+	for _, c := range b.Own.Sessions {
+		uses = append(uses, "connection "+c)
+	}
+	text := fmt.Sprintf("%s is used by this machine itself: %s\n", b.Device, strings.Join(uses, "; "))
+	if b.Side == "host" {
+		text += fmt.Sprintf("to enforce what this machine sends and receives, attach %s with --side workload\n", b.Device)
+	}
+	if b.Observe {
+		text += fmt.Sprintf("enforce it on trial with `moat enforce %s`\n", b.Device)
+	}
+	return text
+}
+
+// lacksText says which of a device's addresses will be dropped.
+func lacksText(b *server.Bound) string {
+	if len(b.Lacks) == 0 {
+		return ""
+	}
+	var lacks []string
+	for _, a := range b.Lacks {
+		lacks = append(lacks, a.String())
+	}
+	when := "packets from and to them are dropped as spoofed"
+	if b.Observe {
+		when = "once " + b.Device + " is enforced, packets from and to them are dropped as spoofed"
+	}
+	return fmt.Sprintf("%s lacks addresses of %s: %s; %s\n", b.Interface, b.Device, strings.Join(lacks, ", "), when)
 }
 
 func detachCommand() *cobra.Command {

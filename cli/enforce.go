@@ -23,16 +23,18 @@ func enforceCommand() *cobra.Command {
 		Short: "Make a device that observes drop what its groups do not allow",
 		Long: `The machine's own device begins by observing: packets are judged and counted,
 and none is dropped. This enforces for the time of --confirm, after which the
-device observes again by itself, also when the server is gone: whoever locked
-himself out waits a minute. Log in anew to see that it works, and confirm there:
+device observes again by itself, also when the server is gone. If you lock
+yourself out, access returns when the trial ends. Open a new session, check that
+you can log in, and confirm there:
 
     moat enforce eth0
     moat enforce eth0 --yes
 
 The confirmation is refused over a connection, or from a login by SSH, that is
-older than the trial. Enforcing for good at once is refused where it would cut
-open sessions of SSH or of the API, or close the API's port, unless with
---force.`,
+older than the trial. Enforcing for good at once is refused if it would cut open
+sessions of SSH or of the API, close the API's port, or if open sessions cannot
+be read, unless with --force. Sessions over UDP, such as WireGuard's and QUIC's,
+cannot be seen: use the trial.`,
 		Args: cobra.ExactArgs(1),
 	}, func(c *cobra.Command, args []string, e endpoint) error {
 		in.Device = args[0]
@@ -64,7 +66,11 @@ open sessions of SSH or of the API, or close the API's port, unless with
 		case out.Until != nil:
 			what = fmt.Sprintf("%s is enforced until %s; log in anew, and confirm there with `moat enforce %s --yes`", out.Device, out.Until.Local().Format(time.TimeOnly), out.Device)
 		}
-		return said(c, out, what)
+		if err := said(c, out, what); err != nil || out.Observe {
+			return err
+		}
+		_, err := fmt.Fprint(c.OutOrStdout(), lacksText(out))
+		return err
 	})
 	c.Flags().StringVar(&in.Netns, "netns", "", "its network namespace, `NAME|PID|PATH`, where several have a device of the name")
 	c.Flags().DurationVar(&confirm, "confirm", time.Minute, "how long to enforce before it is confirmed")

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"net/netip"
 	"net/url"
 	"strings"
 	"time"
@@ -29,6 +30,9 @@ type AttachDevice struct {
 	Account vpc.AccountID `json:"account,omitempty"`
 	// Probe fails the call unless a probe proves that the device is enforced.
 	Probe bool `json:"probe,omitempty"`
+	// Login is the connection by which whoever asks is logged in on this host, as
+	// SSH_CONNECTION has it.
+	Login string `json:"login,omitempty"`
 }
 
 // A DetachDevice request takes an interface off its device. It names one of
@@ -60,12 +64,19 @@ type Bound struct {
 	EnforcedHosts string `json:"enforced_hosts,omitempty"`
 	Error         string `json:"error,omitempty"`
 	Probe         *Probe `json:"probe,omitempty"`
+	// Own says of a device that was bound what the machine itself uses it for:
+	// such a device begins by observing.
+	Own *OwnDevice `json:"own,omitempty"`
+	// Lacks are addresses of the device that the interface lacks. Where it is
+	// enforced, their packets are dropped as spoofed.
+	Lacks []netip.Addr `json:"lacks,omitempty"`
 }
 
 // attachDevice binds: the device passes nothing from the beginning, then the
-// state has the binding, then its rules are in force. Only a device that
-// carries the addresses itself, in the server's own namespace, begins by
-// observing: it is what the operator may be logged in through.
+// state has the binding, then its rules are in force. Only a device of the
+// machine itself begins by observing: one that carries the interface's addresses
+// itself, in the server's own namespace, or is used by the machine, on whichever
+// side. It is what the operator may be logged in through.
 func (s *Server) attachDevice(r *request) (any, error) {
 	var in AttachDevice
 	if err := decodeAdmin(r, &in); err != nil {
@@ -126,9 +137,15 @@ func (s *Server) attach(r *request, in *AttachDevice) (*Bound, error) {
 	}
 	b := dataplane.Binding{Interface: in.Interface, Device: in.Device, Netns: netns}
 	if in.Side == "workload" {
-		b.Side, b.Observe = dataplane.Workload, netns == ""
+		b.Side = dataplane.Workload
 	}
+	own, err := s.ownDevice(r, b, in.Login)
+	if err != nil {
+		return nil, err
+	}
+	b.Observe = own != nil || b.Side == dataplane.Workload && netns == ""
 	out := boundReply(b)
+	out.Own = own
 	rev, err := a.Attach(r.Context(), b, func() (uint64, error) {
 		id, rev, err := s.write(r, &store.Write{
 			Call: s.call(r),
@@ -161,6 +178,7 @@ func (s *Server) attach(r *request, in *AttachDevice) (*Bound, error) {
 	if err != nil {
 		return nil, attachFault(in, err)
 	}
+	out.Lacks = s.lacks(&agent.BindingStatus{Binding: b, Scope: r.scope})
 	s.finish(r, out, rev)
 	if in.Probe && out.Enforced == enforcedYes {
 		if out.Probe = s.probe(r.Context(), in.Interface); out.Probe.Error != "" {
@@ -306,7 +324,7 @@ func (s *Server) boundTo(device, netns string) (b agent.BindingStatus, unknown b
 			found++
 		}
 	}
-	for _, c := range s.boundHere(s.store.Latest()) {
+	for _, c := range agent.Bound(s.store.Latest(), s.cfg.Enforcement.Host) {
 		match(c, false)
 	}
 	if a := s.cfg.Enforcement.Agent; a != nil {
@@ -321,15 +339,6 @@ func (s *Server) boundTo(device, netns string) (b agent.BindingStatus, unknown b
 		return b, unknown, nil
 	}
 	return b, false, fault.InvalidParameterValue.Say("Devices named %s are bound in several network namespaces: name one.", device)
-}
-
-// boundHere returns what is bound on this host, with the names that the devices
-// have now where that is known.
-func (s *Server) boundHere(view *state.View) []agent.BindingStatus {
-	if a := s.cfg.Enforcement.Agent; a != nil {
-		return a.Bound(view)
-	}
-	return agent.Bound(view, s.cfg.Enforcement.Host)
 }
 
 // agent gives the agent, or why there is none.

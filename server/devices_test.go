@@ -47,22 +47,11 @@ func newSite(t *testing.T, change func(*server.Config)) *site {
 // newSiteOf is newSite with what the operator of the host sets.
 func newSiteOf(t *testing.T, o ruleset.Options, change func(*server.Config)) *site {
 	t.Helper()
-	return newSiteIn(t, store.NewMemory(), o, change)
-}
-
-// newSiteOn is newSite on a log of the caller's.
-func newSiteOn(t *testing.T, log store.Log, change func(*server.Config)) *site {
-	t.Helper()
-	return newSiteIn(t, log, ruleset.Options{}, change)
-}
-
-func newSiteIn(t *testing.T, log store.Log, o ruleset.Options, change func(*server.Config)) *site {
-	t.Helper()
 	s := &site{T: t, host: sim.NewHost(nil)}
 	s.host.AddDevice("", "veth0")
 	s.plane = s.host.Open(testHost)
 	var ts *httptest.Server
-	ts, s.store = newAPIOf(t, log, func(c *server.Config, st *store.Store) {
+	ts, s.store = newAPIOn(t, func(c *server.Config, st *store.Store) {
 		a := agent.New(agent.Config{Source: st, Plane: s.plane, Host: testHost, Options: o})
 		c.Enforcement = server.Enforcement{Agent: a, Host: testHost, Hostname: "box", Kind: "sim", Wait: true, Timeout: 5 * time.Second}
 		c.Metrics = server.NewMetrics()
@@ -425,15 +414,10 @@ func TestWaitEnforcedNone(t *testing.T) {
 // A change that would cut the operator's session through the host's own device
 // is refused, and only such a one.
 func TestLockoutIsRefused(t *testing.T) {
-	var ssh []agent.Session
-	s := newSite(t, func(c *server.Config) {
-		c.Enforcement.Sessions = func() ([]agent.Session, []netip.AddrPort, error) { return ssh, nil, nil }
-	})
-	eni, group := s.furnish()
-	body, _ := s.ec2("Action=DescribeNetworkInterfaces&NetworkInterfaceId.1=" + eni)
-	own := netip.MustParseAddr(one(body, "privateIpAddress"))
+	s := newNIC(t, nil)
+	group := s.group
 	peer := netip.MustParseAddrPort("198.51.100.7:51000")
-	ssh = []agent.Session{{Local: netip.AddrPortFrom(own, 22), Remote: peer}, {Local: netip.AddrPortFrom(own, 5432), Remote: peer}}
+	s.open = []agent.Session{{Local: netip.AddrPortFrom(s.own, 22), Remote: peer}, {Local: netip.AddrPortFrom(s.own, 5432), Remote: peer}}
 	rule := func(action, port, cidr string) string {
 		return "Action=" + action + "SecurityGroupIngress&GroupId=" + group + "&IpPermissions.1.IpProtocol=tcp&IpPermissions.1.FromPort=" + port + "&IpPermissions.1.ToPort=" + port + "&IpPermissions.1.IpRanges.1.CidrIp=" + cidr
 	}
@@ -448,11 +432,10 @@ func TestLockoutIsRefused(t *testing.T) {
 	}
 	s.ec2(rule("Authorize", "22", "198.51.100.0/24"))
 	s.ec2(rule("Authorize", "5432", "0.0.0.0/0"))
-	var bound server.Bound
-	s.admin("attach", map[string]string{"interface": eni, "device": "veth0", "side": "workload"}, &bound)
-	if !bound.Observe {
-		t.Fatalf("the host's own device begins with %+v, want observing", bound)
+	if !s.bound.Observe {
+		t.Fatalf("the host's own device begins with %+v, want observing", s.bound)
 	}
+	var bound server.Bound
 	s.ec2(rule("Revoke", "22", "198.51.100.0/24"))
 	if _, code, m := s.admin("enforce", map[string]any{"device": "veth0"}, nil); code != "OperationNotPermitted" || !strings.Contains(m, "198.51.100.7:51000 to port 22") {
 		t.Errorf("enforcing where that cuts a session: %s: %s", code, m)

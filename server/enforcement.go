@@ -44,6 +44,8 @@ type Enforcement struct {
 	// Sessions gives the open connections and the ports that the server listens
 	// on; nil for those of the process's network namespace.
 	Sessions func() ([]agent.Session, []netip.AddrPort, error)
+	// Network reads the devices of a network namespace; nil for the kernel's.
+	Network func(netns string) (*agent.Network, error)
 }
 
 // What the header x-moat-enforced says of a write.

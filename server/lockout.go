@@ -9,6 +9,7 @@ import (
 	"net/url"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"moat/agent"
@@ -31,22 +32,33 @@ const (
 
 const sshPort = 22
 
-// A lockoutGuard knows what a change must not cut at devices of the host itself
-// that are enforced: sessions of SSH and of the API, the caller's own among
-// them, the server's connections to etcd, and the ports that it listens on.
+// A lockoutGuard knows what a change must not cut at devices of the server's
+// network namespace that are enforced: sessions of SSH and of the API, the
+// caller's own among them, the server's connections to etcd, and the ports that
+// it listens on. Of a workload's link only the caller's own connection counts,
+// so that no workload prevents that access is taken from it.
 type lockoutGuard struct {
 	locals   []ruleset.Local
-	devices  map[vpc.InterfaceID]string
+	devices  []guarded
 	options  ruleset.Options
 	inForce  *ruleset.Ruleset // nil for everything is allowed
-	sessions []session
+	observed bool             // nothing is enforced yet
 	ports    []netip.AddrPort
+}
+
+// guarded is a device, and the sessions that pass it, unless err says why they
+// are not known.
+type guarded struct {
+	agent.BindingStatus
+	sessions []session
+	err      error
 }
 
 // A session is one that must not be cut.
 type session struct {
 	agent.Session
-	what string
+	what   string
+	tagged bool // it passes the device in VLAN frames, which are dropped
 }
 
 // lockoutGuard gives the guard for a request, or nil if there is nothing to
@@ -57,45 +69,134 @@ func (s *Server) lockoutGuard(r *request) *lockoutGuard {
 		return nil
 	}
 	st := a.Status()
-	g := &lockoutGuard{options: a.Options(), inForce: st.Ruleset, devices: map[vpc.InterfaceID]string{}}
+	var enforced []agent.BindingStatus
 	for _, b := range st.Bindings {
-		if b.Side == dataplane.Workload && b.Netns == "" && !b.Observes(s.cfg.Now()) {
-			g.add(b)
+		if !b.Observes(s.cfg.Now()) {
+			enforced = append(enforced, b)
 		}
 	}
-	if len(g.locals) == 0 || !g.look(s, r) {
+	g := &lockoutGuard{options: a.Options(), inForce: st.Ruleset}
+	return g.look(s, r, func() (*agent.Network, error) { return s.recentNetwork(enforced) }, enforced)
+}
+
+// look returns the guard with the sessions and ports that matter, or nil if
+// none does.
+func (g *lockoutGuard) look(s *Server, r *request, network func() (*agent.Network, error), bindings []agent.BindingStatus) *lockoutGuard {
+	bindings = slices.DeleteFunc(bindings, func(b agent.BindingStatus) bool { return b.Netns != "" })
+	if len(bindings) == 0 {
+		return nil
+	}
+	n, unread := network()
+	if unread != nil {
+		n = &agent.Network{}
+	}
+	for _, b := range bindings {
+		if b.Side == dataplane.Workload {
+			n = n.Owned(b.Device)
+		}
+	}
+	var callers []passage
+	if call, ok := callerSession(r); ok {
+		callers = passages(n, []session{call})
+	}
+	logins := sync.OnceValues(func() ([]passage, error) {
+		all, listening, err := s.loginSessions(r)
+		for _, l := range listening {
+			if !l.Addr().IsLoopback() {
+				g.ports = append(g.ports, l)
+			}
+		}
+		return passages(n, all), err
+	})
+	for _, b := range bindings {
+		d, sessions := guarded{BindingStatus: b, err: unread}, callers
+		own := b.Side == dataplane.Workload || n.UseOf(b.Device).Any()
+		if own {
+			var err error
+			if sessions, err = logins(); err != nil && d.err == nil {
+				d.err = fmt.Errorf("open sessions cannot be read: %w", err)
+			}
+		}
+		d.pass(sessions)
+		if own || d.err != nil || len(d.sessions) > 0 {
+			g.locals = append(g.locals, ruleset.Local{Scope: b.Scope, ID: b.Interface})
+			g.devices = append(g.devices, d)
+		}
+	}
+	if len(g.devices) == 0 {
 		return nil
 	}
 	return g
 }
 
-func (g *lockoutGuard) add(b agent.BindingStatus) {
-	g.locals = append(g.locals, ruleset.Local{Scope: b.Scope, ID: b.Interface})
-	g.devices[b.Interface] = b.Device
+// A passage is a session and the devices that it passes.
+type passage struct {
+	session
+	*agent.Connection
 }
 
-// look finds the sessions and ports that matter.
-func (g *lockoutGuard) look(s *Server, r *request) bool {
+func passages(n *agent.Network, all []session) (out []passage) {
+	for _, c := range all {
+		out = append(out, passage{c, n.Connection(c.Local.Addr(), c.Remote.Addr())})
+	}
+	return out
+}
+
+// pass finds the sessions that pass a device.
+func (d *guarded) pass(all []passage) {
+	for _, c := range all {
+		how, err := c.Passes(d.Device)
+		if err != nil && d.err == nil {
+			d.err = fmt.Errorf("whether the connection with %s passes the device: %w", c.Remote, err)
+		}
+		if c.tagged = how == agent.PassesTagged; how != agent.PassesNot {
+			d.sessions = append(d.sessions, c.session)
+		}
+	}
+}
+
+// callerSession gives the connection of a call, unless it comes by loopback.
+func callerSession(r *request) (c session, ok bool) {
+	at, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	if at == nil {
+		return c, false
+	}
+	local, err1 := netip.ParseAddrPort(at.String())
+	remote, err2 := netip.ParseAddrPort(r.RemoteAddr)
+	if err1 != nil || err2 != nil || remote.Addr().Unmap().IsLoopback() {
+		return c, false
+	}
+	plain := func(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
+	return session{Session: agent.Session{Local: plain(local), Remote: plain(remote)}, what: "this call"}, true
+}
+
+// zoneless gives an address as the kernel lists those of connections.
+func zoneless(a netip.AddrPort) netip.AddrPort {
+	return netip.AddrPortFrom(a.Addr().WithZone(""), a.Port())
+}
+
+// loginSessions finds the open sessions that matter on the machine's own
+// devices, and the ports that the server listens on.
+func (s *Server) loginSessions(r *request) (out []session, listening []netip.AddrPort, err error) {
+	call, remote := callerSession(r)
+	if remote {
+		out = append(out, call)
+	}
 	all, listening, err := s.openSessions()
 	if err != nil {
-		s.cfg.Logger.Warn("open sessions cannot be read; whether a change cuts them is not known", "request", r.id, "err", err)
-		return false
+		return out, nil, err
 	}
 	var api uint16
-	if a, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
-		if l, err := netip.ParseAddrPort(a.String()); err == nil {
+	if at, ok := r.Context().Value(http.LocalAddrContextKey).(net.Addr); ok {
+		if l, err := netip.ParseAddrPort(at.String()); err == nil {
 			api = l.Port()
 		}
 	}
-	caller, _ := netip.ParseAddrPort(r.RemoteAddr)
 	for _, c := range all {
-		if c.Remote.Addr().IsLoopback() {
-			continue
-		}
 		what := ""
 		switch {
-		case !c.Out && c.Local.Port() == api && c.Remote == netip.AddrPortFrom(caller.Addr().Unmap(), caller.Port()):
-			what = "this call"
+		case c.Remote.Addr().IsLoopback(), remote && c.Local == zoneless(call.Local) && c.Remote == zoneless(call.Remote):
+			continue
 		case !c.Out && (c.Owner == agent.OwnerSSH || c.Local.Port() == sshPort):
 			what = "SSH"
 		case !c.Out && (c.Owner == agent.OwnerSelf || c.Local.Port() == api):
@@ -105,14 +206,37 @@ func (g *lockoutGuard) look(s *Server, r *request) bool {
 		default:
 			continue
 		}
-		g.sessions = append(g.sessions, session{c, what})
+		out = append(out, session{Session: c, what: what})
 	}
-	for _, l := range listening {
-		if !l.Addr().IsLoopback() {
-			g.ports = append(g.ports, l)
+	return out, listening, nil
+}
+
+// network reads the devices of a network namespace.
+func (s *Server) network(netns string) (*agent.Network, error) {
+	if f := s.cfg.Enforcement.Network; f != nil {
+		return f(netns)
+	}
+	return agent.ReadNetwork(netns)
+}
+
+// networkAge is for how long what was read of the server's own namespace is
+// used again, by calls that change neither a device nor how it is bound.
+const networkAge = time.Second
+
+func (s *Server) recentNetwork(has []agent.BindingStatus) (*agent.Network, error) {
+	s.devices.Lock()
+	defer s.devices.Unlock()
+	stale := func(b agent.BindingStatus) bool {
+		return b.Netns == "" && b.Err == nil && s.devices.network.Device(b.Device) == nil
+	}
+	if s.devices.network == nil || time.Since(s.devices.read) > networkAge || slices.ContainsFunc(has, stale) {
+		n, err := s.network("")
+		if err != nil {
+			return nil, err
 		}
+		s.devices.network, s.devices.read = n, time.Now()
 	}
-	return len(g.sessions)+len(g.ports) > 0
+	return s.devices.network, nil
 }
 
 func (s *Server) openSessions() ([]agent.Session, []netip.AddrPort, error) {
@@ -122,47 +246,79 @@ func (s *Server) openSessions() ([]agent.Session, []netip.AddrPort, error) {
 	return agent.Sessions()
 }
 
-// flow gives the flow of a session at an interface.
-func (c *session) flow(id vpc.InterfaceID) ruleset.Flow {
-	f := ruleset.Flow{Interface: id, Direction: flow.Ingress, Remote: c.Remote.Addr(), Protocol: flow.TCP, Port: c.Local.Port()}
+// flow gives the flow of a session at an interface, and the interface's end of
+// it. On the host's side of a link the interface is at the other end.
+func (c *session) flow(b *agent.BindingStatus) (ruleset.Flow, netip.Addr) {
+	f := ruleset.Flow{Interface: b.Interface, Direction: flow.Ingress, Remote: c.Remote.Addr().WithZone(""), Protocol: flow.TCP, Port: c.Local.Port()}
+	end := c.Local.Addr().WithZone("")
 	if c.Out {
 		f.Direction, f.Port = flow.Egress, c.Remote.Port()
 	}
-	return f
+	if b.Side == dataplane.Host {
+		f.Remote, end = end, f.Remote
+		f.Direction = map[flow.Direction]flow.Direction{flow.Ingress: flow.Egress, flow.Egress: flow.Ingress}[f.Direction]
+	}
+	return f, end
+}
+
+// passes reports whether a ruleset lets a session go on.
+func (c *session) passes(rs *ruleset.Ruleset, b *agent.BindingStatus) bool {
+	i := rs.Interface(b.Interface)
+	if i == nil || c.tagged {
+		return false
+	}
+	f, end := c.flow(b)
+	return mayUse(i, end) && rs.Judge(f).Allowed
+}
+
+// mayUse reports whether packets of an address are not dropped as spoofed. A
+// device's own link-local addresses are known to its filter.
+func mayUse(i *ruleset.Interface, a netip.Addr) bool {
+	return !i.Check || a.Is6() && a.IsLinkLocalUnicast() || slices.ContainsFunc(i.Own, func(p netip.Prefix) bool { return p.Contains(a) })
 }
 
 // check refuses a view in which a session would be cut, or a port of the
-// server be closed to everybody.
+// server be closed to everybody. What is cut already is not cut by the change.
 func (g *lockoutGuard) check(v *state.View) error {
 	want := ruleset.Compile(v, g.locals, g.options)
-	for _, l := range g.locals {
-		i := want.Interface(l.ID)
-		row := state.Interfaces.Get(v.In(l.Scope), l.ID)
-		if row == nil || i == nil || allowsLockout(v.In(l.Scope), row) {
+	before := g.inForce
+	if g.observed {
+		before = nil
+	}
+	for n := range g.devices {
+		d := &g.devices[n]
+		row := state.Interfaces.Get(v.In(d.Scope), d.Interface)
+		i := want.Interface(d.Interface)
+		if row == nil || i == nil || allowsLockout(v.In(d.Scope), row) {
 			continue
 		}
-		own := func(a netip.Addr) bool {
-			return slices.ContainsFunc(i.Own, func(p netip.Prefix) bool { return p.Contains(a) })
+		if d.err != nil && (before == nil || slices.Contains(agent.Narrowed(before, want), d.Interface)) {
+			return forceable("Whether this cuts open sessions through %s (%s) is not known: %v.", d.Device, row.ID, d.err)
 		}
 		var cut []session
-		for _, c := range g.sessions {
-			f := c.flow(l.ID)
-			if own(c.Local.Addr()) && !want.Judge(f).Allowed && (g.inForce == nil || g.inForce.Judge(f).Allowed) {
+		for _, c := range d.sessions {
+			if !c.passes(want, &d.BindingStatus) && (before == nil || c.passes(before, &d.BindingStatus)) {
 				cut = append(cut, c)
 			}
 		}
 		var shut []uint16
 		for _, p := range g.ports {
-			if (p.Addr().IsUnspecified() || own(p.Addr())) && !admits(want, l.ID, p.Port()) && (g.inForce == nil || admits(g.inForce, l.ID, p.Port())) {
+			if d.Side == dataplane.Workload && (p.Addr().IsUnspecified() || mayUse(i, p.Addr())) && !admits(want, d.Interface, p.Port()) && (before == nil || admits(before, d.Interface, p.Port())) {
 				shut = append(shut, p.Port())
 			}
 		}
 		if len(cut)+len(shut) > 0 {
 			slices.Sort(shut)
-			return lockoutFault(g.devices[l.ID], row, cut, slices.Compact(shut))
+			return lockoutFault(d, row, i, cut, slices.Compact(shut))
 		}
 	}
 	return nil
+}
+
+// forceable is a refusal that the operator may overrule.
+func forceable(format string, args ...any) error {
+	return fault.OperationNotPermitted.With(fmt.Sprintf("%s ; force it with the header %s: true, or with the tag %s=true on a group of the interface.",
+		fmt.Sprintf(format, args...), strings.ToLower(AllowLockoutHeader), AllowLockoutTag))
 }
 
 // admits reports whether a rule lets anybody reach a port of an interface.
@@ -185,11 +341,11 @@ func allowsLockout(r state.Reader, row *vpc.Interface) bool {
 // mostNamed is how many sessions a refusal names.
 const mostNamed = 5
 
-func lockoutFault(device string, row *vpc.Interface, cut []session, shut []uint16) error {
+func lockoutFault(d *guarded, row *vpc.Interface, i *ruleset.Interface, cut []session, shut []uint16) error {
 	slices.SortFunc(cut, func(a, b session) int {
 		return cmp.Or(cmp.Compare(a.what, b.what), a.Remote.Compare(b.Remote), a.Local.Compare(b.Local))
 	})
-	var who, keep []string
+	var who, keep, why []string
 	command := func(d flow.Direction, port uint16, from netip.Prefix) {
 		if len(row.Groups) == 0 {
 			return
@@ -204,33 +360,38 @@ func lockoutFault(device string, row *vpc.Interface, cut []session, shut []uint1
 			who = append(who, fmt.Sprintf("%d more", len(cut)-n))
 			break
 		}
-		remote := netip.PrefixFrom(c.Remote.Addr(), c.Remote.Addr().BitLen())
-		if c.Out {
-			who = append(who, fmt.Sprintf("from here to %s (%s)", c.Remote, c.what))
-			command(flow.Egress, c.Remote.Port(), remote)
-		} else {
-			who = append(who, fmt.Sprintf("%s to port %d (%s)", c.Remote, c.Local.Port(), c.what))
-			command(flow.Ingress, c.Local.Port(), remote)
+		f, end := c.flow(&d.BindingStatus)
+		reason := ""
+		switch {
+		case c.tagged:
+			reason = "VLAN frames are dropped at " + d.Device + ": attach the VLAN's device instead."
+		case !mayUse(i, end) && d.Side == dataplane.Workload:
+			reason = fmt.Sprintf("The interface lacks %s, so its packets are dropped as spoofed.", end)
+		case !mayUse(i, end):
+			reason = fmt.Sprintf("On side host the interface is what is behind %s, and it lacks %s: to enforce what this machine sends and receives, attach the device with --side workload.", d.Device, end)
+		default:
+			command(f.Direction, f.Port, netip.PrefixFrom(f.Remote, f.Remote.BitLen()))
 		}
+		if reason != "" && !slices.Contains(why, reason) {
+			why = append(why, reason)
+		}
+		who = append(who, c.text())
 	}
-	text := ""
+	var text []string
 	if len(cut) > 0 {
-		text = fmt.Sprintf("This would cut open sessions through %s (%s): %s.", device, row.ID, strings.Join(who, ", "))
+		text = append(text, fmt.Sprintf("This would cut open sessions through %s (%s): %s.", d.Device, row.ID, strings.Join(who, ", ")))
 	}
+	text = append(text, why...)
 	for _, p := range shut {
-		if text != "" {
-			text += " "
-		}
-		text += fmt.Sprintf("This would close port %d of the server to everybody at %s (%s).", p, device, row.ID)
+		text = append(text, fmt.Sprintf("This would close port %d of the server to everybody at %s (%s).", p, d.Device, row.ID))
 		if len(cut) == 0 {
 			command(flow.Ingress, p, everybody)
 		}
 	}
 	if len(keep) > 0 {
-		text += " Keep them with: " + strings.Join(keep, " && ")
+		text = append(text, "Keep them with: "+strings.Join(keep, " && "))
 	}
-	return fault.OperationNotPermitted.With(fmt.Sprintf("%s ; force it with the header %s: true, or with the tag %s=true on a group of the interface.",
-		text, strings.ToLower(AllowLockoutHeader), AllowLockoutTag))
+	return forceable("%s", strings.Join(text, " "))
 }
 
 var everybody = netip.MustParsePrefix("0.0.0.0/0")
@@ -254,19 +415,21 @@ type EnforceDevice struct {
 // A trial is that of a device that is enforced until somebody confirms it.
 type trial struct {
 	began time.Time
-	// before are the connections that were open then.
+	// before are the connections that were open then, unless err says why they
+	// are not known.
 	before map[[2]netip.AddrPort]bool
+	err    error
 }
 
 // beginTrial remembers what is open when a trial begins, or when a server
 // starts under one.
 func (s *Server) beginTrial(id vpc.InterfaceID) {
 	t := &trial{before: map[[2]netip.AddrPort]bool{}}
-	if all, _, err := s.openSessions(); err == nil {
-		for _, c := range all {
-			t.before[[2]netip.AddrPort{c.Remote, c.Local}] = true
-		}
+	all, _, err := s.openSessions()
+	for _, c := range all {
+		t.before[[2]netip.AddrPort{c.Remote, c.Local}] = true
 	}
+	t.err = err
 	t.began = time.Now()
 	s.trials.Lock()
 	defer s.trials.Unlock()
@@ -292,20 +455,17 @@ func (s *Server) confirmable(r *request, in *EnforceDevice, id vpc.InterfaceID) 
 	if in.Login == "" {
 		return nil
 	}
-	f := strings.Fields(in.Login)
-	var remote, local netip.AddrPort
-	if len(f) == 4 {
-		remote, _ = netip.ParseAddrPort(net.JoinHostPort(f[0], f[1]))
-		local, _ = netip.ParseAddrPort(net.JoinHostPort(f[2], f[3]))
+	if t.err != nil {
+		return fault.OperationNotPermitted.With("Whether you logged in before device " + in.Device + " was enforced on trial is not known: open sessions could not be read: " + t.err.Error() + ".")
 	}
-	if !remote.IsValid() || !local.IsValid() {
+	remote, local, ok := loginOf(in.Login)
+	if !ok {
 		return fault.InvalidParameterValue.With(in.Login, "login", "It is two addresses with their ports, as SSH_CONNECTION has them.")
 	}
-	plain := func(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 	// One that has ended is of whoever began a terminal that is lived in since.
 	all, _, err := s.openSessions()
-	lives := err != nil || slices.ContainsFunc(all, func(c agent.Session) bool { return c.Remote == plain(remote) && c.Local == plain(local) })
-	if lives && t.before[[2]netip.AddrPort{plain(remote), plain(local)}] {
+	lives := err != nil || slices.ContainsFunc(all, func(c agent.Session) bool { return c.Remote == zoneless(remote) && c.Local == zoneless(local) })
+	if lives && t.before[[2]netip.AddrPort{zoneless(remote), zoneless(local)}] {
 		return fault.OperationNotPermitted.With("You are logged in by a connection from " + remote.String() + " that was open before device " + in.Device + " was enforced on trial: log in anew, which shows that you still can, and confirm there.")
 	}
 	return nil
@@ -342,11 +502,12 @@ func (s *Server) enforceDevice(r *request) (any, error) {
 	}
 	var guard *lockoutGuard
 	// On trial nothing is lost for good; what is on trial is enforced already.
-	if !in.Observe && !in.Force && in.Trial == 0 && b.Observes(s.cfg.Now()) && b.Side == dataplane.Workload && b.Netns == "" {
-		g := &lockoutGuard{options: a.Options(), devices: map[vpc.InterfaceID]string{}}
-		if g.add(b); g.look(s, r) {
-			guard = g
+	if !in.Observe && !in.Force && in.Trial == 0 && b.Observes(s.cfg.Now()) {
+		if b.Netns != "" && isMachines(b.Netns) {
+			return nil, fault.OperationNotPermitted.With("Which sessions this would cut is not known: device " + in.Device + " is in the machine's network namespace, and the server in another one.")
 		}
+		g := &lockoutGuard{options: a.Options(), observed: true}
+		guard = g.look(s, r, func() (*agent.Network, error) { return s.network("") }, []agent.BindingStatus{b})
 	}
 	_, rev, err := s.write(r, &store.Write{
 		Call: s.call(r),
@@ -374,6 +535,7 @@ func (s *Server) enforceDevice(r *request) (any, error) {
 		return nil, err
 	}
 	out := boundReply(b.Binding)
+	out.Lacks = s.lacks(&b)
 	if !b.Until.IsZero() {
 		out.Until = &b.Until
 	}

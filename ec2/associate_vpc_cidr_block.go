@@ -14,9 +14,9 @@ import (
 // AssociateVpcCidrBlock gives a VPC one more address block.
 var AssociateVpcCidrBlock = action.Write[AssociateVpcCidrBlockInput, AssociateVpcCidrBlockOutput]{
 	Name: "AssociateVpcCidrBlock",
-	Doc:  `Associates an IPv4 block or a new IPv6 block with a VPC.`,
+	Doc:  `Associates an IPv4 block or an IPv6 block with a VPC: a new one, or with the pool moat one of your own.`,
 	Plan: func(tx *state.Txn, in *AssociateVpcCidrBlockInput) (*AssociateVpcCidrBlockOutput, error) {
-		ipv6 := in.AmazonProvidedIpv6CidrBlock != nil && *in.AmazonProvidedIpv6CidrBlock
+		amazon := in.AmazonProvidedIpv6CidrBlock != nil && *in.AmazonProvidedIpv6CidrBlock
 		if in.VpcId == "" {
 			return nil, fault.MissingParameter.With("vpcId")
 		}
@@ -26,16 +26,20 @@ var AssociateVpcCidrBlock = action.Write[AssociateVpcCidrBlockInput, AssociateVp
 		if err := noPools(in.Ipv4IpamPoolId, in.Ipv4NetmaskLength, in.Ipv6IpamPoolId, in.Ipv6NetmaskLength); err != nil {
 			return nil, err
 		}
-		if err := noIPv6Pool(ipv6, in.Ipv6Pool, in.Ipv6CidrBlock); err != nil {
+		own, err := ownIPv6Block(amazon, in.Ipv6Pool, in.Ipv6CidrBlock)
+		if err != nil {
 			return nil, err
 		}
+		ipv6 := amazon || own.IsValid()
 		switch {
 		case in.CidrBlock == "" && !ipv6:
 			return nil, fault.MissingParameter.With("cidrBlock or amazonProvidedIpv6CidrBlock")
-		case in.CidrBlock != "" && ipv6:
+		case in.CidrBlock != "" && amazon:
 			return nil, fault.InvalidParameterCombination.With("cidrBlock", "amazonProvidedIpv6CidrBlock")
+		case in.CidrBlock != "" && ipv6:
+			return nil, fault.InvalidParameterCombination.With("cidrBlock", "ipv6CidrBlock")
 		}
-		border, err := borderGroup(tx, ipv6, in.Ipv6CidrBlockNetworkBorderGroup)
+		border, err := borderGroup(tx, amazon, in.Ipv6CidrBlockNetworkBorderGroup)
 		if err != nil {
 			return nil, err
 		}
@@ -51,7 +55,9 @@ var AssociateVpcCidrBlock = action.Write[AssociateVpcCidrBlockInput, AssociateVp
 			if blocksOf(&v, true) >= tx.Quotas.IPv6CIDRsPerVPC {
 				return nil, fault.CidrLimitExceeded.With(in.VpcId, tx.Quotas.IPv6CIDRsPerVPC)
 			}
-			b = newIPv6Block(tx, border)
+			if b, err = newIPv6Block(tx, own, border); err != nil {
+				return nil, err
+			}
 			out.Ipv6CidrBlockAssociation = vpcIPv6Shape(b, "associating")
 		} else {
 			cidr, err := v.SecondaryBlock(in.CidrBlock)
@@ -92,18 +98,30 @@ func blocksOf(v *vpc.VPC, ipv6 bool) (n int) {
 	return n
 }
 
-// newIPv6Block gives an IPv6 block that no other VPC of the space has.
-func newIPv6Block(tx *state.Txn, border string) vpc.Block {
-	n := tx.Random()
-	cidr := vpc.IPv6Block(n)
-	for blockTaken(tx, cidr) {
-		n++
-		cidr = vpc.IPv6Block(n)
+// newIPv6Block gives an IPv6 block that no other VPC of the space has: own if
+// that is one, else one of Amazon's.
+func newIPv6Block(tx *state.Txn, own netip.Prefix, border string) (vpc.Block, error) {
+	cidr, pool := own, vpc.OwnIPv6Pool
+	if own.IsValid() {
+		for v := range state.VPCs.All(tx) {
+			for _, b := range v.Blocks {
+				if b.CIDR.Overlaps(own) {
+					return vpc.Block{}, fault.InvalidVpcRange.Say("The IPv6 CIDR '%s' conflicts with '%s' of %s", own, b.CIDR, v.ID)
+				}
+			}
+		}
+	} else {
+		n := tx.Random()
+		cidr, pool = vpc.IPv6Block(n), vpc.AmazonIPv6Pool
+		for blockTaken(tx, cidr) {
+			n++
+			cidr = vpc.IPv6Block(n)
+		}
 	}
 	return vpc.Block{
 		Association: vpc.AssociationID(tx.NewID(vpc.VPCAssociationPrefix)), CIDR: cidr,
-		Pool: vpc.AmazonIPv6Pool, BorderGroup: border,
-	}
+		Pool: pool, BorderGroup: border,
+	}, nil
 }
 
 func blockTaken(tx *state.Txn, cidr netip.Prefix) bool {
@@ -146,18 +164,23 @@ func noPools(ipv4Pool string, ipv4Length *int32, ipv6Pool string, ipv6Length *in
 	return nil
 }
 
-// noIPv6Pool refuses an IPv6 block of the caller's own: an account that has
-// brought no addresses has no pool that it could come from.
-func noIPv6Pool(amazon bool, pool, cidr string) error {
+// ownIPv6Block reads an IPv6 block of the operator's own, which comes from the
+// pool vpc.OwnIPv6Pool; the zero prefix if a request names none. No account has
+// another pool.
+func ownIPv6Block(amazon bool, pool, cidr string) (netip.Prefix, error) {
 	switch {
 	case cidr != "" && pool == "":
-		return fault.InvalidParameterDependency.With("ipv6CidrBlock", "ipv6Pool")
+		return netip.Prefix{}, fault.InvalidParameterDependency.With("ipv6CidrBlock", "ipv6Pool")
 	case pool != "" && amazon:
-		return fault.InvalidParameterCombination.With("ipv6Pool", "amazonProvidedIpv6CidrBlock")
-	case pool != "":
-		return fault.InvalidPoolNotFound.With(pool)
+		return netip.Prefix{}, fault.InvalidParameterCombination.With("ipv6Pool", "amazonProvidedIpv6CidrBlock")
+	case pool == "":
+		return netip.Prefix{}, nil
+	case pool != vpc.OwnIPv6Pool:
+		return netip.Prefix{}, fault.InvalidPoolNotFound.With(pool)
+	case cidr == "":
+		return netip.Prefix{}, fault.MissingParameter.With("ipv6CidrBlock")
 	}
-	return nil
+	return vpc.OwnIPv6Block(cidr)
 }
 
 // borderGroup gives the group of zones that announces an IPv6 block. A region

@@ -154,7 +154,13 @@ func subnetIPv6Block(tx *state.Txn, v *vpc.VPC, cidr string) (vpc.Block, error) 
 	if conflicts(tx, v, p) {
 		return vpc.Block{}, fault.InvalidSubnetConflict.Say("The IPv6 CIDR '%s' conflicts with another subnet", cidr)
 	}
-	return vpc.Block{Association: vpc.AssociationID(tx.NewID(vpc.SubnetAssociationPrefix)), CIDR: p}, nil
+	b := vpc.Block{Association: vpc.AssociationID(tx.NewID(vpc.SubnetAssociationPrefix)), CIDR: p}
+	for _, of := range v.Blocks {
+		if of.Pool == vpc.OwnIPv6Pool && vpc.Contains(of.CIDR, p) {
+			b.Pool = of.Pool
+		}
+	}
+	return b, nil
 }
 
 // subnetQuota refuses one more subnet in a VPC that is full.

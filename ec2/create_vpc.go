@@ -13,17 +13,18 @@ var CreateVpc = action.Write[CreateVpcInput, CreateVpcOutput]{
 	Name: "CreateVpc",
 	Doc:  `Creates a VPC with an IPv4 block, on request also an IPv6 block, its default security group, main route table and default network ACL.`,
 	Plan: func(tx *state.Txn, in *CreateVpcInput) (*CreateVpcOutput, error) {
-		ipv6 := in.AmazonProvidedIpv6CidrBlock != nil && *in.AmazonProvidedIpv6CidrBlock
+		amazon := in.AmazonProvidedIpv6CidrBlock != nil && *in.AmazonProvidedIpv6CidrBlock
 		if err := noPools(in.Ipv4IpamPoolId, in.Ipv4NetmaskLength, in.Ipv6IpamPoolId, in.Ipv6NetmaskLength); err != nil {
 			return nil, err
 		}
 		if in.CidrBlock == "" {
 			return nil, fault.MissingParameter.Say("Either 'cidrBlock' or 'ipv4IpamPoolId' should be provided.")
 		}
-		if err := noIPv6Pool(ipv6, in.Ipv6Pool, in.Ipv6CidrBlock); err != nil {
+		own, err := ownIPv6Block(amazon, in.Ipv6Pool, in.Ipv6CidrBlock)
+		if err != nil {
 			return nil, err
 		}
-		border, err := borderGroup(tx, ipv6, in.Ipv6CidrBlockNetworkBorderGroup)
+		border, err := borderGroup(tx, amazon, in.Ipv6CidrBlockNetworkBorderGroup)
 		if err != nil {
 			return nil, err
 		}
@@ -52,8 +53,12 @@ var CreateVpc = action.Write[CreateVpcInput, CreateVpcOutput]{
 		}
 		v := newVPC(tx, block)
 		v.Tenancy, v.Tags = tenancy, tags
-		if ipv6 {
-			v.Blocks = append(v.Blocks, newIPv6Block(tx, border))
+		if amazon || own.IsValid() {
+			b, err := newIPv6Block(tx, own, border)
+			if err != nil {
+				return nil, err
+			}
+			v.Blocks = append(v.Blocks, b)
 		}
 		state.VPCs.Put(tx, v)
 		newDefaultGroup(tx, v)

@@ -57,8 +57,24 @@ func vpcIPv6Shape(b vpc.Block, state string) *VpcIpv6CidrBlockAssociation {
 	return &VpcIpv6CidrBlockAssociation{
 		AssociationId: string(b.Association), Ipv6CidrBlock: b.CIDR.String(),
 		Ipv6CidrBlockState: &VpcCidrBlockState{State: state},
-		NetworkBorderGroup: b.BorderGroup, Ipv6Pool: b.Pool, Ipv6AddressAttribute: "public", IpSource: "amazon",
+		NetworkBorderGroup: b.BorderGroup, Ipv6Pool: b.Pool, Ipv6AddressAttribute: addressAttribute(b), IpSource: ipSource(b),
 	}
+}
+
+// addressAttribute says whether the addresses of an IPv6 block are announced to
+// the internet: unique local ones are not.
+func addressAttribute(b vpc.Block) string {
+	if b.CIDR.Addr().IsPrivate() {
+		return "private"
+	}
+	return "public"
+}
+
+func ipSource(b vpc.Block) string {
+	if b.Pool == vpc.OwnIPv6Pool {
+		return "byoip"
+	}
+	return "amazon"
 }
 
 // publicAccess tells that nothing blocks public access: Moat has no VPC Block
@@ -104,7 +120,7 @@ func newSubnetShape(r state.Reader, at state.Scope, s *vpc.Subnet) *Subnet {
 func subnetIPv6Shape(b vpc.Block, state string) *SubnetIpv6CidrBlockAssociation {
 	return &SubnetIpv6CidrBlockAssociation{
 		AssociationId: string(b.Association), Ipv6CidrBlock: b.CIDR.String(),
-		Ipv6CidrBlockState: &SubnetCidrBlockState{State: state}, Ipv6AddressAttribute: "public", IpSource: "amazon",
+		Ipv6CidrBlockState: &SubnetCidrBlockState{State: state}, Ipv6AddressAttribute: addressAttribute(b), IpSource: ipSource(b),
 	}
 }
 

@@ -159,6 +159,15 @@ func TestCreateVpcRefuses(t *testing.T) {
 		{"InvalidParameterDependency", "The parameter [ipv6CidrBlock] requires the parameter ipv6Pool to be set.", []string{"CidrBlock", "10.0.0.0/16", "Ipv6CidrBlock", "2001:db8::/56"}},
 		{"InvalidPoolID.NotFound", "The pool ID 'ipv6pool-ec2-1' does not exist", []string{"CidrBlock", "10.0.0.0/16", "Ipv6CidrBlock", "2001:db8::/56", "Ipv6Pool", "ipv6pool-ec2-1"}},
 		{"InvalidParameterCombination", "The parameter ipv6Pool cannot be used with the parameter amazonProvidedIpv6CidrBlock", []string{"CidrBlock", "10.0.0.0/16", "Ipv6Pool", "p", "AmazonProvidedIpv6CidrBlock", "true"}},
+		{"MissingParameter", "", []string{"CidrBlock", "10.0.0.0/16", "Ipv6Pool", "moat"}},
+		{"InvalidParameterValue", "Value (10.0.0.0/16) for parameter ipv6CidrBlock is invalid. This is not a valid CIDR block.", []string{"CidrBlock", "10.0.0.0/16", "Ipv6Pool", "moat", "Ipv6CidrBlock", "10.0.0.0/16"}},
+		{"InvalidVpc.Range", "", []string{"CidrBlock", "10.0.0.0/16", "Ipv6Pool", "moat", "Ipv6CidrBlock", "fe80::/64"}},
+		{"InvalidVpc.Range", "", []string{"CidrBlock", "10.0.0.0/16", "Ipv6Pool", "moat", "Ipv6CidrBlock", "ff02::/56"}},
+		{"InvalidVpc.Range", "", []string{"CidrBlock", "10.0.0.0/16", "Ipv6Pool", "moat", "Ipv6CidrBlock", "::/64"}},
+		{"InvalidVpc.Range", "", []string{"CidrBlock", "10.0.0.0/16", "Ipv6Pool", "moat", "Ipv6CidrBlock", "2600:1f18::/56"}},
+		{"InvalidVpc.Range", "", []string{"CidrBlock", "10.0.0.0/16", "Ipv6Pool", "moat", "Ipv6CidrBlock", "2001:db8::/43"}},
+		{"InvalidVpc.Range", "", []string{"CidrBlock", "10.0.0.0/16", "Ipv6Pool", "moat", "Ipv6CidrBlock", "2001:db8::/58"}},
+		{"InvalidVpc.Range", "", []string{"CidrBlock", "10.0.0.0/16", "Ipv6Pool", "moat", "Ipv6CidrBlock", "2001:db8::/68"}},
 		{"InvalidParameterDependency", "The parameter [ipv6CidrBlockNetworkBorderGroup] requires the parameter amazonProvidedIpv6CidrBlock to be set.", []string{"CidrBlock", "10.0.0.0/16", "Ipv6CidrBlockNetworkBorderGroup", "us-east-1"}},
 		{"InvalidParameterValue", "", []string{"CidrBlock", "10.0.0.0/16", "AmazonProvidedIpv6CidrBlock", "true", "Ipv6CidrBlockNetworkBorderGroup", "us-west-2"}},
 		{"InvalidParameterValue", "", []string{"CidrBlock", "10.0.0.0/16", "InstanceTenancy", "host"}},
@@ -550,4 +559,33 @@ func TestDescribeAccountAttributes(t *testing.T) {
 	w.Refused("InvalidParameterValue", "DescribeAccountAttributes", "AttributeName.1", "max-groups")
 	w.Must("DeleteVpc", "VpcId", clearSubnets(w))
 	wantElement(t, "without a default VPC", w.Must("DescribeAccountAttributes", "AttributeName.1", "default-vpc"), "attributeValue", "none")
+}
+
+// A VPC, its subnet and an interface have addresses of the operator's own
+// block, the first ones of it too; no other VPC gets an address of that.
+func TestOwnIPv6Block(t *testing.T) {
+	w := ec2test.New(t)
+	xml := w.Must("CreateVpc", "CidrBlock", "10.0.0.0/16", "Ipv6Pool", "moat", "Ipv6CidrBlock", "2001:db8:7:ff::/56")
+	id := ec2test.One(xml, "vpcId")
+	wantElement(t, "created", xml, "ipv6CidrBlock", "2001:db8:7::/56")
+	wantElement(t, "created", xml, "ipv6Pool", "moat")
+	wantElement(t, "created", xml, "ipSource", "byoip")
+	if got := egressPeers(defaultGroupOf(w, id)); !slices.Equal(got, []string{"0.0.0.0/0", "::/0"}) {
+		t.Errorf("egress of the default group: %q, want both families", got)
+	}
+	wantSaid(t, w.Refused("InvalidVpc.Range", "CreateVpc", "CidrBlock", "10.1.0.0/16", "Ipv6Pool", "moat", "Ipv6CidrBlock", "2001:db8:7:1::/64"),
+		"The IPv6 CIDR '2001:db8:7:1::/64' conflicts with '2001:db8:7::/56' of "+id)
+	xml = w.Must("AssociateVpcCidrBlock", "VpcId", id, "Ipv6Pool", "moat", "Ipv6CidrBlock", "fd00:7::/64")
+	wantElement(t, "associated", xml, "ipv6AddressAttribute", "private")
+	w.Refused("InvalidSubnet.Range", "CreateSubnet", "VpcId", id, "CidrBlock", "10.0.0.0/24", "Ipv6CidrBlock", "2001:db8:8::/64")
+	xml = w.Must("CreateSubnet", "VpcId", id, "CidrBlock", "10.0.0.0/24", "Ipv6CidrBlock", "2001:db8:7:2::/64")
+	wantElement(t, "subnet", xml, "ipSource", "byoip")
+	subnet := ec2test.One(xml, "subnetId")
+	xml = w.Must("CreateNetworkInterface", "SubnetId", subnet, "Ipv6Addresses.1.Ipv6Address", "2001:db8:7:2::1")
+	wantElement(t, "interface", xml, "ipv6Address", "2001:db8:7:2::1", "2001:db8:7:2::1")
+	amazon := ec2test.One(w.Must("CreateVpc", "CidrBlock", "10.2.0.0/16", "AmazonProvidedIpv6CidrBlock", "true"), "vpcId")
+	block := netip.MustParsePrefix(ec2test.One(w.Must("DescribeVpcs", "VpcId.1", amazon), "ipv6CidrBlock"))
+	subnet = ec2test.One(w.Must("CreateSubnet", "VpcId", amazon, "CidrBlock", "10.2.0.0/24", "Ipv6CidrBlock", netip.PrefixFrom(block.Addr(), 64).String()), "subnetId")
+	wantSaid(t, w.Refused("InvalidParameterValue", "CreateNetworkInterface", "SubnetId", subnet, "Ipv6Addresses.1.Ipv6Address", block.Addr().Next().String()),
+		"Address is in subnet's reserved address range")
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"iter"
 	"net/netip"
+	"slices"
 	"strings"
 
 	"moat/fault"
@@ -184,7 +185,7 @@ func (al *Allocator) Take(a netip.Addr) error {
 	switch {
 	case !ok:
 		return fault.InvalidParameterValue.Say("Address does not fall within the subnet's address range")
-	case reserved(r, a):
+	case reserved(r, a) && !al.ownBlock(r):
 		return fault.InvalidParameterValue.Say("Address is in subnet's reserved address range")
 	case !al.free(a):
 		return fault.InvalidIPAddressInUse.With(a)
@@ -380,6 +381,12 @@ func (al *Allocator) rangeOf(a netip.Addr) (netip.Prefix, bool) {
 		}
 	}
 	return netip.Prefix{}, false
+}
+
+// ownBlock reports whether a range of the subnet is the operator's own. None of
+// its addresses is reserved: hosts have them already.
+func (al *Allocator) ownBlock(r netip.Prefix) bool {
+	return slices.ContainsFunc(al.subnet.IPv6, func(b Block) bool { return b.CIDR == r && b.Pool == OwnIPv6Pool })
 }
 
 func (al *Allocator) free(a netip.Addr) bool {

@@ -193,6 +193,27 @@ const ipv6VPCBits = 56
 // AmazonIPv6Pool is what IPv6 blocks name as the pool that they came from.
 const AmazonIPv6Pool = "Amazon"
 
+// OwnIPv6Pool is the pool of the IPv6 blocks that are the operator's own. It has
+// every block that hosts can have.
+const OwnIPv6Pool = "moat"
+
+// notOwn are the ranges of which no host has a block: special addresses, those
+// of a link, multicast, and what the pool Amazon gives away.
+var notOwn = mustPrefixes("::/8", "fe80::/10", "ff00::/8", "2600:1f00::/24")
+
+// OwnIPv6Block reads an IPv6 block of the operator's own for a VPC: /44 to /64
+// in steps of four bits. EC2 ends at /60; many networks have one /64.
+func OwnIPv6Block(s string) (netip.Prefix, error) {
+	p, err := ParseCIDR6("ipv6CidrBlock", s)
+	if err != nil {
+		return p, err
+	}
+	if p.Bits() < 44 || p.Bits() > 64 || p.Bits()%4 != 0 || overlapsAny(p, notOwn) {
+		return netip.Prefix{}, fault.InvalidVpcRange.Say("The IPv6 CIDR '%s' is invalid. Use a block from /44 to /64 in steps of 4, of global or unique local unicast addresses.", s)
+	}
+	return p, nil
+}
+
 // IPv6Block gives the block of a VPC for a number; numbers that differ in
 // their low 32 bits give blocks that do not overlap.
 func IPv6Block(n uint64) netip.Prefix {

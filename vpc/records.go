@@ -107,7 +107,8 @@ type VPC struct {
 type Block struct {
 	Association AssociationID `cbor:"1,keyasint"`
 	CIDR        netip.Prefix  `cbor:"2,keyasint"`
-	// Pool and BorderGroup describe an IPv6 block.
+	// Pool and BorderGroup describe an IPv6 block. A subnet's has a Pool if it is
+	// the operator's own.
 	Pool        string `cbor:"3,keyasint,omitempty"`
 	BorderGroup string `cbor:"4,keyasint,omitempty"`
 }

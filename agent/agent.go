@@ -52,6 +52,10 @@ type Agent struct {
 	// was restored, say. What it does not have stays bound, and so denied.
 	keep  bool
 	taken []takenBridge // those whose VLANs are the agent's
+	// bridgesOpen says why the data plane does not close ports of managed bridges.
+	bridgesOpen error
+	// named has the names that the state had for the devices when they were bound.
+	named map[vpc.InterfaceID]string
 
 	mu     sync.Mutex
 	status Status
@@ -99,7 +103,8 @@ type Status struct {
 	Ruleset *ruleset.Ruleset
 }
 
-// A BindingStatus is how one binding of this host stands.
+// A BindingStatus is how one binding of this host stands. Device and Index are
+// what the device has now.
 type BindingStatus struct {
 	dataplane.Binding
 	Scope state.Scope
@@ -136,7 +141,7 @@ func New(c Config) *Agent {
 	}
 	return &Agent{
 		source: c.Source, plane: c.Plane, host: c.Host, options: c.Options, logger: c.Logger, links: c.Links, bridges: c.Bridges, guards: c.Guards, notes: c.Notes, snapshot: c.Snapshot,
-		kick: make(chan struct{}, 1), moved: make(chan struct{}), held: map[vpc.InterfaceID]dataplane.Binding{},
+		kick: make(chan struct{}, 1), moved: make(chan struct{}), held: map[vpc.InterfaceID]dataplane.Binding{}, named: map[vpc.InterfaceID]string{},
 		compile: ruleset.NewCompiler(c.Options),
 	}
 }
@@ -159,7 +164,7 @@ const (
 	retryAfter = 500 * time.Millisecond
 	// lookAfter is how often it looks whether devices have come or gone
 	// unnoticed, in other network namespaces above all.
-	lookAfter = 2 * time.Second
+	lookAfter = 1500 * time.Millisecond
 )
 
 // Which devices may have come or gone.
@@ -201,8 +206,8 @@ func (a *Agent) Run(ctx context.Context) error {
 	unguarded := errNotYet
 	for {
 		// Again each time: somebody may have flushed nftables.
-		if len(a.guards) > 0 && devices != noDevice || unguarded != nil && !errors.Is(unguarded, dataplane.ErrNoDoorman) {
-			unguarded = a.guardNames(ctx, unguarded)
+		if len(a.guards)+len(a.bridges) > 0 && devices != noDevice || unguarded != nil && !errors.Is(unguarded, dataplane.ErrNoDoorman) {
+			unguarded = a.guardDevices(ctx, unguarded)
 		}
 		view := a.source.Latest()
 		err := a.step(ctx, view, devices)
@@ -365,7 +370,7 @@ func (a *Agent) enforce(ctx context.Context, view *state.View) error {
 func (a *Agent) bind(ctx context.Context, moved moving) error {
 	a.binding.Lock()
 	defer a.binding.Unlock()
-	have, err := a.plane.Bindings(ctx)
+	have, err := a.look(ctx, moved)
 	if err != nil {
 		return fmt.Errorf("read what is bound: %w", err)
 	}
@@ -374,68 +379,89 @@ func (a *Agent) bind(ctx context.Context, moved moving) error {
 	if err != nil {
 		errs = append(errs, err)
 	}
-	var unknown []dataplane.Binding
+	unknown, err := a.releaseOthers(ctx, have)
+	if err != nil {
+		errs = append(errs, err)
+	}
 	before := a.Status().Bindings
-	for _, h := range have {
-		if isGuard(h.Interface) {
+	now := make([]BindingStatus, len(a.bound))
+	for i, w := range a.bound {
+		at := slices.IndexFunc(before, func(b BindingStatus) bool { return b.Interface == w.Interface })
+		t := Locate(w.Binding, have, a.named[w.Interface])
+		now[i] = BindingStatus{Binding: t.Binding, Scope: w.Scope}
+		if at >= 0 && before[at].Err == nil && before[at].Binding == t.Binding && t.Degraded == nil && (moved == noDevice || moved == unseenDevices) {
 			continue
 		}
-		if slices.ContainsFunc(a.bound, func(w BindingStatus) bool { return w.Interface == h.Interface }) {
+		// Binding what is bound changes nothing, and binds again what came
+		// back under its name.
+		if now[i].Err = dataplane.ErrLoopback; t.Device != dataplane.Loopback {
+			now[i].Err = a.replaceGuard(ctx, t.Binding)
+		}
+		switch err := now[i].Err; {
+		case errors.Is(err, dataplane.ErrLoopback):
+			// Versions that did not refuse it may have bound it.
+			if err := a.plane.Unbind(ctx, w.Interface); err != nil {
+				errs = append(errs, fmt.Errorf("unbind %s: %w", w.Interface, err))
+			}
+		case err != nil && !errors.Is(err, dataplane.ErrNoDevice):
+			errs = append(errs, fmt.Errorf("bind %s: %w", w.Interface, err))
+		}
+		if now[i].Err == nil {
+			a.named[w.Interface] = w.Device
+		}
+		a.logDevice(before, at, &now[i])
+	}
+	var guarded []dataplane.Binding
+	if have, err := a.plane.Bindings(ctx); err == nil {
+		for i := range now {
+			if n := slices.IndexFunc(have, func(h dataplane.Binding) bool { return h.Interface == now[i].Interface }); n >= 0 && now[i].Err == nil {
+				now[i].Device, now[i].Index = have[n].Device, have[n].Index
+			}
+		}
+		if guarded, err = a.guard(ctx, have, now); err != nil {
+			errs = append(errs, err)
+		}
+	}
+	a.mu.Lock()
+	a.status.Bindings, a.status.Unknown, a.status.Guarded, a.status.Bridges = now, unknown, guarded, bridges
+	a.mu.Unlock()
+	return errors.Join(errs...)
+}
+
+// look finds how what is bound stands. If no device may have come or gone, it is
+// as it was.
+func (a *Agent) look(ctx context.Context, moved moving) (have []dataplane.Standing, err error) {
+	if moved != noDevice {
+		return a.plane.Look(ctx, false)
+	}
+	all, err := a.plane.Bindings(ctx)
+	for _, b := range all {
+		have = append(have, dataplane.Standing{Binding: b})
+	}
+	return have, err
+}
+
+// releaseOthers takes off what the state does not have. If the state is older than
+// what is in force, that stays, and is returned. The caller holds binding.
+func (a *Agent) releaseOthers(ctx context.Context, have []dataplane.Standing) (unknown []dataplane.Binding, err error) {
+	var errs []error
+	for _, h := range have {
+		if isGuard(h.Interface) || slices.ContainsFunc(a.bound, func(w BindingStatus) bool { return w.Interface == h.Interface }) {
 			continue
 		}
 		if _, held := a.held[h.Interface]; held || boundNow(a.source.Latest(), a.host, h.Interface) {
 			continue // attached this moment
 		}
 		if a.keep {
-			unknown = append(unknown, h)
+			unknown = append(unknown, h.Binding)
 			continue
 		}
-		if err := a.release(ctx, h); err != nil {
+		delete(a.named, h.Interface)
+		if err := a.release(ctx, h.Binding); err != nil {
 			errs = append(errs, fmt.Errorf("unbind %s: %w", h.Interface, err))
 		}
 	}
-	for i := range a.bound {
-		w := &a.bound[i]
-		at := slices.IndexFunc(before, func(b BindingStatus) bool { return b.Interface == w.Interface })
-		same := at >= 0 && before[at].Err == nil && sameBinding(before[at].Binding, w.Binding)
-		if same && (moved == noDevice || moved == unseenDevices && w.Netns == "") {
-			w.Index = before[at].Index
-			continue
-		}
-		// Binding what is bound changes nothing, and binds again what came
-		// back under its name.
-		if w.Err = dataplane.ErrLoopback; w.Device != dataplane.Loopback {
-			w.Err = a.replaceGuard(ctx, w.Binding)
-		}
-		switch {
-		case errors.Is(w.Err, dataplane.ErrLoopback):
-			// Versions that did not refuse it may have bound it.
-			if err := a.plane.Unbind(ctx, w.Interface); err != nil {
-				errs = append(errs, fmt.Errorf("unbind %s: %w", w.Interface, err))
-			}
-		case w.Err != nil && !errors.Is(w.Err, dataplane.ErrNoDevice):
-			errs = append(errs, fmt.Errorf("bind %s: %w", w.Interface, w.Err))
-		}
-		a.logDevice(before, at, w)
-	}
-	var guarded []dataplane.Binding
-	if have, err := a.plane.Bindings(ctx); err == nil {
-		if guarded, err = a.guard(ctx, have); err != nil {
-			errs = append(errs, err)
-		}
-		for i := range a.bound {
-			if n := slices.IndexFunc(have, func(h dataplane.Binding) bool { return h.Interface == a.bound[i].Interface }); n >= 0 {
-				a.bound[i].Index = have[n].Index
-			}
-		}
-	}
-	a.mu.Lock()
-	a.status.Bindings, a.status.Unknown, a.status.Guarded, a.status.Bridges = slices.Clone(a.bound), unknown, guarded, bridges
-	a.mu.Unlock()
-	for i := range a.bound {
-		a.bound[i].Index = 0 // the state has none
-	}
-	return errors.Join(errs...)
+	return unknown, errors.Join(errs...)
 }
 
 // logDevice logs that a device went, came back, or is refused.
@@ -445,16 +471,13 @@ func (a *Agent) logDevice(before []BindingStatus, at int, w *BindingStatus) {
 	switch {
 	case errors.Is(w.Err, dataplane.ErrLoopback) && (at < 0 || !errors.Is(before[at].Err, dataplane.ErrLoopback)):
 		a.logger.Error("an interface is not bound to its device", "host", a.host, "interface", w.Interface, "device", w.Device, "netns", w.Netns, "err", w.Err)
+	case at >= 0 && w.Err == nil && before[at].Err == nil && before[at].Device != w.Device:
+		a.logger.Info("a device was renamed", "host", a.host, "interface", w.Interface, "device", w.Device, "before", before[at].Device, "netns", w.Netns)
 	case gone && !was:
 		a.logger.Warn("a device is gone", "host", a.host, "interface", w.Interface, "device", w.Device, "netns", w.Netns)
 	case was && w.Err == nil:
 		a.logger.Info("a device came back and is bound again", "host", a.host, "interface", w.Interface, "device", w.Device, "netns", w.Netns)
 	}
-}
-
-func sameBinding(a, b dataplane.Binding) bool {
-	a.Index, b.Index = 0, 0
-	return a == b
 }
 
 func (a *Agent) report(rev uint64, err error) {

@@ -38,7 +38,7 @@ type world struct {
 	plane *sim.Plane
 	store *store.Store
 	agent *agent.Agent
-	links chan string
+	links chan agent.LinkChange
 	stop  func()
 	// snapshot is the agent's; "" for none.
 	snapshot string
@@ -70,7 +70,7 @@ func newWorld(t *testing.T) *world {
 
 // start runs a new agent on a new plane, as a new process would.
 func (w *world) start() {
-	w.plane, w.links = w.host.Open("identity-1"), make(chan string)
+	w.plane, w.links = w.host.Open("identity-1"), make(chan agent.LinkChange)
 	w.agent = agent.New(agent.Config{Source: w.store, Plane: w.plane, Host: host, Links: w.watch(), Snapshot: w.snapshot})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
@@ -89,11 +89,11 @@ func (w *world) start() {
 // watch tells an agent of the devices that are sent to links.
 func (w *world) watch() agent.LinkWatcher {
 	links := w.links
-	return func(ctx context.Context, changed func(string)) error {
+	return func(ctx context.Context, changed func(agent.LinkChange)) error {
 		for {
 			select {
-			case name := <-links:
-				changed(name)
+			case c := <-links:
+				changed(c)
 			case <-ctx.Done():
 				return ctx.Err()
 			}
@@ -261,7 +261,7 @@ func TestAttachDeniesFromTheBeginning(t *testing.T) {
 		w.want(false, 80, "bound, after an unrelated write")
 		var looks atomic.Int32
 		w.plane.Fail(func(call string) error {
-			if call == "Bindings" {
+			if call == "Look" {
 				looks.Add(1)
 			}
 			return nil
@@ -396,17 +396,61 @@ func TestDeviceGoesAndComesBack(t *testing.T) {
 	w.wait(w.ports(80))
 	w.attach(eni)
 	w.host.RemoveDevice("", device)
-	w.links <- device
+	w.links <- agent.LinkChange{Name: device}
 	w.until("the device is known to be gone", func() bool {
 		b := w.agent.Status().Bindings
 		return len(b) == 1 && errors.Is(b[0].Err, dataplane.ErrNoDevice)
 	})
 	w.wait(w.ports(80, 82)) // there is nothing that could disobey
 	w.host.AddDevice("", device)
-	w.links <- "another"
-	w.links <- device
+	w.links <- agent.LinkChange{Index: 99, Name: "another"}
+	w.links <- agent.LinkChange{Name: device}
 	w.until("the device is bound again", func() bool { return !w.passes(81) })
 	w.want(true, 82, "on the device that came back")
+}
+
+// An interface stays on its device under whatever name, also over restarts, and a
+// new device with the old name is another one.
+func TestRenamedDeviceKeepsItsInterface(t *testing.T) {
+	clause.Holds(t, "F64")
+	w := newWorld(t)
+	w.wait(w.ports(80))
+	w.attach(eni)
+	index := w.agent.Status().Bindings[0].Index
+	named := func(name string) func() bool {
+		return func() bool {
+			b := w.agent.Status().Bindings
+			return len(b) == 1 && b[0].Device == name && b[0].Index == index && b[0].Err == nil
+		}
+	}
+	w.host.Rename("", device, "veth9")
+	w.host.AddDevice("", device)
+	w.links <- agent.LinkChange{Index: index, Name: "veth9"}
+	w.until("the new name is known", named("veth9"))
+	w.wait(w.ports(80, 82))
+	w.want(true, 81, "the new device with the old name")
+	if b := w.agent.Bound(w.store.Latest()); len(b) != 1 || b[0].Device != "veth9" {
+		t.Errorf("bound are %+v", b)
+	}
+	w.host.Rename("", "veth9", "veth8") // nothing reports it
+	w.until("the next name is known", named("veth8"))
+	w.stop()
+	w.host.Rename("", "veth8", "veth7")
+	w.start()
+	w.until("a restart finds it", named("veth7"))
+	w.want(true, 81, "the new device after a restart")
+	// Another interface can have that.
+	rev, err := w.agent.Attach(t.Context(), dataplane.Binding{Interface: eni2, Device: device}, func() (uint64, error) { return w.bind(eni2, device), nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.wait(rev)
+	w.want(false, 81, "the new device, bound")
+	w.wait(w.bind(eni, ""))
+	w.until("the device is free", func() bool {
+		return w.host.Send("", "veth7", sim.Packet{Local: netip.MustParseAddr("10.0.0.5"), Remote: netip.MustParseAddr("192.0.2.7"), Protocol: flow.TCP, LocalPort: 81, TCP: sim.SYN}).Passed
+	})
+	w.want(false, 81, "the other device as before")
 }
 
 func TestRestartKeepsEnforcing(t *testing.T) {

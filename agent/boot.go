@@ -30,7 +30,7 @@ type Booting struct {
 // calls end, Boot also binds devices of the snapshot that appear later. Call end
 // before Run.
 func (a *Agent) Boot(ctx context.Context) (b Booting, end func()) {
-	unguarded := a.guardNames(ctx, errNotYet)
+	unguarded := a.guardDevices(ctx, errNotYet)
 	b, err := a.boot(ctx)
 	b.Err = errors.Join(err, ignoreNoDoorman(unguarded, a.guards))
 	if b.Err != nil {
@@ -110,9 +110,9 @@ func (a *Agent) bindSnapshot(ctx context.Context, all, have []dataplane.Binding)
 // bindAsTheyCome binds the devices of a snapshot that appear.
 func (a *Agent) bindAsTheyCome(ctx context.Context, all []dataplane.Binding) {
 	for ctx.Err() == nil {
-		err := a.links(ctx, func(name string) {
+		err := a.links(ctx, func(c LinkChange) {
 			for _, b := range all {
-				if name != "" && b.Device != name {
+				if c.Name != "" && b.Device != c.Name {
 					continue
 				}
 				a.binding.Lock()

@@ -19,7 +19,7 @@ func (w *world) reboot(devices ...string) (agent.Booting, func()) {
 	for _, d := range devices {
 		w.host.AddDevice("", d)
 	}
-	w.plane, w.links = w.host.Open("identity-1"), make(chan string)
+	w.plane, w.links = w.host.Open("identity-1"), make(chan agent.LinkChange)
 	w.agent = agent.New(agent.Config{Plane: w.plane, Host: host, Links: w.watch(), Snapshot: w.snapshot})
 	return w.agent.Boot(w.Context())
 }
@@ -97,7 +97,7 @@ func TestBootWithoutASnapshot(t *testing.T) {
 	}
 	w.host.AddDevice("", device)
 	w.want(true, 81, "a device that is not bound yet")
-	w.links <- device
+	w.links <- agent.LinkChange{Name: device}
 	w.until("the device is bound", func() bool { return !w.passes(81) })
 	w.want(true, 80, "its allowed port")
 	end()

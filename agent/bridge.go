@@ -39,6 +39,12 @@ func (a *Agent) managed(device, netns string) bool {
 	return err == nil && slices.Contains(a.bridges, filepath.Base(master))
 }
 
+// isBridge reports whether a device of the agent's own namespace is a bridge.
+func isBridge(device string) bool {
+	_, err := os.Stat(filepath.Join(sysNet, device, "bridge"))
+	return err == nil
+}
+
 // ports gives the ports of the managed bridges.
 func (a *Agent) ports() (all []string) {
 	for _, b := range a.bridges {
@@ -56,8 +62,9 @@ func portsOf(bridge string) (all []string) {
 }
 
 // guard puts guards on the ports that nobody has bound, and takes off those
-// that are of no use any more. have is what is bound. The caller holds binding.
-func (a *Agent) guard(ctx context.Context, have []dataplane.Binding) (guarded []dataplane.Binding, err error) {
+// that are of no use any more. have is what is bound, and now are the bindings of
+// the state. The caller holds binding.
+func (a *Agent) guard(ctx context.Context, have []dataplane.Binding, now []BindingStatus) (guarded []dataplane.Binding, err error) {
 	var errs []error
 	ports := a.ports()
 	free := func(device string) bool {
@@ -67,11 +74,11 @@ func (a *Agent) guard(ctx context.Context, have []dataplane.Binding) (guarded []
 				return false
 			}
 		}
-		return !slices.ContainsFunc(a.bound, func(b BindingStatus) bool { return at(b.Binding) }) &&
+		return !slices.ContainsFunc(now, func(b BindingStatus) bool { return at(b.Binding) }) &&
 			!slices.ContainsFunc(have, func(b dataplane.Binding) bool { return at(b) && !isGuard(b.Interface) && b.Index != 0 })
 	}
 	for _, h := range have {
-		if isGuard(h.Interface) && (!slices.Contains(ports, h.Device) || !free(h.Device)) {
+		if isGuard(h.Interface) && (h.Interface != guardOf(h.Device).Interface || !slices.Contains(ports, h.Device) || !free(h.Device)) {
 			errs = append(errs, a.plane.Unbind(ctx, h.Interface))
 		}
 	}

@@ -11,14 +11,16 @@ import (
 // errNotYet says that devices are not guarded by their names yet.
 var errNotYet = errors.New("the agent has not come to it")
 
-// guardNames keeps closed the devices whose names are guarded, or no longer
-// those that a process before this one guarded. before is how it stood.
-func (a *Agent) guardNames(ctx context.Context, before error) error {
-	err := dataplane.ErrNoDoorman
+// guardDevices keeps closed the devices whose names are guarded and the ports of
+// managed bridges, or no longer those that a process before this one guarded. before
+// is how it stood.
+func (a *Agent) guardDevices(ctx context.Context, before error) error {
+	want := dataplane.Guards{Names: a.guards, Bridges: a.bridges}
+	var err, bridges error
 	if d, ok := a.plane.(dataplane.Doorman); ok {
-		err = d.Guard(ctx, a.guards)
-	} else if len(a.guards) == 0 {
-		err = nil
+		err, bridges = d.Guard(ctx, want)
+	} else {
+		err, bridges = noDoorman(want)
 	}
 	if ctx.Err() != nil {
 		return before
@@ -26,6 +28,7 @@ func (a *Agent) guardNames(ctx context.Context, before error) error {
 	if err != nil && errors.Is(before, errNotYet) {
 		a.logger.Error("devices that are guarded by their names pass everything until they are bound", "host", a.host, "patterns", a.guards, "err", err)
 	}
+	a.bridgesOpen = bridges
 	a.mu.Lock()
 	a.status.Unguarded = err
 	a.mu.Unlock()

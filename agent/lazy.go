@@ -18,7 +18,7 @@ type Lazy struct {
 	mu     sync.Mutex
 	plane  dataplane.Dataplane // nil while it is not open
 	wanted bool                // something is in force, or is to be
-	guards bool                // devices are guarded by name
+	guards bool                // devices are guarded
 }
 
 var _ dataplane.Dataplane = (*Lazy)(nil)
@@ -163,28 +163,38 @@ func (l *Lazy) Deny(ctx context.Context, id vpc.InterfaceID) error {
 	return errNoDeny
 }
 
-// Guard keeps devices closed by their names. Without any there is nothing to
-// do, but to take away what a process before this one guarded.
-func (l *Lazy) Guard(ctx context.Context, patterns []dataplane.Pattern) error {
+// Guard keeps devices closed. Without any there is nothing to do, but to take away
+// what a process before this one guarded.
+func (l *Lazy) Guard(ctx context.Context, want dataplane.Guards) (names, bridges error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	any := len(want.Names)+len(want.Bridges) > 0
 	before := l.wanted
-	l.wanted = l.wanted || len(patterns) > 0
+	l.wanted = l.wanted || any
 	p, err := l.use()
 	if p == nil {
 		l.wanted = before
-		return err
+		return err, err
 	}
-	d, ok := p.(dataplane.Doorman)
-	switch {
-	case ok:
-		err = d.Guard(ctx, patterns)
-	case len(patterns) > 0:
-		err = dataplane.ErrNoDoorman
+	if d, ok := p.(dataplane.Doorman); ok {
+		names, bridges = d.Guard(ctx, want)
+	} else {
+		names, bridges = noDoorman(want)
 	}
-	l.guards = err == nil && len(patterns) > 0
+	l.guards = any && (names == nil || bridges == nil)
 	l.putAway(ctx)
-	return err
+	return names, bridges
+}
+
+// noDoorman says why a data plane without a doorman does not guard.
+func noDoorman(want dataplane.Guards) (names, bridges error) {
+	if len(want.Names) > 0 {
+		names = dataplane.ErrNoDoorman
+	}
+	if len(want.Bridges) > 0 {
+		bridges = dataplane.ErrNoDoorman
+	}
+	return names, bridges
 }
 
 // Bindings reports what is bound.
@@ -196,6 +206,17 @@ func (l *Lazy) Bindings(ctx context.Context) ([]dataplane.Binding, error) {
 		return nil, err
 	}
 	return p.Bindings(ctx)
+}
+
+// Look reports how what is bound stands.
+func (l *Lazy) Look(ctx context.Context, quick bool) ([]dataplane.Standing, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	p, err := l.use()
+	if p == nil {
+		return nil, err
+	}
+	return p.Look(ctx, quick)
 }
 
 // Stats reports what was counted.

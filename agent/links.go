@@ -9,15 +9,22 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// A LinkWatcher tells the names of devices that come, go or change, until ctx
-// ends or it can watch no longer.
-type LinkWatcher func(ctx context.Context, changed func(name string)) error
+// A LinkChange is a device that came, went or changed, as it is now. The zero value
+// says that changes were missed.
+type LinkChange struct {
+	Index int
+	Name  string
+}
+
+// A LinkWatcher reports devices that come, go or change, until ctx ends or it can
+// watch no longer.
+type LinkWatcher func(ctx context.Context, changed func(LinkChange)) error
 
 // WatchLinks is the LinkWatcher of the kernel: of the process's own network
 // namespace and of those that have a number in it, as one with the other end
 // of a veth has. It opens nothing in another namespace: that would keep it,
 // and its devices, after its owner has removed it.
-func WatchLinks(ctx context.Context, changed func(name string)) error {
+func WatchLinks(ctx context.Context, changed func(LinkChange)) error {
 	s, err := nl.Subscribe(unix.NETLINK_ROUTE, unix.RTNLGRP_LINK)
 	if err != nil {
 		return err
@@ -35,7 +42,7 @@ func WatchLinks(ctx context.Context, changed func(name string)) error {
 		case unix.EAGAIN, unix.EINTR:
 			continue
 		case unix.ENOBUFS:
-			changed("") // some were missed
+			changed(LinkChange{}) // some were missed
 			continue
 		default:
 			return err
@@ -50,7 +57,7 @@ func WatchLinks(ctx context.Context, changed func(name string)) error {
 			}
 			for _, a := range attrs {
 				if a.Attr.Type == unix.IFLA_IFNAME {
-					changed(nl.BytesToString(a.Value))
+					changed(LinkChange{int(nl.DeserializeIfInfomsg(m.Data).Index), nl.BytesToString(a.Value)})
 				}
 			}
 		}
@@ -61,9 +68,9 @@ func WatchLinks(ctx context.Context, changed func(name string)) error {
 // watchLinks makes Run look at its devices when one of them moves.
 func (a *Agent) watchLinks(ctx context.Context) {
 	for {
-		err := a.links(ctx, func(name string) {
-			bound := func(b BindingStatus) bool { return b.Device == name }
-			if name == "" || a.managed(name, "") || slices.Contains(a.bridges, name) || slices.ContainsFunc(a.Status().Bindings, bound) {
+		err := a.links(ctx, func(c LinkChange) {
+			bound := func(b BindingStatus) bool { return b.Device == c.Name || b.Index == c.Index }
+			if c == (LinkChange{}) || a.managed(c.Name, "") || len(a.bridges) > 0 && isBridge(c.Name) || slices.Contains(a.bridges, c.Name) || slices.ContainsFunc(a.Status().Bindings, bound) {
 				a.Kick()
 			}
 		})

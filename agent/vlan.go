@@ -97,7 +97,7 @@ func (a *Agent) writeTaken() error {
 // takeBridges makes new ports of the managed bridges pass nothing, and gives
 // back bridges that are not managed any more. have is what is bound. The caller
 // holds binding.
-func (a *Agent) takeBridges(have []dataplane.Binding) (all []BridgeStatus, err error) {
+func (a *Agent) takeBridges(have []dataplane.Standing) (all []BridgeStatus, err error) {
 	var errs []error
 	for _, t := range slices.Clone(a.taken) {
 		if !slices.Contains(a.bridges, t.Name) {
@@ -105,7 +105,11 @@ func (a *Agent) takeBridges(have []dataplane.Binding) (all []BridgeStatus, err e
 		}
 	}
 	for _, name := range a.bridges {
-		all = append(all, BridgeStatus{name, a.takeBridge(name, have)})
+		err := a.takeBridge(name, have)
+		if a.bridgesOpen == nil && !errors.Is(err, errNoBridge) {
+			err = nil // nftables closes its ports
+		}
+		all = append(all, BridgeStatus{name, err})
 	}
 	return all, errors.Join(errs...)
 }
@@ -115,8 +119,8 @@ var (
 	errNoVLANs  = errors.New("the kernel's bridges know no VLANs (CONFIG_BRIDGE_VLAN_FILTERING)")
 )
 
-func (a *Agent) takeBridge(name string, have []dataplane.Binding) error {
-	if _, err := os.Stat(filepath.Join(sysNet, name, "bridge")); err != nil {
+func (a *Agent) takeBridge(name string, have []dataplane.Standing) error {
+	if !isBridge(name) {
 		return errNoBridge
 	}
 	filters, err := bridgeSetting(name, "vlan_filtering")
@@ -155,7 +159,7 @@ func (a *Agent) takeBridge(name string, have []dataplane.Binding) error {
 		return fmt.Errorf("give the bridge its VLAN: %w", err)
 	}
 	for _, port := range portsOf(name) {
-		if slices.ContainsFunc(have, func(b dataplane.Binding) bool { return b.Device == port && b.Netns == "" && !isGuard(b.Interface) }) {
+		if slices.ContainsFunc(have, func(b dataplane.Standing) bool { return b.Device == port && b.Netns == "" && !isGuard(b.Interface) }) {
 			if err := a.openPort(port); err != nil {
 				return err
 			}

@@ -77,6 +77,7 @@ func serve(ctx context.Context, s *settings) error {
 			logger.Error("the store did not close cleanly", "err", err)
 		}
 	}()
+	metrics.Gauge("moat_view_age_seconds", "How long ago the view of the state was known to be the newest.", func() float64 { return st.Age().Seconds() })
 	metrics.Gauge("moat_revision", "The revision of the state.", func() float64 { return float64(st.Latest().Rev) })
 
 	host.run(ctx, st)
@@ -92,7 +93,7 @@ func serve(ctx context.Context, s *settings) error {
 		return err
 	}
 	api := server.New(st, server.Config{
-		Region: s.region, Account: vpc.AccountID(s.account), Regions: s.regions, AnyAuth: s.auth == "any",
+		Region: s.region, Account: vpc.AccountID(s.account), Regions: s.regions, AnyAuth: s.auth == "any", AllowedHosts: s.hosts(),
 		Quotas: s.quotaTable, TrustedProxies: s.proxies, Upstream: s.passOn, Logger: logger, Metrics: metrics, Version: Version(),
 		Enforcement: enforcement, Secrets: ring,
 	})

@@ -14,6 +14,7 @@ import (
 	"os"
 	"reflect"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,6 +41,7 @@ type settings struct {
 	regions                            []string
 	account                            string
 	auth                               string
+	allowedHosts                       []string
 	quotas                             string
 	reads                              string
 	etcd                               []string
@@ -88,6 +90,7 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringSliceVar(&s.regions, "regions", nil, "`REGIONS` to serve (default: every region of AWS, and --region)")
 	f.StringVar(&s.account, "account", "123456789012", "default `ACCOUNT`, 12 digits")
 	f.StringVar(&s.auth, "auth", "verify", "`verify|any`: check signatures, or take every credential (loopback only; a key of 12 digits chooses the account)")
+	f.StringSliceVar(&s.allowedHosts, "allowed-host", nil, "`NAMES` of hosts that --auth any answers to, beside addresses, localhost, the machine's own name and names without a dot")
 	f.StringVar(&s.quotas, "quotas", "aws", "`aws|off|FILE`: those of AWS, none, or those of a YAML file")
 	f.StringVar(&s.reads, "reads", "linearizable", "`linearizable|local`: local is faster with several servers, and possibly behind")
 	s.etcdFlags(f)
@@ -183,6 +186,11 @@ func (s *settings) complete(f *pflag.FlagSet) error {
 		}
 		if !ok {
 			return fmt.Errorf("--%s %q: want %s", e.flag, e.value, strings.Join(e.words, " or "))
+		}
+	}
+	for _, h := range s.allowedHosts {
+		if !regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`).MatchString(h) {
+			return fmt.Errorf("--allowed-host %q: want the name of a host, without a port", h)
 		}
 	}
 	for _, p := range s.trustedProxies {
@@ -335,6 +343,15 @@ func readQuotas(name string) (*vpc.Quotas, error) {
 		}
 	}
 	return q, nil
+}
+
+// hosts are the names that --auth any answers to: those that the operator allows,
+// and the machine's own.
+func (s *settings) hosts() []string {
+	if own, err := os.Hostname(); err == nil { // without one there is a name less
+		return append(slices.Clone(s.allowedHosts), own)
+	}
+	return s.allowedHosts
 }
 
 func (s *settings) retention() store.Retention {

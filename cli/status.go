@@ -129,7 +129,8 @@ Nothing is sent and no flow begins, but the packets are counted.`,
 		bad := func(i server.BoundStatus) bool {
 			return i.Mode == "failed" || i.Mode == "deny" || i.Probe != nil && i.Probe.Error != ""
 		}
-		if out.State == "failed" || slices.ContainsFunc(out.Interfaces, bad) {
+		badHost := func(h server.HostStatus) bool { return h.Bad() }
+		if out.State == "failed" || out.Stale || slices.ContainsFunc(out.Interfaces, bad) || slices.ContainsFunc(out.Hosts, badHost) {
 			return exitCode(1)
 		}
 		return nil
@@ -150,6 +151,10 @@ func writeStatus(scr *screen, e endpoint, s *server.Status) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "server\t%s, moat %s, region %s, account %s\n", e.URL, s.Version, s.Region, s.Account)
 	fmt.Fprintf(w, "host\t%s (%s)\n", s.Host, s.Identity)
+	if s.Stale {
+		age := (time.Duration(s.ViewAge) * time.Second).String()
+		fmt.Fprintf(w, "view\t%s\n", scr.paint(cell{"STALE: " + age + " old. etcd does not answer. This host goes on by the revision below; of other hosts nothing is known", minus}))
+	}
 	if s.DataPlane == "" {
 		fmt.Fprintf(w, "data plane\tnone: %s\n", s.Reason)
 		fmt.Fprintf(w, "revision\t%d\n", s.Revision)
@@ -185,8 +190,12 @@ func writeStatus(scr *screen, e endpoint, s *server.Status) error {
 		switch h.State {
 		case "pending":
 			what = "a newer one is on its way"
+		case "stale":
+			what = "STALE: since " + h.Since.Local().Format(time.DateTime) + " it has not put a newer one into force"
 		case "lost":
-			what = "by which it goes on: its server does not run, or does not reach etcd"
+			what = "LOST: its server does not run, or does not reach etcd, and the host goes on by this revision"
+		case "unknown":
+			what = "as far as is known: this server does not reach etcd"
 		}
 		fmt.Fprintf(w, "host of the cluster\t%s (%s), %d interfaces: revision %d, %s\n", cmp.Or(h.Host, "?"), h.Identity, h.Bound, h.Enforced, what)
 	}

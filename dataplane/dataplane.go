@@ -7,6 +7,7 @@ package dataplane
 import (
 	"context"
 	"errors"
+	"slices"
 	"time"
 
 	"moat/flow"
@@ -31,17 +32,24 @@ type Dataplane interface {
 	Actual(ctx context.Context) (*ruleset.Ruleset, error)
 
 	// Bind puts an interface's filter on a device, also while its link is down.
+	// The device is the one with Index or, if that is 0, the one named Device.
 	// A bound interface that no applied ruleset has passes nothing. Binding what
-	// is bound to the same device changes nothing but Observe and Until; a device that
-	// came back under its name is bound again. An interface is on one device,
-	// and a device has one interface: anything else is refused. The error is
-	// ErrNoDevice when the device is not there, and ErrLoopback for lo.
+	// is bound to the same device changes nothing but Observe and Until, and puts
+	// back what was taken off; a device that came back under its name is bound
+	// again. An interface is on one device, and a device has one interface:
+	// anything else is refused. The error is ErrNoDevice when the device is not
+	// there, and ErrLoopback for lo.
 	Bind(ctx context.Context, b Binding) error
 	// Unbind takes the filter off: the device passes everything again. What is
 	// not bound is no error.
 	Unbind(ctx context.Context, id vpc.InterfaceID) error
-	// Bindings reports what is bound, also by a process before this one.
+	// Bindings reports what is bound, also by a process before this one, with the
+	// devices as they were when they were last looked at.
 	Bindings(ctx context.Context) ([]Binding, error)
+	// Look finds the devices of what is bound, whatever they are called now, and
+	// whether their filters are on them. A quick look may miss that a device was
+	// renamed or moved.
+	Look(ctx context.Context, quick bool) ([]Standing, error)
 
 	// Stats reports what was counted since the interface was bound.
 	Stats(ctx context.Context) (*Stats, error)
@@ -53,13 +61,27 @@ type Dataplane interface {
 // A Doorman is a data plane that can keep devices closed before anybody binds
 // them.
 type Doorman interface {
-	// Guard makes devices of the process's own network namespace whose names
-	// fit one of the patterns pass no IP packet until they are bound: from their
-	// first one on, also while no process runs, and again once they are unbound.
-	// Ports of bridges pass nothing at all. It replaces the patterns before; none
-	// ends it. Guarding what is guarded makes it whole again where somebody took
-	// something away. The error is ErrNoDoorman where the kernel has no means to.
-	Guard(ctx context.Context, patterns []Pattern) error
+	// Guard makes the devices that want names, of the process's own network
+	// namespace, pass no packet until they are bound: from their first one on, also
+	// while no process runs, and again once they are unbound. It replaces what was
+	// guarded before; nothing ends it. Guarding what is guarded makes it whole again
+	// where somebody took something away. names and bridges say why those of want are
+	// not guarded; names is ErrNoDoorman where the kernel has no means to.
+	Guard(ctx context.Context, want Guards) (names, bridges error)
+}
+
+// Guards are the devices that a Doorman keeps closed.
+type Guards struct {
+	// Names are patterns of names. Such devices pass no IP packet, and as ports of
+	// bridges nothing at all.
+	Names []Pattern
+	// Bridges are those whose ports pass nothing.
+	Bridges []string
+}
+
+// Equal reports whether two are the same.
+func (g Guards) Equal(o Guards) bool {
+	return slices.Equal(g.Names, o.Names) && slices.Equal(g.Bridges, o.Bridges)
 }
 
 // ErrNoDoorman says that the kernel cannot guard devices by their names.
@@ -78,8 +100,8 @@ var ErrLoopback = errors.New("lo, by which the machine speaks to itself, cannot 
 type Binding struct {
 	Interface vpc.InterfaceID
 	Device    string
-	// Index is the device's number where the data plane reports it; Bind takes
-	// no notice of it.
+	// Index is the device's number in its network namespace, or 0 if that is not
+	// known. A data plane that reports 0 says that the device is not there.
 	Index int
 	// Netns is the path of the device's network namespace; empty for the
 	// process's own.
@@ -92,6 +114,19 @@ type Binding struct {
 	// observes again, a few seconds later at most, also when no process is there.
 	Until time.Time
 }
+
+// A Standing is a binding as it stands: Device and Index are what the device has
+// now, and Index is 0 if it is not there.
+type Standing struct {
+	Binding
+	// Degraded says why packets may pass the device without being judged; nil if
+	// none can.
+	Degraded error
+}
+
+// ErrTakenOff says that a filter is not on its device any more, though nobody has
+// unbound it.
+var ErrTakenOff = errors.New("another program took Moat's filter off the device")
 
 // Observes reports whether a binding observes at a time.
 func (b *Binding) Observes(now time.Time) bool {

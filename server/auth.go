@@ -48,11 +48,8 @@ func (s *Server) identify(r *request, sig *sigv4.Signature) error {
 	}
 	r.region = region
 	if s.cfg.AnyAuth {
-		// Every credential is good here, so a web page that the operator looks
-		// at could call too. Browsers say where a request comes from, clients
-		// of the API never do.
-		if r.Header.Get("Origin") != "" {
-			return r.service.authFault(&sigv4.Error{Kind: sigv4.UnknownKey})
+		if err := s.guardBrowser(r); err != nil {
+			return err
 		}
 		account := s.cfg.Account
 		if isAccount(sig.AccessKeyID) {

@@ -45,8 +45,8 @@ func (s *Server) KeepBound(ctx context.Context, all []ConfiguredBinding, links a
 	}
 	go func() {
 		for ctx.Err() == nil {
-			err := links(ctx, func(name string) {
-				if name == "" || slices.ContainsFunc(all, func(c ConfiguredBinding) bool { return c.Device.Match(name) }) {
+			err := links(ctx, func(l agent.LinkChange) {
+				if l.Name == "" || slices.ContainsFunc(all, func(c ConfiguredBinding) bool { return c.Device.Match(l.Name) }) {
 					touch()
 				}
 			})
@@ -93,7 +93,7 @@ func (s *Server) bindConfigured(ctx context.Context, c ConfiguredBinding, said m
 		return
 	}
 	view := s.store.Latest()
-	bound := agent.Bound(view, s.cfg.Enforcement.Host)
+	bound := s.boundHere(view)
 	for _, name := range names {
 		if name == dataplane.Loopback || !c.Device.Match(name) || slices.ContainsFunc(bound, func(b agent.BindingStatus) bool { return b.Device == name && b.Netns == ns }) {
 			continue

@@ -324,7 +324,7 @@ func (s *Server) boundTo(device, netns string) (b agent.BindingStatus, unknown b
 			found++
 		}
 	}
-	for _, c := range agent.Bound(s.store.Latest(), s.cfg.Enforcement.Host) {
+	for _, c := range s.boundHere(s.store.Latest()) {
 		match(c, false)
 	}
 	if a := s.cfg.Enforcement.Agent; a != nil {
@@ -339,6 +339,15 @@ func (s *Server) boundTo(device, netns string) (b agent.BindingStatus, unknown b
 		return b, unknown, nil
 	}
 	return b, false, fault.InvalidParameterValue.Say("Devices named %s are bound in several network namespaces: name one.", device)
+}
+
+// boundHere returns what is bound on this host, with the names that the devices
+// have now where that is known.
+func (s *Server) boundHere(view *state.View) []agent.BindingStatus {
+	if a := s.cfg.Enforcement.Agent; a != nil {
+		return a.Bound(view)
+	}
+	return agent.Bound(view, s.cfg.Enforcement.Host)
 }
 
 // agent gives the agent, or why there is none.

@@ -47,11 +47,22 @@ func newSite(t *testing.T, change func(*server.Config)) *site {
 // newSiteOf is newSite with what the operator of the host sets.
 func newSiteOf(t *testing.T, o ruleset.Options, change func(*server.Config)) *site {
 	t.Helper()
+	return newSiteIn(t, store.NewMemory(), o, change)
+}
+
+// newSiteOn is newSite on a log of the caller's.
+func newSiteOn(t *testing.T, log store.Log, change func(*server.Config)) *site {
+	t.Helper()
+	return newSiteIn(t, log, ruleset.Options{}, change)
+}
+
+func newSiteIn(t *testing.T, log store.Log, o ruleset.Options, change func(*server.Config)) *site {
+	t.Helper()
 	s := &site{T: t, host: sim.NewHost(nil)}
 	s.host.AddDevice("", "veth0")
 	s.plane = s.host.Open(testHost)
 	var ts *httptest.Server
-	ts, s.store = newAPIOn(t, func(c *server.Config, st *store.Store) {
+	ts, s.store = newAPIOf(t, log, func(c *server.Config, st *store.Store) {
 		a := agent.New(agent.Config{Source: st, Plane: s.plane, Host: testHost, Options: o})
 		c.Enforcement = server.Enforcement{Agent: a, Host: testHost, Hostname: "box", Kind: "sim", Wait: true, Timeout: 5 * time.Second}
 		c.Metrics = server.NewMetrics()

@@ -49,7 +49,10 @@ type Config struct {
 	Regions []string
 	// AnyAuth accepts any credentials; a key of 12 digits chooses the account.
 	AnyAuth bool
-	Quotas  *vpc.Quotas
+	// AllowedHosts are names of hosts that AnyAuth answers to, beside addresses,
+	// the names of loopback and names without a dot.
+	AllowedHosts []string
+	Quotas       *vpc.Quotas
 	// TrustedProxies may say by X-Forwarded-For whom they speak for.
 	TrustedProxies []netip.Prefix
 	// Upstream is another emulator, to which actions go that Moat does not have;

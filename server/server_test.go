@@ -38,7 +38,13 @@ func newAPI(t *testing.T, change func(*server.Config)) (*httptest.Server, *store
 
 func newAPIOn(t *testing.T, change func(*server.Config, *store.Store)) (*httptest.Server, *store.Store) {
 	t.Helper()
-	st, err := store.Open(context.Background(), store.NewMemory(), store.Options{NewEventID: uuid.NewString})
+	return newAPIOf(t, store.NewMemory(), change)
+}
+
+// newAPIOf is newAPIOn on a log of the caller's.
+func newAPIOf(t *testing.T, log store.Log, change func(*server.Config, *store.Store)) (*httptest.Server, *store.Store) {
+	t.Helper()
+	st, err := store.Open(context.Background(), log, store.Options{NewEventID: uuid.NewString})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -17,6 +17,7 @@ import (
 	"moat/fault"
 	"moat/ruleset"
 	"moat/state"
+	"moat/store"
 	"moat/vpc"
 )
 
@@ -26,8 +27,13 @@ type Status struct {
 	Region   string        `json:"region"`
 	Account  vpc.AccountID `json:"account"`
 	Revision uint64        `json:"revision"`
-	Host     string        `json:"host"`
-	Identity string        `json:"identity,omitempty"`
+	// ViewAge is how many seconds ago the server's view of the state was known to be
+	// the newest. Stale says that this is too long ago: etcd does not answer. Then the
+	// host goes on by Revision, and what is said of other hosts is not known to be true.
+	ViewAge  float64 `json:"view_age_seconds"`
+	Stale    bool    `json:"stale,omitempty"`
+	Host     string  `json:"host"`
+	Identity string  `json:"identity,omitempty"`
 	// DataPlane is empty when there is none, for a Reason.
 	DataPlane string `json:"data_plane"`
 	Reason    string `json:"reason,omitempty"`
@@ -71,16 +77,27 @@ type ExemptionStatus struct {
 	Packets  uint64       `json:"packets"`
 }
 
-// A HostStatus is how a host of the cluster stands: State is yes; pending while a
-// revision is on its way there; or lost, if its server does not run, or does not
-// reach the cluster: then it goes on by the rules of Enforced.
+// A HostStatus is how a host of the cluster stands. State is
+//
+//	yes      it enforces the newest revision
+//	pending  a newer revision is on its way there
+//	stale    its server runs, and has not enforced a newer revision since Since
+//	lost     its server does not run, or does not reach etcd: the host goes on by
+//	         the rules of Enforced
+//	unknown  this server does not reach etcd, and does not know
 type HostStatus struct {
 	Host     string `json:"host"`
 	Identity string `json:"identity"`
 	Enforced uint64 `json:"enforced_revision"`
 	State    string `json:"enforced"`
 	Bound    int    `json:"bound_interfaces"`
+	// Since is when the first revision was made that the host does not enforce.
+	Since *time.Time `json:"since,omitempty"`
 }
+
+// Bad reports whether the host does not enforce what it should. Of an unknown one,
+// Stale of the server's own status says enough.
+func (h *HostStatus) Bad() bool { return h.State == "stale" || h.State == "lost" }
 
 // A BridgeStatus is a managed bridge, with an Error if a port that is new
 // passes packets until the server has seen it.
@@ -155,10 +172,7 @@ type Interfaces struct {
 // describeDevices gives the interfaces that are bound to devices, of every
 // host and account.
 func (s *Server) describeDevices(r *request) (any, error) {
-	view, err := s.store.View(r.Context())
-	if err != nil {
-		return nil, err
-	}
+	view, _ := s.viewAtHand(r.Context())
 	r.rev = view.Rev
 	return &Interfaces{s.bound(r.Context(), view, false)}, nil
 }
@@ -275,20 +289,18 @@ func (s *Server) standing(b *BoundStatus, st *agent.Status) {
 			b.Mode = "gone"
 		}
 	default:
-		b.Index, b.Revision = st.Bindings[at].Index, st.Rev
+		b.Device, b.Index, b.Revision = st.Bindings[at].Device, st.Bindings[at].Index, st.Rev
 	}
 }
 
 // describeStatus tells how server and host stand; with ?probe, what a probe of
 // each device finds.
 func (s *Server) describeStatus(r *request) (any, error) {
-	view, err := s.store.View(r.Context())
-	if err != nil {
-		return nil, err
-	}
+	view, newest := s.viewAtHand(r.Context())
 	r.rev = view.Rev
-	e := &s.cfg.Enforcement
+	e, age := &s.cfg.Enforcement, s.store.Age()
 	out := &Status{
+		ViewAge: age.Seconds(), Stale: age > StaleAfter,
 		Version: s.cfg.Version, Region: s.cfg.Region, Account: s.cfg.Account, Revision: view.Rev,
 		Host: e.Hostname, Identity: e.Host, DataPlane: e.Kind, Reason: e.Reason,
 		Exemptions: []ExemptionStatus{}, Guards: []dataplane.Pattern{}, Interfaces: s.bound(r.Context(), view, true),
@@ -298,7 +310,7 @@ func (s *Server) describeStatus(r *request) (any, error) {
 	}
 	out.LostExemptions = s.lostExemptions(view)
 	if e.Hosts != nil {
-		out.Hosts = s.hostsOf(r.Context(), view)
+		out.Hosts = s.hostsOf(r.Context(), view, newest)
 	}
 	if e.Agent == nil {
 		if out.State = enforcedYes; s.cannotEnforce() {
@@ -350,15 +362,43 @@ func (s *Server) describeStatus(r *request) (any, error) {
 	return out, nil
 }
 
-// askPatience is how long status waits for the reports of other hosts.
-const askPatience = 50 * time.Millisecond
+// StaleAfter is how old a view may be that counts as current.
+const StaleAfter = 5 * time.Second
 
-// hostsOf returns the hosts of the cluster that have interfaces bound, as far as
-// is known at once: a host that has not reported counts as lost.
-func (s *Server) hostsOf(ctx context.Context, view *state.View) (out []HostStatus) {
+// viewPatience is how long an answer that the host can give by itself waits for
+// etcd, and askPatience how long it waits for more once etcd has answered.
+const (
+	viewPatience = 50 * time.Millisecond
+	askPatience  = 2 * time.Second
+)
+
+// viewAtHand returns the newest view or, if etcd does not answer soon, the one at
+// hand.
+func (s *Server) viewAtHand(ctx context.Context) (v *state.View, newest bool) {
+	if s.store.Age() <= StaleAfter {
+		ctx, cancel := context.WithTimeout(ctx, viewPatience)
+		defer cancel()
+		if v, err := s.store.View(ctx); err == nil {
+			return v, true
+		}
+	}
+	return s.store.Latest(), false
+}
+
+// behindAfter is how long a host whose server runs may take to report a revision
+// before it counts as stale.
+const behindAfter = 10 * time.Second
+
+// hostsOf returns the hosts of the cluster that have interfaces bound. Where etcd
+// answers, which newest says, it asks etcd what they report.
+func (s *Server) hostsOf(ctx context.Context, view *state.View, newest bool) (out []HostStatus) {
+	e := &s.cfg.Enforcement
 	ctx, cancel := context.WithTimeout(ctx, askPatience)
 	defer cancel()
-	reports, _ := s.cfg.Enforcement.Hosts.Ask(ctx) // else the last that are known: the age of the view says so
+	if !newest {
+		cancel()
+	}
+	reports, err := e.Hosts.Ask(ctx)
 	for _, id := range agent.Hosts(view) {
 		k := HostStatus{Identity: id, State: "lost", Bound: len(agent.Bound(view, id))}
 		for _, h := range reports {
@@ -370,13 +410,40 @@ func (s *Server) hostsOf(ctx context.Context, view *state.View) (out []HostStatu
 			case h.Lost:
 			case h.Rev < view.Rev:
 				k.State = enforcedPending
+				if at, ok := s.madeAt(ctx, h.Rev+1); ok && s.cfg.Now().Sub(at) > behindAfter {
+					k.State, k.Since = "stale", &at
+				}
 			default:
 				k.State = enforcedYes
 			}
 		}
+		switch {
+		case id == e.Host && e.Agent != nil:
+			// It knows of itself without etcd.
+			st := e.Agent.Status()
+			k.Host, k.Enforced, k.State = e.Hostname, st.Rev, enforcedYes
+			if st.Rev < view.Rev {
+				k.State = enforcedPending
+			}
+		case err != nil:
+			k.State = "unknown"
+		}
 		out = append(out, k)
 	}
 	return out
+}
+
+// madeAt returns when a revision was made, if the history has it.
+func (s *Server) madeAt(ctx context.Context, rev uint64) (time.Time, bool) {
+	entries, err := s.store.Scan(ctx, store.Past, rev, 1)
+	if err != nil || len(entries) == 0 || entries[0].Rev != rev {
+		return time.Time{}, false
+	}
+	was, err := store.DecodeBefore(entries[0].Value)
+	if err != nil {
+		return time.Time{}, false
+	}
+	return was.Time, true
 }
 
 // lostExemptions lists the interfaces bound here that an upgrade took services

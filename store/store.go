@@ -25,6 +25,8 @@ type Store struct {
 	opts Options
 
 	now atomic.Pointer[published]
+	// newest is when the view was last known to be the newest.
+	newest atomic.Pointer[time.Time]
 	// staging guards the making of views: their trees are copied on write,
 	// which marks the tree that is copied.
 	staging sync.Mutex
@@ -113,10 +115,12 @@ func Open(ctx context.Context, log Log, opts Options) (*Store, error) {
 		opts.Patience = 30 * time.Second
 	}
 	s := &Store{log: log, opts: opts, writes: make(chan *write, 1024), done: make(chan struct{}), ended: make(chan struct{})}
+	began := time.Now()
 	v, head, err := s.load(ctx)
 	if err != nil {
 		return nil, err
 	}
+	s.newest.Store(&began)
 	s.now.Store(&published{v, head, make(chan struct{})})
 	run, stop := context.WithCancel(context.Background())
 	s.stop, s.run = stop, run
@@ -125,6 +129,7 @@ func Open(ctx context.Context, log Log, opts Options) (*Store, error) {
 	if log.Shared() {
 		s.stopped.Go(func() { s.barrierLoop(run) })
 		s.stopped.Go(func() { s.follow(run) })
+		s.stopped.Go(func() { s.confirmLoop(run) })
 	}
 	return s, nil
 }

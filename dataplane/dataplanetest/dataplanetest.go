@@ -27,7 +27,10 @@ type Host struct {
 	// the devices are.
 	AddDevice    func(t *testing.T, name string)
 	RemoveDevice func(t *testing.T, name string)
-	Netns        string
+	RenameDevice func(t *testing.T, from, to string)
+	// TakeOff takes the filter off a device, as a program that is not Moat can.
+	TakeOff func(t *testing.T, name string)
+	Netns   string
 	// Send gives a device a packet and reports whether it passes.
 	Send func(t *testing.T, name string, p Packet) bool
 }
@@ -143,6 +146,8 @@ func Run(t *testing.T, newHost func(t *testing.T) *Host) {
 		{"NoDevice", noDevice},
 		{"Loopback", loopback},
 		{"DeviceComesBack", comesBack},
+		{"DeviceRenamed", renamed},
+		{"FilterTakenOff", takenOff},
 		{"Unbind", unbind},
 		{"ApplyFails", applyFails},
 		{"Deny", deny},
@@ -473,6 +478,87 @@ func comesBack(b *bench) {
 	b.want(true, "allowed on the device that came back", syn(client4, 80, b.fresh()))
 	b.want(false, "denied on the device that came back", syn(client4, 81, b.fresh()))
 	b.wantBound(web)
+}
+
+// look finds one binding.
+func (b *bench) look() dataplane.Standing {
+	b.Helper()
+	all, err := b.plane.Look(b.ctx, false)
+	b.must(err)
+	if len(all) != 1 {
+		b.Fatalf("bound are %+v, want one", all)
+	}
+	return all[0]
+}
+
+// A device keeps its interface under another name, and a new device with the old
+// name is another one.
+func renamed(b *bench) {
+	const now = "moat-t-now"
+	b.bindWeb()
+	b.apply(rules(anyWeb))
+	was := b.look()
+	b.host.RenameDevice(b.T, webDevice, now)
+	b.host.AddDevice(b.T, webDevice)
+	check := func(when string) {
+		b.Helper()
+		if is := b.look(); is.Device != now || is.Index != was.Index || is.Degraded != nil {
+			b.Errorf("%s the binding is %+v, want it on %s with index %d", when, is, now, was.Index)
+		}
+		if have, err := b.plane.Bindings(b.ctx); err != nil || len(have) != 1 || have[0].Device != now {
+			b.Errorf("%s bound are %+v, %v", when, have, err)
+		}
+		if b.host.Send(b.T, now, syn(client4, 81, b.fresh())) || !b.host.Send(b.T, now, syn(client4, 80, b.fresh())) {
+			b.Errorf("%s the renamed device does not obey", when)
+		}
+		b.want(true, when+" a new device with the old name", syn(client4, 81, b.fresh()))
+	}
+	check("renamed,")
+	if err := b.plane.Bind(b.ctx, b.binding(web, webDevice)); err == nil {
+		b.Error("binding the interface to the new device with the old name is not refused")
+	}
+	at := b.binding(web, webDevice)
+	at.Index = was.Index // which counts
+	b.must(b.plane.Bind(b.ctx, at))
+	check("bound by its index,")
+	b.must(b.plane.Close())
+	b.open()
+	check("after a restart,")
+	b.must(b.plane.Bind(b.ctx, b.binding(other, webDevice)))
+	b.want(false, "the new device with an interface of its own", syn(client4, 81, b.fresh()))
+	b.must(b.plane.Unbind(b.ctx, other))
+	b.must(b.plane.Unbind(b.ctx, web))
+	if !b.host.Send(b.T, now, syn(client4, 81, b.fresh())) {
+		b.Error("the renamed device is not free once it is unbound")
+	}
+}
+
+// A filter that was taken off is missed, and Bind puts it back.
+func takenOff(b *bench) {
+	b.bindWeb()
+	b.apply(rules(anyWeb))
+	p := syn(client4, 80, b.fresh())
+	b.want(true, "a connection", p)
+	for _, restart := range []bool{false, true} {
+		b.host.TakeOff(b.T, webDevice)
+		b.want(true, "a device whose filter was taken off", syn(client4, 81, b.fresh()))
+		if all, err := b.plane.Look(b.ctx, true); err != nil || len(all) != 1 || !errors.Is(all[0].Degraded, dataplane.ErrTakenOff) {
+			b.Errorf("a quick look finds %+v, %v; want ErrTakenOff", all, err)
+		}
+		if is := b.look(); is.Device != webDevice || is.Index == 0 || !errors.Is(is.Degraded, dataplane.ErrTakenOff) {
+			b.Errorf("a look finds %+v; want ErrTakenOff on %s", is, webDevice)
+		}
+		if restart {
+			b.must(b.plane.Close())
+			b.open()
+		}
+		b.must(b.plane.Bind(b.ctx, b.binding(web, webDevice)))
+		b.want(false, "denied once it is put back", syn(client4, 81, b.fresh()))
+		b.want(true, "a connection from before", answer(p))
+		if is := b.look(); is.Degraded != nil || is.Index == 0 {
+			b.Errorf("once it is put back a look finds %+v", is)
+		}
+	}
 }
 
 func unbind(b *bench) {

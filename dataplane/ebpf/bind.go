@@ -70,7 +70,10 @@ type bound struct {
 	number uint32
 	until  uint32       // seconds of now from which on it observes; 0 for none
 	ready  bool         // both programs are on the device
+	absent bool         // a look did not find the device
 	links  [2]link.Link // by direction; nil of clsact
+	// trouble is why a process that took it over could not put its programs there.
+	trouble error
 }
 
 func (b *bound) close() {
@@ -108,13 +111,17 @@ func (p *Plane) bind(b dataplane.Binding) error {
 	if len(b.Interface) >= 32 || len(b.Device) >= 16 || len(b.Netns) >= 200 || b.Interface == "" {
 		return errors.New("a name is too long, or missing")
 	}
+	old := p.bound[b.Interface]
+	var is sight
+	if old != nil {
+		var err error
+		if is, err = p.look(old); err != nil {
+			return err
+		}
+	}
 	return within(b.Netns, func(ns uint32) error {
 		dev, err := device(&b)
 		if err != nil {
-			if old := p.bound[b.Interface]; old != nil && old.gone() {
-				// Another device may get its index.
-				err = errors.Join(err, p.putDevice(old.key(), nil))
-			}
 			return err
 		}
 		if dev.Attrs().Flags&net.FlagLoopback != 0 { // whatever its name
@@ -134,9 +141,11 @@ func (p *Plane) bind(b dataplane.Binding) error {
 		if t := dev.Attrs().EncapType; t != "ether" && t != "loopback" {
 			now.Flags |= deviceL3
 		}
-		if old := p.bound[b.Interface]; old != nil {
+		if old != nil {
 			switch {
-			case old.gone():
+			case is.dev == nil && !old.detached():
+				return fmt.Errorf("%w in this network namespace: it was moved to another one, where it passes nothing, and a new device has its name: to use this one, detach the interface first", dataplane.ErrNoDevice)
+			case is.dev == nil:
 				if err := p.unbind(old); err != nil {
 					return err
 				}
@@ -152,6 +161,11 @@ func (p *Plane) bind(b dataplane.Binding) error {
 					return err
 				}
 				p.bound[b.Interface] = now
+				if !is.whole() || old.trouble != nil {
+					if now.trouble = p.replace(now, is); now.trouble != nil {
+						return now.trouble
+					}
+				}
 				if old.Flags&^now.Flags&deviceObserve != 0 {
 					p.adopt(now.number)
 					// Its flows were not cut when they lost their rules.
@@ -166,7 +180,9 @@ func (p *Plane) bind(b dataplane.Binding) error {
 			if other.key() != now.key() {
 				continue
 			}
-			if !other.gone() {
+			if is, err := p.look(other); err != nil {
+				return err
+			} else if is.dev != nil {
 				return fmt.Errorf("interface %s is bound to the device: detach it first", other.Binding.Interface)
 			}
 			if err := p.unbind(other); err != nil {
@@ -217,12 +233,12 @@ func (p *Plane) adoptUntil() uint32 {
 	return p.now() + 1 + uint32(min(p.options.Adopt/time.Second, 1<<30))
 }
 
-// device finds a binding's device by name, or by index without one, and
+// device finds a binding's device by its index, or by its name without one, and
 // completes the binding.
 func device(b *dataplane.Binding) (netlink.Link, error) {
 	var l netlink.Link
 	var err error
-	if b.Device != "" {
+	if b.Index == 0 {
 		l, err = netlink.LinkByName(b.Device)
 	} else {
 		l, err = netlink.LinkByIndex(b.Index)
@@ -446,7 +462,11 @@ func (p *Plane) tcx(b *bound, dir int, prog *ebpf.Program, hook ebpf.AttachType)
 	if err != nil {
 		return err
 	}
-	os.Remove(p.pin(b, dir)) // of a device that is gone
+	if old := b.links[dir]; old != nil {
+		old.Close() // it was detached
+		b.links[dir] = nil
+	}
+	os.Remove(p.pin(b, dir)) // of that one, or of a device that is gone
 	if err := l.Pin(p.pin(b, dir)); err != nil {
 		l.Close()
 		return err
@@ -480,22 +500,6 @@ func (b *bound) bpfFilter(fd int, hook ebpf.AttachType) *netlink.BpfFilter {
 	}
 	return &netlink.BpfFilter{FilterAttrs: netlink.FilterAttrs{LinkIndex: int(b.bpfBinding.Index), Parent: parent, Handle: filterHandle,
 		Priority: filterPriority, Protocol: unix.ETH_P_ALL}, Fd: fd, Name: "moat", DirectAction: true}
-}
-
-// gone reports whether the device is no more.
-func (b *bound) gone() bool {
-	if b.links[dirIn] != nil {
-		info, err := b.links[dirIn].Info()
-		return err != nil || info.TCX() == nil || info.TCX().Ifindex == 0
-	}
-	err := within(b.Binding.Netns, func(ns uint32) error {
-		if ns != b.bpfBinding.Netns {
-			return os.ErrNotExist
-		}
-		_, err := netlink.LinkByIndex(int(b.bpfBinding.Index))
-		return err
-	})
-	return err != nil
 }
 
 // Unbind takes the filter off: the device passes everything again.
@@ -561,7 +565,11 @@ func (p *Plane) Bindings(ctx context.Context) ([]dataplane.Binding, error) {
 	}
 	var out []dataplane.Binding
 	for _, id := range slices.Sorted(maps.Keys(p.bound)) {
-		out = append(out, p.bound[id].Binding)
+		b := p.bound[id].Binding
+		if p.bound[id].absent {
+			b.Index = 0
+		}
+		out = append(out, b)
 	}
 	return out, nil
 }
@@ -597,55 +605,65 @@ func (p *Plane) restoreBindings() error {
 				b.links[dir] = l
 			}
 		}
-		if b.gone() {
+		is, err := p.look(b)
+		if err == nil && is.dev == nil && b.detached() {
 			if err := p.unbind(b); err != nil {
 				return fmt.Errorf("remove what is left of %s: %w", b.Binding.Device, err)
 			}
 			continue
 		}
-		if err := p.replace(b); err != nil {
-			return fmt.Errorf("take over %s on %s: %w", b.Binding.Interface, b.Binding.Device, err)
+		if err == nil {
+			err = p.replace(b, is)
 		}
+		// One device that cannot be taken over leaves the others enforced. Look
+		// reports it, and Bind tries again.
+		b.trouble = err
 	}
 	return p.removeStalePins()
 }
 
 func text(b []byte) string { s, _, _ := strings.Cut(string(b), "\x00"); return s }
 
-// replace puts this version's programs where another's are.
-func (p *Plane) replace(b *bound) error {
+// replace puts this version's programs where another's are. A link that was
+// detached is replaced by a new one.
+func (p *Plane) replace(b *bound, is sight) error {
 	g, err := p.programsOf(b.bpfBinding.Netns)
 	if err != nil {
 		return err
+	}
+	progs := [2]*ebpf.Program{dirIn: g.to, dirOut: g.from}
+	if is.dev == nil { // elsewhere: it passes nothing there
+		var errs []error
+		for dir, l := range b.links {
+			if l != nil {
+				errs = append(errs, ignore(l.Update(progs[dir]), unix.ENOLINK))
+			}
+		}
+		return errors.Join(errs...)
 	}
 	var who bpfLink
 	if err := p.maps.Links.Lookup(b.number, &who); err != nil {
 		return err
 	}
-	if who.Flags == 0 { // a version before this one did not look
-		if err := within(b.Binding.Netns, func(uint32) error {
-			dev, err := netlink.LinkByIndex(int(b.bpfBinding.Index))
+	return within(b.Binding.Netns, func(uint32) error {
+		if who.Flags == 0 { // a version before this one did not look
+			if err := p.identify(b.number, is.dev, b.Side); err != nil {
+				return err
+			}
+		}
+		for dir, hook := range b.hooks() {
+			if b.links[dir] != nil && is.there[dir] {
+				err = b.links[dir].Update(progs[dir])
+			} else { // filters, or somebody detached it, or a process before this one got no further
+				err = p.hook(b, dir, progs[dir], hook)
+			}
 			if err != nil {
 				return err
 			}
-			return p.identify(b.number, dev, b.Side)
-		}); err != nil {
-			return err
 		}
-	}
-	for dir, hook := range b.hooks() {
-		prog := [2]*ebpf.Program{dirIn: g.to, dirOut: g.from}[dir]
-		if b.links[dir] != nil {
-			err = b.links[dir].Update(prog)
-		} else { // filters, or a process before this one got no further
-			err = within(b.Binding.Netns, func(uint32) error { return p.hook(b, dir, prog, hook) })
-		}
-		if err != nil {
-			return err
-		}
-	}
-	b.ready = true
-	return p.record(b)
+		b.ready = true
+		return errors.Join(p.record(b), p.letBound())
+	})
 }
 
 // removeStalePins removes links that no binding has.

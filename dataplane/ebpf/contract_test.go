@@ -42,7 +42,15 @@ func TestContract(t *testing.T) {
 				return p
 			},
 			AddDevice: func(t *testing.T, name string) {
-				run(t, fmt.Sprintf("ip -n %s link add %s type veth peer name p-%s", ns, name, name[len(name)-3:]))
+				run(t, fmt.Sprintf("ip -n %s link add %s type veth peer name p-%08x", ns, name, rand.Uint32()))
+			},
+			RenameDevice: func(t *testing.T, from, to string) {
+				run(t, fmt.Sprintf("ip -n %s link set %s name %s", ns, from, to))
+			},
+			TakeOff: func(t *testing.T, name string) {
+				if err := in(t, ns, func() error { return takeOff(name, dirIn, dirOut) }); err != nil {
+					t.Fatal(err)
+				}
 			},
 			RemoveDevice: func(t *testing.T, name string) { run(t, fmt.Sprintf("ip -n %s link del %s", ns, name)) },
 			Send: func(t *testing.T, name string, p dataplanetest.Packet) (passes bool) {
@@ -135,6 +143,40 @@ func contractPacket(p dataplanetest.Packet) *pkt {
 		k.payload = contractPacket(*p.Quoted).bytes()[14:]
 	}
 	return k
+}
+
+// takeOff takes programs off a device of the calling thread's network namespace,
+// as bpftool does with links, and tc with filters.
+func takeOff(device string, dirs ...int) error {
+	dev, err := netlink.LinkByName(device)
+	if err != nil {
+		return err
+	}
+	hooks := (&bound{}).hooks()
+	for _, dir := range dirs {
+		q, err := link.QueryPrograms(link.QueryOptions{Target: dev.Attrs().Index, Attach: hooks[dir]})
+		if err != nil && !errors.Is(err, unix.EINVAL) {
+			return err
+		}
+		if err == nil && len(q.Programs) > 0 {
+			id, _ := q.Programs[0].LinkID()
+			l, err := link.NewFromID(id)
+			if err != nil {
+				return err
+			}
+			err = l.Detach()
+			l.Close()
+			if err != nil {
+				return err
+			}
+			continue
+		}
+		b := &bound{bpfBinding: bpfBinding{Index: uint32(dev.Attrs().Index)}}
+		if err := netlink.FilterDel(b.bpfFilter(-1, hooks[dir])); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // A device has one Moat.

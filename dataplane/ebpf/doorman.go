@@ -7,12 +7,13 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
-	"github.com/google/nftables"
+	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"moat/dataplane"
@@ -42,53 +43,105 @@ var doormanHooks = []struct {
 // maxGuards is how many patterns a doorman knows.
 const maxGuards = 32
 
-// Guard keeps the devices closed whose names fit a pattern: see
-// dataplane.Doorman.
-func (p *Plane) Guard(ctx context.Context, patterns []dataplane.Pattern) error {
+// Guard keeps devices closed: see dataplane.Doorman.
+func (p *Plane) Guard(ctx context.Context, want dataplane.Guards) (names, bridges error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.closed {
-		return errClosed
+		return errClosed, errClosed
 	}
+	if len(want.Names)+len(want.Bridges) == 0 {
+		return p.dismiss(), nil
+	}
+	var c closing
+	if p.gate != nil && want.Equal(p.guarded) && p.gate.stands() {
+		if p.bridgesOpen == nil && !p.gate.closes.every {
+			return nil, nil
+		}
+		c = p.gate.closes // other bridges may have come or gone
+	} else if c, names = p.doormanFor(want.Names); names != nil && len(want.Names) > 0 {
+		return names, errNamesFirst
+	}
+	c.bridges, c.every = want.Bridges, false
+	if bridges = p.shutAll(c); bridges != nil {
+		c.bridges = nil
+		if err := p.shut(c); err != nil {
+			if !c.routed {
+				return fmt.Errorf("guard ports of bridges by name: %w", err), bridges
+			}
+			return fmt.Errorf("guard devices by name: %w: %w", dataplane.ErrNoDoorman, err), bridges
+		}
+	}
+	p.guarded, p.bridgesOpen = want, bridges
+	return names, bridges
+}
+
+// doormanFor posts the doorman, where the kernel has one, and returns what is left to
+// the gate: ports of bridges, and everything where there is no doorman.
+func (p *Plane) doormanFor(patterns []dataplane.Pattern) (closing, error) {
 	if len(patterns) == 0 {
-		return p.dismiss()
+		return closing{}, p.dismissDoorman()
 	}
-	if p.gate != nil && slices.Equal(p.guarded, patterns) && p.gate.stands() {
+	if !p.options.NoDoorman {
+		err := p.guard(patterns)
+		switch {
+		case err == nil:
+			// What nftables does not know is not guarded at ports of bridges.
+			return closing{names: slices.DeleteFunc(slices.Clone(patterns), func(x dataplane.Pattern) bool { _, err := gateName(x); return err != nil })}, nil
+		case !errors.Is(err, ebpf.ErrNotSupported) && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EOPNOTSUPP):
+			return closing{}, fmt.Errorf("guard devices by name: %w", err)
+		}
+	}
+	return closing{names: patterns, routed: true}, nil
+}
+
+var errNamesFirst = errors.New("devices cannot be guarded by their names either")
+
+// shutAll makes the gate close what c says. On a kernel whose nftables cannot tell
+// bridges apart it closes the ports of all bridges, and fails if some of them are not
+// to be closed. The caller holds mu.
+func (p *Plane) shutAll(c closing) error {
+	if len(c.bridges) == 0 {
+		return p.shut(c)
+	}
+	err := p.shut(c)
+	if err == nil {
 		return nil
 	}
-	asked := patterns
-	// Ports of bridges are nftables' in any case, and everything else is where
-	// the kernel has no doorman.
-	families := []nftables.TableFamily{nftables.TableFamilyBridge}
-	without := p.options.NoDoorman
-	if !without {
-		err := p.guard(patterns)
-		if without = errors.Is(err, ebpf.ErrNotSupported) || errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EOPNOTSUPP); err != nil && !without {
-			return fmt.Errorf("guard devices by name: %w", err)
+	return within("", func(uint32) error {
+		links, e := netlink.LinkList()
+		if e != nil {
+			return errors.Join(err, e)
+		}
+		for _, l := range links {
+			if name := l.Attrs().Name; l.Type() == "bridge" && !slices.Contains(c.bridges, name) {
+				return fmt.Errorf("bridge %s is not managed, and nftables cannot tell bridges apart (CONFIG_NFT_BRIDGE_META): %w", name, err)
+			}
+		}
+		c.every = true
+		if p.gate != nil && reflect.DeepEqual(p.gate.closes, c) && p.gate.stands() {
+			return nil
+		}
+		return p.shut(c)
+	})
+}
+
+// shut makes the gate close what c says. The caller holds mu.
+func (p *Plane) shut(c closing) error {
+	g := p.gate
+	if g == nil {
+		var err error
+		if g, err = newGate(p.gateName()); err != nil {
+			return err
 		}
 	}
-	if without {
-		families = append(families, nftables.TableFamilyINet)
-	} else {
-		// What nftables does not know is not guarded at ports of bridges.
-		patterns = slices.DeleteFunc(slices.Clone(patterns), func(x dataplane.Pattern) bool { _, err := gateName(x); return err != nil })
-	}
-	g, err := newGate(p.gateName())
-	if err == nil {
-		if err = g.shut(patterns, p.passable(g.inode), families...); err != nil {
+	if err := g.shut(c, p.passable(g.inode)); err != nil {
+		if p.gate == nil {
 			g.netns.Close()
 		}
+		return err
 	}
-	if err != nil {
-		if !without {
-			return fmt.Errorf("guard ports of bridges by name: %w", err)
-		}
-		return fmt.Errorf("guard devices by name: %w: %w", dataplane.ErrNoDoorman, err)
-	}
-	if p.gate != nil {
-		p.gate.netns.Close()
-	}
-	p.gate, p.guarded = g, asked
+	p.gate = g
 	return nil
 }
 
@@ -202,13 +255,18 @@ func (d *doorman) close() {
 	d.maps.Close()
 }
 
-// dismiss takes the doorman away.
+// dismiss takes the doorman and the gate away.
 func (p *Plane) dismiss() error {
 	if p.gate != nil {
 		p.gate.netns.Close()
 		p.gate = nil
 	}
-	errs := []error{removeGate(p.gateName())}
+	p.guarded, p.bridgesOpen = dataplane.Guards{}, nil
+	return errors.Join(removeGate(p.gateName()), p.dismissDoorman())
+}
+
+func (p *Plane) dismissDoorman() error {
+	var errs []error
 	for _, h := range doormanHooks {
 		for _, pin := range []string{h.pin, h.pin + "-new"} {
 			errs = append(errs, ignore(os.Remove(filepath.Join(p.dir, pin)), os.ErrNotExist))

@@ -81,6 +81,12 @@ func mac(t testing.TB, ns, dev string) string {
 	return strings.Fields(rest)[0]
 }
 
+// guardNames guards devices by their names only.
+func guardNames(p *Plane, patterns ...dataplane.Pattern) error {
+	err, _ := p.Guard(context.Background(), dataplane.Guards{Names: patterns})
+	return err
+}
+
 // A flood that is there before the device is: while it appears, is bound, is
 // unbound, and appears again with no process there.
 func TestDoorman(t *testing.T) {
@@ -174,7 +180,7 @@ func doormanKeeps(t *testing.T, o Options) {
 	o.Identity = fmt.Sprintf("t-%016x", rand.Uint64())
 	p := open(t, o)
 	guard := func(patterns ...dataplane.Pattern) error {
-		return in(t, l.host, func() error { return p.Guard(context.Background(), patterns) })
+		return in(t, l.host, func() error { return guardNames(p, patterns...) })
 	}
 	one := dataplane.Pattern("?")
 	if o.NoDoorman {
@@ -297,7 +303,7 @@ func TestGuardedPortOfBridge(t *testing.T) {
 	run(t, "ip -n "+l.host+" link del plain")
 	time.Sleep(50 * time.Millisecond)
 	p := open(t, Options{Identity: fmt.Sprintf("t-%016x", rand.Uint64())})
-	if err := in(t, l.host, func() error { return p.Guard(context.Background(), []dataplane.Pattern{"vn*"}) }); err != nil {
+	if err := in(t, l.host, func() error { return guardNames(p, "vn*") }); err != nil {
 		t.Skip(err)
 	}
 	heard.Store(0)

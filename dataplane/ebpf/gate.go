@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"github.com/google/nftables"
@@ -14,17 +15,68 @@ import (
 	"moat/dataplane"
 )
 
-// A gate closes devices by their names with nftables: ports of bridges, which the
-// doorman does not see, and all other devices on kernels without the doorman. A set
-// holds the bound devices. The tables stay when no process runs.
+// A gate closes devices with nftables: by their names ports of bridges, which the
+// doorman does not see, and all other devices on kernels without the doorman; and
+// all ports of managed bridges. A set holds the bound devices. The tables stay when
+// no process runs.
 type gate struct {
-	name     string
-	patterns []dataplane.Pattern
-	families []nftables.TableFamily
-	open     map[uint32]bool // the indexes in the sets
+	name   string
+	closes closing
+	open   map[uint32]bool // the indexes in the sets
 	// netns is the network namespace of the tables, and inode its number.
 	netns *os.File
 	inode uint32
+}
+
+// A closing is what a gate closes.
+type closing struct {
+	names []dataplane.Pattern
+	// routed tells that names are closed everywhere. Otherwise they are closed as
+	// ports of bridges only.
+	routed  bool
+	bridges []string
+	// every tells that the ports of all bridges are closed, for a kernel whose
+	// nftables cannot tell bridges apart.
+	every bool
+}
+
+// families returns those that need a table.
+func (c *closing) families() (all []nftables.TableFamily) {
+	if len(c.names)+len(c.bridges) > 0 {
+		all = append(all, nftables.TableFamilyBridge)
+	}
+	if len(c.names) > 0 && c.routed {
+		all = append(all, nftables.TableFamilyINet)
+	}
+	return all
+}
+
+// matches returns what the rules of a chain match, apart from the set.
+func (c *closing) matches(f nftables.TableFamily, h gateHook) (all [][]expr.Any, err error) {
+	match := func(key expr.MetaKey, value []byte) {
+		e := []expr.Any{&expr.Meta{Key: key, Register: 1}}
+		if len(value) > 0 {
+			e = append(e, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: value})
+		}
+		all = append(all, e)
+	}
+	for _, p := range c.names {
+		name, err := gateName(p)
+		if err != nil {
+			return nil, err
+		}
+		match(h.name, name)
+	}
+	if f != nftables.TableFamilyBridge {
+		return all, nil
+	}
+	if c.every {
+		return append(all, nil), nil
+	}
+	for _, b := range c.bridges {
+		match(h.bridge, wholeName(b))
+	}
+	return all, nil
 }
 
 const gateSet = "bound"
@@ -47,16 +99,18 @@ func (g *gate) conn() (*nftables.Conn, error) {
 	return nftables.New(nftables.WithNetNSFd(int(g.netns.Fd())))
 }
 
-// gateHooks are the chains of a gate: before a packet is routed or forwarded, and
-// where it leaves.
-var gateHooks = []struct {
-	chain       string
-	hook        *nftables.ChainHook
-	priority    nftables.ChainPriority
-	name, index expr.MetaKey
-}{
-	{"in", nftables.ChainHookPrerouting, -1000, expr.MetaKeyIIFNAME, expr.MetaKeyIIF},
-	{"out", nftables.ChainHookPostrouting, 1000, expr.MetaKeyOIFNAME, expr.MetaKeyOIF},
+// A gateHook is a chain of a gate, and what its rules match.
+type gateHook struct {
+	chain               string
+	hook                *nftables.ChainHook
+	priority            nftables.ChainPriority
+	name, index, bridge expr.MetaKey
+}
+
+// gateHooks are before a packet is routed or forwarded, and where it leaves.
+var gateHooks = []gateHook{
+	{"in", nftables.ChainHookPrerouting, -1000, expr.MetaKeyIIFNAME, expr.MetaKeyIIF, expr.MetaKeyBRIIIFNAME},
+	{"out", nftables.ChainHookPostrouting, 1000, expr.MetaKeyOIFNAME, expr.MetaKeyOIF, expr.MetaKeyBRIOIFNAME},
 }
 
 // gateName returns the bytes that nftables compares a device's name with. Nftables
@@ -69,41 +123,47 @@ func gateName(p dataplane.Pattern) ([]byte, error) {
 	if begins {
 		return []byte(name), nil
 	}
-	return append([]byte(name), make([]byte, 16-len(name))...), nil
+	return wholeName(name), nil
 }
 
-// shut closes the devices whose names match, except those with an index in open. It
+// wholeName fills a name up to the length of the kernel's.
+func wholeName(name string) []byte {
+	return append([]byte(name), make([]byte, unix.IFNAMSIZ-len(name))...)
+}
+
+// shut makes the gate close what c says, except devices with an index in open. It
 // replaces the gate's earlier tables in one transaction.
-func (g *gate) shut(patterns []dataplane.Pattern, open map[uint32]bool, families ...nftables.TableFamily) error {
-	c, err := g.conn()
+func (g *gate) shut(c closing, open map[uint32]bool) error {
+	conn, err := g.conn()
 	if err != nil {
 		return err
 	}
-	var names [][]byte
-	for _, p := range patterns {
-		name, err := gateName(p)
-		if err != nil {
-			return err
+	families := c.families()
+	for _, f := range []nftables.TableFamily{nftables.TableFamilyINet, nftables.TableFamilyBridge} {
+		if slices.Contains(families, f) {
+			continue
 		}
-		names = append(names, name)
+		if have, err := conn.ListTablesOfFamily(f); err == nil && slices.ContainsFunc(have, func(t *nftables.Table) bool { return t.Name == g.name }) {
+			conn.DelTable(&nftables.Table{Name: g.name, Family: f})
+		}
 	}
 	for _, f := range families {
 		t := &nftables.Table{Name: g.name, Family: f}
-		c.AddTable(t) // so that there is one to delete
-		c.DelTable(t)
-		c.AddTable(t)
+		conn.AddTable(t) // so that there is one to delete
+		conn.DelTable(t)
+		conn.AddTable(t)
 		set := &nftables.Set{Table: t, Name: gateSet, KeyType: nftables.TypeIFIndex}
-		if err := c.AddSet(set, elements(open)); err != nil {
+		if err := conn.AddSet(set, elements(open)); err != nil {
 			return err
 		}
 		for _, h := range gateHooks {
-			chain := c.AddChain(&nftables.Chain{Name: h.chain, Table: t, Type: nftables.ChainTypeFilter, Hooknum: h.hook, Priority: &h.priority})
-			for _, name := range names {
-				exprs := []expr.Any{&expr.Meta{Key: h.name, Register: 1}}
-				if len(name) > 0 {
-					exprs = append(exprs, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: name})
-				}
-				c.AddRule(&nftables.Rule{Table: t, Chain: chain, Exprs: append(exprs,
+			matches, err := c.matches(f, h)
+			if err != nil {
+				return err
+			}
+			chain := conn.AddChain(&nftables.Chain{Name: h.chain, Table: t, Type: nftables.ChainTypeFilter, Hooknum: h.hook, Priority: &h.priority})
+			for _, m := range matches {
+				conn.AddRule(&nftables.Rule{Table: t, Chain: chain, Exprs: append(m,
 					&expr.Meta{Key: h.index, Register: 1},
 					&expr.Lookup{SourceRegister: 1, SetName: set.Name, SetID: set.ID, Invert: true},
 					&expr.Counter{},
@@ -112,10 +172,10 @@ func (g *gate) shut(patterns []dataplane.Pattern, open map[uint32]bool, families
 			}
 		}
 	}
-	if err := c.Flush(); err != nil {
+	if err := conn.Flush(); err != nil {
 		return fmt.Errorf("nftables: %w", err)
 	}
-	g.patterns, g.families, g.open = patterns, families, open
+	g.closes, g.open = c, open
 	return nil
 }
 
@@ -147,7 +207,7 @@ func (g *gate) let(open map[uint32]bool) error {
 	if err != nil {
 		return err
 	}
-	for _, f := range g.families {
+	for _, f := range g.closes.families() {
 		set := &nftables.Set{Table: &nftables.Table{Name: g.name, Family: f}, Name: gateSet, KeyType: nftables.TypeIFIndex}
 		if len(more) > 0 {
 			err = errors.Join(err, c.SetAddElements(set, elements(more)))
@@ -158,7 +218,7 @@ func (g *gate) let(open map[uint32]bool) error {
 	}
 	if err = errors.Join(err, c.Flush()); err != nil {
 		// Another program may have changed the tables: replace them.
-		return g.shut(g.patterns, open, g.families...)
+		return g.shut(g.closes, open)
 	}
 	g.open = open
 	return nil
@@ -170,11 +230,12 @@ func (g *gate) stands() bool {
 	if err != nil {
 		return false
 	}
-	for _, f := range g.families {
+	for _, f := range g.closes.families() {
 		for _, h := range gateHooks {
 			t := &nftables.Table{Name: g.name, Family: f}
+			want, _ := g.closes.matches(f, h)
 			rules, err := c.GetRules(t, &nftables.Chain{Name: h.chain, Table: t})
-			if err != nil || len(rules) != len(g.patterns) {
+			if err != nil || len(rules) != len(want) {
 				return false
 			}
 		}
@@ -188,7 +249,7 @@ func (g *gate) turnedAway() (n uint64) {
 	if err != nil {
 		return 0
 	}
-	for _, f := range g.families {
+	for _, f := range g.closes.families() {
 		for _, h := range gateHooks {
 			t := &nftables.Table{Name: g.name, Family: f}
 			rules, _ := c.GetRules(t, &nftables.Chain{Name: h.chain, Table: t})

@@ -90,18 +90,20 @@ type Plane struct {
 	bound      map[vpc.InterfaceID]*bound
 	have       state
 	doorman    *doorman // nil if no device is guarded by its name
-	gate       *gate    // the same
-	guarded    []dataplane.Pattern
-	unsettled  []later // in the order of turn
-	turn       uint64
-	settled    uint32 // no packet is of an epoch before
-	wake       chan struct{}
-	puts       int // of members, for tests
-	closed     bool
-	stop       chan struct{}
-	work       sync.WaitGroup
-	sweeping   sync.Mutex
-	drains     map[uint32]uint32 // interfaces whose flows without a rule end at a time
+	gate       *gate    // nil if no device is guarded
+	guarded    dataplane.Guards
+	// bridgesOpen says why ports of the guarded bridges are not closed.
+	bridgesOpen error
+	unsettled   []later // in the order of turn
+	turn        uint64
+	settled     uint32 // no packet is of an epoch before
+	wake        chan struct{}
+	puts        int // of members, for tests
+	closed      bool
+	stop        chan struct{}
+	work        sync.WaitGroup
+	sweeping    sync.Mutex
+	drains      map[uint32]uint32 // interfaces whose flows without a rule end at a time
 }
 
 var _ dataplane.Dataplane = (*Plane)(nil)

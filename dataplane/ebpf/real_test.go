@@ -52,10 +52,17 @@ func open(t testing.TB, o Options) *Plane {
 
 func run(t testing.TB, line string) {
 	t.Helper()
+	if err := tryRun(line); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func tryRun(line string) error {
 	f := strings.Fields(line)
 	if out, err := exec.Command(f[0], f[1:]...).CombinedOutput(); err != nil {
-		t.Fatalf("%s: %v\n%s", line, err, out)
+		return fmt.Errorf("%s: %w\n%s", line, err, out)
 	}
+	return nil
 }
 
 // A lab is a workload behind a veth of a host that routes to a client:

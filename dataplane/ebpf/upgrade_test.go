@@ -1296,7 +1296,7 @@ func TestUpgradeKeepsDoorman(t *testing.T) {
 	}
 	guard := func(patterns ...dataplane.Pattern) {
 		t.Helper()
-		if err := in(t, l.host, func() error { return p.Guard(t.Context(), patterns) }); err != nil {
+		if err := in(t, l.host, func() error { return guardNames(p, patterns...) }); err != nil {
 			t.Fatal(err)
 		}
 	}

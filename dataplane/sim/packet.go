@@ -75,7 +75,7 @@ const (
 	others   = 600 * time.Second
 )
 
-// Send gives a device a packet. One of a device that nobody has bound passes.
+// Send gives a device a packet. It passes if the device has no filter.
 func (h *Host) Send(netns, name string, p Packet) Outcome {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -83,7 +83,7 @@ func (h *Host) Send(netns, name string, p Packet) Outcome {
 	if d == nil {
 		return Outcome{Reason: "no device"}
 	}
-	if d.owner == nil {
+	if d.owner == nil || d.off {
 		return Outcome{Passed: true}
 	}
 	e, id := d.owner, d.bound

@@ -42,6 +42,7 @@ type device struct {
 	index int
 	owner *enacted
 	bound vpc.InterfaceID
+	off   bool // the filter was taken off behind the owner's back
 }
 
 // enacted is what the planes of one identity have put into force.
@@ -77,6 +78,31 @@ func (h *Host) RemoveDevice(netns, name string) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	delete(h.devices, place{netns, name})
+}
+
+// Rename gives a device another name. It stays the same device.
+func (h *Host) Rename(netns, from, to string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.devices[place{netns, to}] = h.devices[place{netns, from}]
+	delete(h.devices, place{netns, from})
+}
+
+// TakeOff takes the filter off a device, as another program can.
+func (h *Host) TakeOff(netns, name string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.devices[place{netns, name}].off = true
+}
+
+// deviceOf finds the device that an interface is on, nil if that is gone.
+func (h *Host) deviceOf(e *enacted, id vpc.InterfaceID) (place, *device) {
+	for at, d := range h.devices {
+		if d.owner == e && d.bound == id {
+			return at, d
+		}
+	}
+	return place{}, nil
 }
 
 // Open gives a plane that takes over what those of the same identity left.
@@ -177,7 +203,15 @@ func (p *Plane) Bind(ctx context.Context, b dataplane.Binding) error {
 	defer end()
 	at := place{b.Netns, b.Device}
 	d := p.host.devices[at]
-	if b.Device == dataplane.Loopback {
+	if b.Index != 0 {
+		d = nil
+		for x, o := range p.host.devices {
+			if x.netns == b.Netns && o.index == b.Index {
+				at, d = x, o
+			}
+		}
+	}
+	if at.name == dataplane.Loopback {
 		return dataplane.ErrLoopback
 	}
 	if d == nil {
@@ -189,14 +223,11 @@ func (p *Plane) Bind(ctx context.Context, b dataplane.Binding) error {
 	if d.owner != nil && d.bound != b.Interface {
 		return fmt.Errorf("device %s is bound to interface %s", at, d.bound)
 	}
-	if old, ok := p.in.bindings[b.Interface]; ok {
-		was := place{old.Netns, old.Device}
-		if od := p.host.devices[was]; was != at && od != nil && od.owner == p.in && od.bound == b.Interface {
-			return fmt.Errorf("interface %s is bound to device %s", b.Interface, was)
-		}
+	if was, old := p.host.deviceOf(p.in, b.Interface); old != nil && old != d {
+		return fmt.Errorf("interface %s is bound to device %s", b.Interface, was)
 	}
-	d.owner, d.bound = p.in, b.Interface
-	b.Index = d.index
+	d.owner, d.bound, d.off = p.in, b.Interface, false
+	b.Device, b.Index = at.name, d.index
 	p.in.bindings[b.Interface] = b
 	return nil
 }
@@ -208,12 +239,11 @@ func (p *Plane) Unbind(ctx context.Context, id vpc.InterfaceID) error {
 		return err
 	}
 	defer end()
-	b, ok := p.in.bindings[id]
-	if !ok {
+	if _, ok := p.in.bindings[id]; !ok {
 		return nil
 	}
-	if d := p.host.devices[place{b.Netns, b.Device}]; d != nil && d.owner == p.in && d.bound == id {
-		d.owner, d.bound = nil, ""
+	if _, d := p.host.deviceOf(p.in, id); d != nil {
+		d.owner, d.bound, d.off = nil, "", false
 	}
 	delete(p.in.bindings, id)
 	maps.DeleteFunc(p.in.flows, func(k flowKey, _ *tracked) bool { return k.on == id })
@@ -233,19 +263,34 @@ func (p *Plane) Deny(ctx context.Context, id vpc.InterfaceID) error {
 }
 
 // Bindings reports what is bound, in the order of interfaces.
-func (p *Plane) Bindings(ctx context.Context) ([]dataplane.Binding, error) {
-	end, err := p.begin(ctx, "Bindings")
+func (p *Plane) Bindings(ctx context.Context) (out []dataplane.Binding, err error) {
+	all, err := p.Look(ctx, false)
+	for _, s := range all {
+		out = append(out, s.Binding)
+	}
+	return out, err
+}
+
+// Look reports how what is bound stands, in the order of interfaces.
+func (p *Plane) Look(ctx context.Context, quick bool) ([]dataplane.Standing, error) {
+	end, err := p.begin(ctx, "Look")
 	if err != nil {
 		return nil, err
 	}
 	defer end()
-	var out []dataplane.Binding
+	var out []dataplane.Standing
 	for _, id := range slices.Sorted(maps.Keys(p.in.bindings)) {
-		b := p.in.bindings[id]
-		if d := p.host.devices[place{b.Netns, b.Device}]; d == nil || d.owner != p.in || d.bound != id {
-			b.Index = 0
+		s := dataplane.Standing{Binding: p.in.bindings[id]}
+		at, d := p.host.deviceOf(p.in, id)
+		switch {
+		case d == nil || at.netns != s.Netns:
+			s.Index = 0
+		case d.off:
+			s.Device, s.Index, s.Degraded = at.name, d.index, dataplane.ErrTakenOff
+		default:
+			s.Device, s.Index = at.name, d.index
 		}
-		out = append(out, b)
+		out = append(out, s)
 	}
 	return out, nil
 }

@@ -14,6 +14,8 @@ func TestContract(t *testing.T) {
 		return &dataplanetest.Host{
 			Open:         func(_ *testing.T, identity string) dataplane.Dataplane { return h.Open(identity) },
 			AddDevice:    func(_ *testing.T, name string) { h.AddDevice("", name) },
+			RenameDevice: func(_ *testing.T, from, to string) { h.Rename("", from, to) },
+			TakeOff:      func(_ *testing.T, name string) { h.TakeOff("", name) },
 			RemoveDevice: func(_ *testing.T, name string) { h.RemoveDevice("", name) },
 			Send: func(_ *testing.T, name string, p dataplanetest.Packet) bool {
 				return h.Send("", name, packet(p)).Passed

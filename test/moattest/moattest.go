@@ -43,10 +43,18 @@ func workDir() (string, error) {
 	return work.dir, err
 }
 
-// Binary builds ./cmd/moat, once in a test process, and gives its path.
+// programs names a folder with programs that were built before: moat, and those of
+// Released. test/vm/run sets it, because a virtual machine takes long to build them.
+const programs = "MOAT_TEST_PROGRAMS"
+
+// Binary builds ./cmd/moat, once in a test process, and returns its path.
 func Binary(tb testing.TB) string {
 	tb.Helper()
 	build.Do(func() {
+		if dir := os.Getenv(programs); dir != "" {
+			build.bin = filepath.Join(dir, "moat")
+			return
+		}
 		root, err := moduleRoot()
 		if err != nil {
 			build.err = err

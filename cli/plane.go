@@ -112,6 +112,12 @@ func beginEnforcing(ctx context.Context, s *settings, logger *slog.Logger) (*hos
 		h.Reason = reason
 		return h, nil
 	}
+	if !pinned {
+		// Nothing is bound yet, and all else takes longer.
+		if err := ebpf.GuardFirst(h.Host, dataplane.Guards{Names: s.guards, Bridges: s.managedBridges}); err != nil {
+			logger.Warn("nftables cannot guard devices while the data plane is loaded", "host", h.Host, "err", err)
+		}
+	}
 	h.plane = agent.NewLazy(func() (dataplane.Dataplane, error) {
 		p, err := ebpf.Open(ebpf.Options{Identity: h.Host, PinDir: pinDir, Adopt: s.adopt})
 		if err != nil {

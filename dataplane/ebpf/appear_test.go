@@ -196,7 +196,7 @@ func TestAppearances(t *testing.T) {
 				before := s.out.Load() + s.in.Load()
 				s.appear()
 				time.Sleep(5 * time.Millisecond)
-				if n%10 == 0 && row.mechanism != "VLANs" { // there only a bound port gets its VLAN
+				if n%100 == 0 && row.mechanism != "VLANs" { // there only a bound port gets its VLAN
 					s.must(s.plane.Bind(t.Context(), s.binding))
 					s.must(s.plane.Unbind(t.Context(), s.binding.Interface))
 				}

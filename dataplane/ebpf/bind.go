@@ -389,18 +389,14 @@ func (p *Plane) programsOf(ns uint32) (*programs, error) {
 	if err := spec.Variables["near"].Set(spec.Maps["nearby"].MaxEntries - 1); err != nil {
 		return nil, err
 	}
-	var g struct {
-		From   *ebpf.Program `ebpf:"from_workload"`
-		To     *ebpf.Program `ebpf:"to_workload"`
-		Nearby *ebpf.Map     `ebpf:"nearby"`
-	}
-	if err := spec.LoadAndAssign(&g, &ebpf.CollectionOptions{
-		Maps:            ebpf.MapOptions{PinPath: p.dir},
-		MapReplacements: map[string]*ebpf.Map{"verdicts": p.maps.Verdicts}, // one for all copies
-	}); err != nil {
+	made, err := p.loadBoth(spec)
+	if err != nil {
 		return nil, fmt.Errorf("load the programs: %w", err)
 	}
-	made := &programs{g.From, g.To, g.Nearby}
+	if <-p.searchers.loaded; p.searchers.err != nil {
+		made.close()
+		return nil, fmt.Errorf("load the programs: %w", p.searchers.err)
+	}
 	for _, b := range p.bound {
 		if b.bpfBinding.Netns == ns {
 			if err := made.put(b.key(), &bpfDevice{Eni: b.number, Flags: b.Flags, Until: b.until}); err != nil {
@@ -410,6 +406,43 @@ func (p *Plane) programsOf(ns uint32) (*programs, error) {
 		}
 	}
 	p.programs[ns] = made
+	return made, nil
+}
+
+// loadBoth loads the programs of both directions at once: the verifier takes long. They
+// share their maps.
+func (p *Plane) loadBoth(spec *ebpf.CollectionSpec) (*programs, error) {
+	shared := map[string]*ebpf.Map{"verdicts": p.maps.Verdicts} // one for all copies
+	for _, name := range []string{"nearby", "scratches"} {
+		m, err := ebpf.NewMap(spec.Maps[name])
+		if err != nil {
+			return nil, err
+		}
+		shared[name] = m
+	}
+	defer shared["scratches"].Close()
+	made := &programs{nearby: shared["nearby"]}
+	o := func() *ebpf.CollectionOptions {
+		return &ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: p.dir}, MapReplacements: maps.Clone(shared)}
+	}
+	other := make(chan error)
+	go func() {
+		var g struct {
+			From *ebpf.Program `ebpf:"from_workload"`
+		}
+		err := spec.Copy().LoadAndAssign(&g, o())
+		made.from = g.From
+		other <- err
+	}()
+	var g struct {
+		To *ebpf.Program `ebpf:"to_workload"`
+	}
+	err := spec.Copy().LoadAndAssign(&g, o())
+	made.to = g.To
+	if err = errors.Join(err, <-other); err != nil {
+		made.close()
+		return nil, err
+	}
 	return made, nil
 }
 

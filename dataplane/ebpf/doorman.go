@@ -7,13 +7,10 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"reflect"
-	"slices"
 	"strings"
 
 	"github.com/cilium/ebpf"
 	"github.com/cilium/ebpf/link"
-	"github.com/vishvananda/netlink"
 	"golang.org/x/sys/unix"
 
 	"moat/dataplane"
@@ -63,7 +60,7 @@ func (p *Plane) Guard(ctx context.Context, want dataplane.Guards) (names, bridge
 		return names, errNamesFirst
 	}
 	c.bridges, c.every = want.Bridges, false
-	if bridges = p.shutAll(c); bridges != nil {
+	if bridges = p.shut(c); bridges != nil {
 		c.bridges = nil
 		if err := p.shut(c); err != nil {
 			if !c.routed {
@@ -87,7 +84,7 @@ func (p *Plane) doormanFor(patterns []dataplane.Pattern) (closing, error) {
 		switch {
 		case err == nil:
 			// What nftables does not know is not guarded at ports of bridges.
-			return closing{names: slices.DeleteFunc(slices.Clone(patterns), func(x dataplane.Pattern) bool { _, err := gateName(x); return err != nil })}, nil
+			return closing{names: gateNames(patterns)}, nil
 		case !errors.Is(err, ebpf.ErrNotSupported) && !errors.Is(err, unix.EINVAL) && !errors.Is(err, unix.EOPNOTSUPP):
 			return closing{}, fmt.Errorf("guard devices by name: %w", err)
 		}
@@ -96,35 +93,6 @@ func (p *Plane) doormanFor(patterns []dataplane.Pattern) (closing, error) {
 }
 
 var errNamesFirst = errors.New("devices cannot be guarded by their names either")
-
-// shutAll makes the gate close what c says. On a kernel whose nftables cannot tell
-// bridges apart it closes the ports of all bridges, and fails if some of them are not
-// to be closed. The caller holds mu.
-func (p *Plane) shutAll(c closing) error {
-	if len(c.bridges) == 0 {
-		return p.shut(c)
-	}
-	err := p.shut(c)
-	if err == nil {
-		return nil
-	}
-	return within("", func(uint32) error {
-		links, e := netlink.LinkList()
-		if e != nil {
-			return errors.Join(err, e)
-		}
-		for _, l := range links {
-			if name := l.Attrs().Name; l.Type() == "bridge" && !slices.Contains(c.bridges, name) {
-				return fmt.Errorf("bridge %s is not managed, and nftables cannot tell bridges apart (CONFIG_NFT_BRIDGE_META): %w", name, err)
-			}
-		}
-		c.every = true
-		if p.gate != nil && reflect.DeepEqual(p.gate.closes, c) && p.gate.stands() {
-			return nil
-		}
-		return p.shut(c)
-	})
-}
 
 // shut makes the gate close what c says. The caller holds mu.
 func (p *Plane) shut(c closing) error {
@@ -135,7 +103,7 @@ func (p *Plane) shut(c closing) error {
 			return err
 		}
 	}
-	if err := g.shut(c, p.passable(g.inode)); err != nil {
+	if err := g.shutAll(c, p.passable(g.inode)); err != nil {
 		if p.gate == nil {
 			g.netns.Close()
 		}
@@ -143,6 +111,28 @@ func (p *Plane) shut(c closing) error {
 	}
 	p.gate = g
 	return nil
+}
+
+// GuardFirst guards devices by nftables alone, which takes milliseconds, until a data
+// plane of the identity guards them: for the start after a reboot, when nothing is
+// bound yet. Patterns that nftables does not know are left out.
+func GuardFirst(identity string, want dataplane.Guards) error {
+	if len(want.Names)+len(want.Bridges) == 0 {
+		return nil
+	}
+	g, err := newGate(gateOf(identity))
+	if err != nil {
+		return err
+	}
+	defer g.netns.Close()
+	names := closing{names: gateNames(want.Names), routed: true}
+	all := names
+	all.bridges = want.Bridges
+	if err := g.shutAll(all, nil); err != nil && len(all.bridges) > 0 {
+		return errors.Join(err, g.shut(names, nil))
+	} else {
+		return err
+	}
 }
 
 func (p *Plane) guard(patterns []dataplane.Pattern) error {

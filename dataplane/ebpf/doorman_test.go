@@ -337,3 +337,48 @@ func TestGuardedPortOfBridge(t *testing.T) {
 		t.Errorf("%d packets pass after it was detached", n)
 	}
 }
+
+// Before a data plane is opened nftables alone guards, and lets what is bound pass as
+// soon as the data plane guards.
+func TestGuardFirst(t *testing.T) {
+	l := newLab(t)
+	serve(t, l.workload, "tcp", "10.0.0.5:80")
+	reaches := func() bool {
+		t.Helper()
+		c, err := dial(t, l.client, "tcp", "10.0.0.5:80")
+		if err != nil {
+			if !isTimeout(err) {
+				t.Fatal(err)
+			}
+			return false
+		}
+		c.Close()
+		return true
+	}
+	if !reaches() {
+		t.Fatal("a device that nobody guards does not pass")
+	}
+	o := Options{Identity: fmt.Sprintf("t-%016x", rand.Uint64())}
+	guards := dataplane.Guards{Names: []dataplane.Pattern{"?x", "w*"}}
+	if err := in(t, l.host, func() error { return GuardFirst(o.Identity, guards) }); err != nil {
+		t.Skip(err)
+	}
+	if reaches() {
+		t.Error("a guarded device passes before a data plane is opened")
+	}
+	p := open(t, o)
+	apply(t, p, rules(t, "in tcp 80 from 0.0.0.0/0"))
+	guards.Names = guards.Names[1:]
+	if err := in(t, l.host, func() error { return errors.Join(p.Guard(t.Context(), guards)) }); err != nil {
+		t.Fatal(err)
+	}
+	if reaches() {
+		t.Error("a guarded device passes before it is bound")
+	}
+	if err := p.Bind(t.Context(), l.binding); err != nil {
+		t.Fatal(err)
+	}
+	if !reaches() {
+		t.Error("a bound device does not pass what a rule allows")
+	}
+}

@@ -89,7 +89,10 @@ func (p *Plane) tend(what uint32, six bool, keys []bpfFlow6Key, cut func(bpfFlow
 		in := make([]byte, 14+size)
 		copy(in[14:], unsafe.Slice((*byte)(unsafe.Pointer(&t)), size))
 		r := ebpf.RunOptions{Data: in, DataOut: make([]byte, len(in))}
-		ret, err := p.tender.Run(&r)
+		if <-p.searchers.loaded; p.searchers.err != nil {
+			return fmt.Errorf("tend flows: %w", p.searchers.err)
+		}
+		ret, err := p.searchers.tend.Run(&r)
 		if err != nil || ret != 0 {
 			return fmt.Errorf("tend flows: %d: %w", ret, err)
 		}
@@ -160,9 +163,10 @@ func (p *Plane) find(s search) (keys [2][]bpfFlow6Key, err error) {
 		wholly.set(n)
 	}
 	copy(kept, s.kept)
-	if p.walkers[0] != nil {
-		if keys[0], err = p.walked(p.walkers[0], p.maps.Flows4, unsafe.Sizeof(bpfFlow4Key{})); err == nil {
-			keys[1], err = p.walked(p.walkers[1], p.maps.Flows6, unsafe.Sizeof(bpfFlow6Key{}))
+	<-p.searchers.loaded
+	if walkers := p.searchers.walkers; walkers[0] != nil {
+		if keys[0], err = p.walked(walkers[0], p.maps.Flows4, unsafe.Sizeof(bpfFlow4Key{})); err == nil {
+			keys[1], err = p.walked(walkers[1], p.maps.Flows6, unsafe.Sizeof(bpfFlow6Key{}))
 		}
 		return keys, err
 	}

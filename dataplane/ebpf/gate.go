@@ -5,11 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"reflect"
 	"slices"
 	"strings"
 
 	"github.com/google/nftables"
 	"github.com/google/nftables/expr"
+	"github.com/vishvananda/netlink"
+	"github.com/vishvananda/netns"
 	"golang.org/x/sys/unix"
 
 	"moat/dataplane"
@@ -126,9 +129,42 @@ func gateName(p dataplane.Pattern) ([]byte, error) {
 	return wholeName(name), nil
 }
 
+// gateNames returns the patterns that nftables knows.
+func gateNames(patterns []dataplane.Pattern) []dataplane.Pattern {
+	return slices.DeleteFunc(slices.Clone(patterns), func(x dataplane.Pattern) bool { _, err := gateName(x); return err != nil })
+}
+
 // wholeName fills a name up to the length of the kernel's.
 func wholeName(name string) []byte {
 	return append([]byte(name), make([]byte, unix.IFNAMSIZ-len(name))...)
+}
+
+// shutAll is shut, also on a kernel whose nftables cannot tell bridges apart: there it
+// closes the ports of all bridges, and fails if some of them are not to be closed.
+func (g *gate) shutAll(c closing, open map[uint32]bool) error {
+	err := g.shut(c, open)
+	if err == nil || len(c.bridges) == 0 {
+		return err
+	}
+	h, e := netlink.NewHandleAt(netns.NsHandle(g.netns.Fd()), unix.NETLINK_ROUTE)
+	if e != nil {
+		return errors.Join(err, e)
+	}
+	defer h.Close()
+	links, e := h.LinkList()
+	if e != nil {
+		return errors.Join(err, e)
+	}
+	for _, l := range links {
+		if name := l.Attrs().Name; l.Type() == "bridge" && !slices.Contains(c.bridges, name) {
+			return fmt.Errorf("bridge %s is not managed, and nftables cannot tell bridges apart (CONFIG_NFT_BRIDGE_META): %w", name, err)
+		}
+	}
+	c.every = true
+	if reflect.DeepEqual(g.closes, c) && g.stands() {
+		return nil
+	}
+	return g.shut(c, open)
 }
 
 // shut makes the gate close what c says, except devices with an index in open. It
@@ -279,7 +315,9 @@ func removeGate(name string) error {
 	return errors.Join(errs...)
 }
 
-func (p *Plane) gateName() string { return "moat-" + p.options.Identity }
+func gateOf(identity string) string { return "moat-" + identity }
+
+func (p *Plane) gateName() string { return gateOf(p.options.Identity) }
 
 // passable returns the indexes of the bound devices of a network namespace. The caller holds mu.
 func (p *Plane) passable(netns uint32) map[uint32]bool {

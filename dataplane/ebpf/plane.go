@@ -62,19 +62,19 @@ type Plane struct {
 	dir     string   // of its pins
 	aside   []string // folders of pins that were set aside
 	maps    bpfMaps
-	tender  *ebpf.Program
 	clock   *ebpf.Program
 	inject  *ebpf.Program
 	spec    *ebpf.CollectionSpec
 	mapped  [][]byte
-	walkers [2]*ebpf.Program // over IPv4 and IPv6 flows; nil where the kernel has no iterators
 	walk    *bpfWalk
-	walking sync.Mutex
-	said    atomic.Uint32 // by clock
-	control *bpfControl
-	share   *bpfShare
-	reclaim *bpfReclaim
-	slots   []bpfRules
+	// searchers are the programs that find and end flows.
+	searchers *searchers
+	walking   sync.Mutex
+	said      atomic.Uint32 // by clock
+	control   *bpfControl
+	share     *bpfShare
+	reclaim   *bpfReclaim
+	slots     []bpfRules
 
 	mu       sync.Mutex
 	programs map[uint32]*programs // by network namespace
@@ -220,23 +220,19 @@ func (p *Plane) open() error {
 	}
 	var objects struct {
 		bpfMaps
-		Tend   *ebpf.Program `ebpf:"tend"`
 		Clock  *ebpf.Program `ebpf:"clock"`
 		Inject *ebpf.Program `ebpf:"inject"`
 	}
 	if err := spec.LoadAndAssign(&objects, &ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: p.dir}}); err != nil {
 		return fmt.Errorf("load the data plane: %w", err)
 	}
-	p.maps, p.tender, p.clock, p.inject = objects.bpfMaps, objects.Tend, objects.Clock, objects.Inject
+	p.maps, p.clock, p.inject = objects.bpfMaps, objects.Clock, objects.Inject
+	p.searchers = p.loadSearchers(spec.Copy())
+	if up != nil { // which moves the pins
+		<-p.searchers.loaded
+	}
 	if p.control, err = mapped[bpfControl](p, p.maps.Controls); err != nil {
 		return err
-	}
-	var walkers struct {
-		Walk4 *ebpf.Program `ebpf:"walk4"`
-		Walk6 *ebpf.Program `ebpf:"walk6"`
-	}
-	if !p.options.ForceBatches && spec.LoadAndAssign(&walkers, &ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: p.dir}}) == nil {
-		p.walkers = [2]*ebpf.Program{walkers.Walk4, walkers.Walk6}
 	}
 	if p.share, err = mapped[bpfShare](p, p.maps.Shares); err != nil {
 		return err
@@ -294,6 +290,46 @@ func (p *Plane) open() error {
 		p.work.Go(func() { p.sweep(all) })
 	}
 	return nil
+}
+
+// searchers are the programs that find and end flows. They are loaded while other
+// things go on, as the verifier takes long.
+type searchers struct {
+	loaded  chan struct{} // closed when the rest may be read
+	tend    *ebpf.Program
+	walkers [2]*ebpf.Program // over IPv4 and IPv6 flows; nil where the kernel has no iterators
+	err     error
+}
+
+func (p *Plane) loadSearchers(spec *ebpf.CollectionSpec) *searchers {
+	s := &searchers{loaded: make(chan struct{})}
+	o := &ebpf.CollectionOptions{Maps: ebpf.MapOptions{PinPath: p.dir}}
+	go func() {
+		defer close(s.loaded)
+		var tend struct {
+			Tend *ebpf.Program `ebpf:"tend"`
+		}
+		if s.err = spec.LoadAndAssign(&tend, o); s.err != nil {
+			return
+		}
+		s.tend = tend.Tend
+		var walkers struct {
+			Walk4 *ebpf.Program `ebpf:"walk4"`
+			Walk6 *ebpf.Program `ebpf:"walk6"`
+		}
+		if !p.options.ForceBatches && spec.LoadAndAssign(&walkers, o) == nil {
+			s.walkers = [2]*ebpf.Program{walkers.Walk4, walkers.Walk6}
+		}
+	}()
+	return s
+}
+
+func (s *searchers) close() {
+	<-s.loaded
+	s.tend.Close()
+	for _, w := range s.walkers {
+		w.Close()
+	}
 }
 
 // mapped gives the first value of an array as it is in the kernel.
@@ -362,11 +398,8 @@ func (p *Plane) Close() error {
 	for _, b := range p.mapped {
 		unix.Munmap(b)
 	}
-	if p.tender != nil {
-		for _, w := range p.walkers {
-			w.Close()
-		}
-		p.tender.Close()
+	if p.clock != nil {
+		p.searchers.close()
 		p.clock.Close()
 		p.inject.Close()
 		return p.maps.Close()

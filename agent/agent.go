@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"moat/dataplane"
@@ -41,6 +42,9 @@ type Agent struct {
 	notes   string
 	// snapshot is the file that has what is in force.
 	snapshot string
+	// releasesFile has releases, and dirty says that they have changed.
+	releasesFile string
+	dirty        atomic.Bool
 
 	kick chan struct{}
 
@@ -57,10 +61,11 @@ type Agent struct {
 	// named has the names that the state had for the devices when they were bound.
 	named map[vpc.InterfaceID]string
 
-	mu     sync.Mutex
-	status Status
-	tried  uint64        // the revision that status.Err is about
-	moved  chan struct{} // closed when status has changed
+	mu       sync.Mutex
+	releases []Release
+	status   Status
+	tried    uint64        // the revision that status.Err is about
+	moved    chan struct{} // closed when status has changed
 
 	// The rest belongs to Run.
 	seen    *state.View // the last one that is in force; nil to look at everything again
@@ -108,6 +113,8 @@ type Status struct {
 type BindingStatus struct {
 	dataplane.Binding
 	Scope state.Scope
+	// Detaching says that another server asked for its detachment.
+	Detaching bool
 	// Err says why the interface is not enforced: the device is gone, say.
 	Err error
 }
@@ -132,6 +139,9 @@ type Config struct {
 	// Snapshot is the file in which the agent keeps what is in force, for Boot;
 	// empty for none.
 	Snapshot string
+	// Releases is the file in which the agent keeps what was detached while the
+	// state could not be written; empty for none, which refuses that.
+	Releases string
 }
 
 // New returns an agent, which does nothing until Boot and Run.
@@ -139,11 +149,16 @@ func New(c Config) *Agent {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	return &Agent{
-		source: c.Source, plane: c.Plane, host: c.Host, options: c.Options, logger: c.Logger, links: c.Links, bridges: c.Bridges, guards: c.Guards, notes: c.Notes, snapshot: c.Snapshot,
+	a := &Agent{
+		source: c.Source, plane: c.Plane, host: c.Host, options: c.Options, logger: c.Logger, links: c.Links, bridges: c.Bridges, guards: c.Guards, notes: c.Notes, snapshot: c.Snapshot, releasesFile: c.Releases,
 		kick: make(chan struct{}, 1), moved: make(chan struct{}), held: map[vpc.InterfaceID]dataplane.Binding{}, named: map[vpc.InterfaceID]string{},
 		compile: ruleset.NewCompiler(c.Options),
 	}
+	var err error
+	if a.releases, err = readReleases(c.Releases); err != nil {
+		a.logger.Error("which devices were detached without a change of the state is not known: they are bound again", "host", c.Host, "err", err)
+	}
+	return a
 }
 
 // Host gives the name of the host that the agent enforces on.
@@ -240,18 +255,20 @@ func (a *Agent) Run(ctx context.Context) error {
 
 // takeOver learns what a process before this one left in force.
 func (a *Agent) takeOver(ctx context.Context) error {
+	enforced := uint64(0)
 	actual, err := a.plane.Actual(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		a.inForce, enforced = actual, actual.Rev
+	} else if s, e := ReadSnapshot(a.snapshot); e == nil {
+		enforced = s.Rules.Rev // at least
 	}
-	a.inForce = actual
-	if rev := a.source.Latest().Rev; actual.Rev > rev {
-		a.logger.Warn("the state is older than what is in force; devices that it does not have bound stay bound and pass nothing", "host", a.host, "revision", rev, "enforced", actual.Rev)
+	if rev := a.source.Latest().Rev; enforced > rev {
+		a.logger.Warn("the state is older than what is in force; devices that it does not have bound stay bound and pass nothing", "host", a.host, "revision", rev, "enforced", enforced)
 		a.binding.Lock()
 		a.keep = true
 		a.binding.Unlock()
 	}
-	return nil
+	return err
 }
 
 // watch tells of new revisions.
@@ -280,12 +297,15 @@ func (a *Agent) Kick() {
 
 // step brings the data plane to a view.
 func (a *Agent) step(ctx context.Context, view *state.View, devices moving) (err error) {
+	if a.dirty.Swap(false) {
+		a.seen = nil
+	}
 	bindings, rules := a.relevant(view)
 	if bindings || rules {
 		a.touched = view.Rev
 	}
 	if bindings {
-		a.bound = Bound(view, a.host)
+		a.bound = a.wanted(view)
 	}
 	if rules {
 		if err := a.enforce(ctx, view); err != nil {
@@ -322,12 +342,12 @@ func (a *Agent) relevant(view *state.View) (bindings, rules bool) {
 	}
 	changes, ok := view.Changes(a.seen, ruleset.PartKinds...)
 	if !ok {
-		return !sameBindings(a.bound, Bound(view, a.host)), true
+		return !sameBindings(a.bound, a.wanted(view)), true
 	}
 	for i := range changes {
 		bindings = bindings || a.boundHere(changes[i].Old) || a.boundHere(changes[i].New)
 	}
-	if bindings && !sameBindings(a.bound, Bound(view, a.host)) {
+	if bindings && !sameBindings(a.bound, a.wanted(view)) {
 		return true, true
 	}
 	return false, !a.compile.Unaffected(view, ruleset.Parts(changes))
@@ -370,6 +390,8 @@ func (a *Agent) enforce(ctx context.Context, view *state.View) error {
 func (a *Agent) bind(ctx context.Context, moved moving) error {
 	a.binding.Lock()
 	defer a.binding.Unlock()
+	// One may have been released since it was looked at.
+	a.bound = slices.DeleteFunc(a.bound, func(b BindingStatus) bool { return a.released(b.Interface) })
 	have, err := a.look(ctx, moved)
 	if err != nil {
 		return fmt.Errorf("read what is bound: %w", err)
@@ -449,7 +471,7 @@ func (a *Agent) releaseOthers(ctx context.Context, have []dataplane.Standing) (u
 		if isGuard(h.Interface) || slices.ContainsFunc(a.bound, func(w BindingStatus) bool { return w.Interface == h.Interface }) {
 			continue
 		}
-		if _, held := a.held[h.Interface]; held || boundNow(a.source.Latest(), a.host, h.Interface) {
+		if _, held := a.held[h.Interface]; held || a.wantsNow(a.source.Latest(), h.Interface) {
 			continue // attached this moment
 		}
 		if a.keep {
@@ -549,7 +571,7 @@ func Bound(view *state.View, host string) []BindingStatus {
 	var out []BindingStatus
 	for space := range view.Spaces() {
 		for i := range state.Interfaces.By(space, state.InterfacesByHost, host) {
-			out = append(out, BindingStatus{Scope: space.Scope, Binding: bindingOf(i)})
+			out = append(out, BindingStatus{Scope: space.Scope, Binding: bindingOf(i), Detaching: i.Attachment.Device.Detaching})
 		}
 	}
 	slices.SortFunc(out, func(a, b BindingStatus) int { return strings.Compare(string(a.Interface), string(b.Interface)) })

@@ -42,6 +42,8 @@ type world struct {
 	stop  func()
 	// snapshot is the agent's; "" for none.
 	snapshot string
+	// released is its file of releases.
+	released string
 	port     uint16
 	n        uint64
 }
@@ -71,7 +73,7 @@ func newWorld(t *testing.T) *world {
 // start runs a new agent on a new plane, as a new process would.
 func (w *world) start() {
 	w.plane, w.links = w.host.Open("identity-1"), make(chan agent.LinkChange)
-	w.agent = agent.New(agent.Config{Source: w.store, Plane: w.plane, Host: host, Links: w.watch(), Snapshot: w.snapshot})
+	w.agent = agent.New(agent.Config{Source: w.store, Plane: w.plane, Host: host, Links: w.watch(), Snapshot: w.snapshot, Releases: w.released})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); w.agent.Run(ctx) }()
@@ -158,6 +160,18 @@ func (w *world) bind(id vpc.InterfaceID, device string) uint64 {
 	})
 }
 
+// detaching writes into the state that another server asks for a detachment.
+func (w *world) detaching(id vpc.InterfaceID) uint64 {
+	w.Helper()
+	return w.write(func(tx *state.Txn) {
+		i := *state.Interfaces.Get(tx, id)
+		at, d := *i.Attachment, *i.Attachment.Device
+		d.Detaching = true
+		at.Device, i.Attachment = &d, &at
+		state.Interfaces.Put(tx, &i)
+	})
+}
+
 // passes reports whether a new connection to a port does.
 func (w *world) passes(port uint16) bool {
 	w.port++
@@ -174,7 +188,7 @@ func (w *world) want(passes bool, port uint16, what string) {
 
 func (w *world) until(what string, ok func() bool) {
 	w.Helper()
-	for end := time.Now().Add(5 * time.Second); !ok(); time.Sleep(time.Millisecond) {
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(time.Millisecond) {
 		if time.Now().After(end) {
 			w.Fatalf("never: %s; status %+v", what, w.agent.Status())
 		}
@@ -343,6 +357,65 @@ func TestFailedUpdateKeepsTheLastRulesThenDenies(t *testing.T) {
 	w.want(false, 80, "recovered")
 	if s := w.agent.Status(); s.Err != nil || len(s.Denied) > 0 {
 		t.Errorf("recovered, with status %+v", s)
+	}
+}
+
+// A process that cannot read what is in force denies what may have been revoked
+// since, once it cannot put that into force either. If it can read it later, an
+// interface that loses nothing keeps its rules.
+func TestFailedUpdateOfUnknownRulesDenies(t *testing.T) {
+	for _, readable := range []bool{false, true} {
+		w := newWorld(t)
+		w.wait(w.ports(80))
+		w.attach(eni)
+		w.stop()
+		reads, rev := 0, uint64(0)
+		w.plane, w.links = w.host.Open("identity-1"), make(chan agent.LinkChange)
+		w.plane.Fail(func(call string) error {
+			if call == "Apply" || call == "Actual" && (reads == 0 || !readable) {
+				reads++
+				return errors.New("no memory")
+			}
+			return nil
+		})
+		if rev = w.ports(81); readable {
+			rev = w.ports(80, 81)
+		}
+		w.agent = agent.New(agent.Config{Source: w.store, Plane: w.plane, Host: host, Links: w.watch()})
+		ctx, cancel := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); w.agent.Run(ctx) }()
+		if err := w.agent.Wait(t.Context(), rev); err == nil {
+			t.Error("a revision that cannot be applied is in force")
+		}
+		w.want(true, 80, "the last good rules")
+		if readable {
+			w.untilHopeless()
+			w.want(true, 80, "nothing was revoked")
+			w.want(false, 81, "a rule that is not in force yet")
+		} else {
+			w.until("the interface denies", func() bool { return slices.Contains(w.agent.Status().Denied, eni) })
+			w.want(false, 80, "denied: it may have been revoked")
+		}
+		w.plane.Fail(nil)
+		w.until("the revision is in force after all", func() bool { return w.agent.Status().Rev >= rev })
+		w.want(true, 81, "recovered")
+		w.want(readable, 80, "recovered")
+		if s := w.agent.Status(); s.Err != nil || len(s.Denied) > 0 {
+			t.Errorf("recovered, with status %+v", s)
+		}
+		cancel()
+		<-done
+	}
+}
+
+// untilHopeless waits until an agent that cannot apply has come to deny.
+func (w *world) untilHopeless() {
+	w.Helper()
+	since := w.agent.Status().Since
+	w.until("the agent gives up", func() bool { return time.Since(since) > 6*time.Second })
+	if d := w.agent.Status().Denied; len(d) > 0 {
+		w.Errorf("%v are denied", d)
 	}
 }
 

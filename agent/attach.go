@@ -42,6 +42,9 @@ func (a *Agent) hold(ctx context.Context, b dataplane.Binding) error {
 	if boundNow(a.source.Latest(), a.host, b.Interface) {
 		return fmt.Errorf("interface %s is bound on this host", b.Interface)
 	}
+	if err := a.attachedAgain(b.Interface); err != nil {
+		return err
+	}
 	if err := a.replaceGuard(ctx, b); err != nil {
 		return err
 	}

@@ -63,7 +63,12 @@ func (a *Agent) boot(ctx context.Context) (b Booting, err error) {
 	if err != nil {
 		return b, fmt.Errorf("read what is in force: %w", err)
 	}
-	b.Rev, b.Bindings = actual.Rev, have
+	b.Rev, b.Bindings = actual.Rev, a.withoutReleased(have)
+	// A process before this one may have ended before it came to that.
+	a.binding.Lock()
+	unreleased := a.unbindReleased(ctx)
+	a.binding.Unlock()
+	defer func() { err = errors.Join(err, unreleased) }()
 	if a.snapshot == "" {
 		return b, nil
 	}
@@ -74,6 +79,7 @@ func (a *Agent) boot(ctx context.Context) (b Booting, err error) {
 	if err != nil {
 		return b, err
 	}
+	s.Bindings = a.withoutReleased(s.Bindings)
 	b.Bindings = s.Bindings
 	if len(actual.Interfaces) == 0 || actual.Rev < s.Rules.Rev {
 		b.Rev = s.Rules.Rev
@@ -116,7 +122,10 @@ func (a *Agent) bindAsTheyCome(ctx context.Context, all []dataplane.Binding) {
 					continue
 				}
 				a.binding.Lock()
-				err := a.plane.Bind(ctx, b)
+				var err error
+				if !a.released(b.Interface) {
+					err = a.plane.Bind(ctx, b)
+				}
 				a.binding.Unlock()
 				if err != nil && !errors.Is(err, dataplane.ErrNoDevice) && ctx.Err() == nil {
 					a.logger.Error("a new device cannot be bound", "host", a.host, "interface", b.Interface, "device", b.Device, "err", err)

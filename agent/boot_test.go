@@ -20,7 +20,7 @@ func (w *world) reboot(devices ...string) (agent.Booting, func()) {
 		w.host.AddDevice("", d)
 	}
 	w.plane, w.links = w.host.Open("identity-1"), make(chan agent.LinkChange)
-	w.agent = agent.New(agent.Config{Plane: w.plane, Host: host, Links: w.watch(), Snapshot: w.snapshot})
+	w.agent = agent.New(agent.Config{Plane: w.plane, Host: host, Links: w.watch(), Snapshot: w.snapshot, Releases: w.released})
 	return w.agent.Boot(w.Context())
 }
 

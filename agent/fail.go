@@ -48,8 +48,22 @@ func (a *Agent) denyIfHopeless(ctx context.Context, want *ruleset.Ruleset, err e
 	if f.times < hopelessTimes && time.Since(f.since) < hopelessAfter {
 		return err
 	}
+	if a.inForce == nil {
+		// What is in force could not be read when this process started.
+		if actual, e := a.plane.Actual(ctx); e == nil {
+			a.inForce = actual
+		}
+	}
+	from, narrowed := a.inForce, Narrowed(a.inForce, want)
+	if from == nil {
+		// It cannot be read at all: any interface may be about to lose something.
+		from, narrowed = want, nil
+		for i := range want.Interfaces {
+			narrowed = append(narrowed, want.Interfaces[i].ID)
+		}
+	}
 	var more []vpc.InterfaceID
-	for _, id := range Narrowed(a.inForce, want) {
+	for _, id := range narrowed {
 		if !slices.Contains(f.denied, id) {
 			more = append(more, id)
 		}
@@ -59,7 +73,7 @@ func (a *Agent) denyIfHopeless(ctx context.Context, want *ruleset.Ruleset, err e
 	}
 	all := slices.Concat(f.denied, more)
 	slices.Sort(all)
-	deny := Denying(a.inForce, all)
+	deny := Denying(from, all)
 	e := a.plane.Apply(ctx, deny)
 	if e == nil {
 		a.inForce = deny

@@ -40,14 +40,9 @@ type snapshotFile struct {
 // ReadSnapshot reads a snapshot. The error is fs.ErrNotExist if there is no such
 // file.
 func ReadSnapshot(name string) (*Snapshot, error) {
-	b, err := os.ReadFile(name)
+	rest, err := readSummed(name, snapshotHead)
 	if err != nil {
 		return nil, err
-	}
-	line, rest, _ := bytes.Cut(b, []byte("\n"))
-	sum, ok := bytes.CutPrefix(line, []byte(snapshotHead))
-	if want := sha256.Sum256(rest); !ok || string(sum) != hex.EncodeToString(want[:]) {
-		return nil, fmt.Errorf("%s is damaged: its checksum is wrong", name)
 	}
 	var f snapshotFile
 	if err := json.Unmarshal(rest, &f); err != nil {
@@ -72,8 +67,27 @@ func (s *Snapshot) Write(name string) error {
 	if err != nil {
 		return err
 	}
+	return writeSummed(name, snapshotHead, b)
+}
+
+// readSummed reads a file whose first line is head and the checksum of the rest,
+// which it returns.
+func readSummed(name, head string) ([]byte, error) {
+	b, err := os.ReadFile(name)
+	if err != nil {
+		return nil, err
+	}
+	line, rest, _ := bytes.Cut(b, []byte("\n"))
+	sum, ok := bytes.CutPrefix(line, []byte(head))
+	if want := sha256.Sum256(rest); !ok || string(sum) != hex.EncodeToString(want[:]) {
+		return nil, fmt.Errorf("%s is damaged: its checksum is wrong", name)
+	}
+	return rest, nil
+}
+
+func writeSummed(name, head string, b []byte) error {
 	sum := sha256.Sum256(b)
-	return writeSynced(name, append([]byte(snapshotHead+hex.EncodeToString(sum[:])+"\n"), b...))
+	return writeSynced(name, append([]byte(head+hex.EncodeToString(sum[:])+"\n"), b...))
 }
 
 // writeSynced replaces a file. The new content is on the disk when it returns.

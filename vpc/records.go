@@ -232,6 +232,9 @@ type Device struct {
 	// Until is when a device that is enforced on trial observes again; zero for
 	// one that is not.
 	Until time.Time `cbor:"6,keyasint,omitzero"`
+	// Detaching tells that another server has asked for the detachment. The host's
+	// own server takes the filter off, and then removes the Device.
+	Detaching bool `cbor:"7,keyasint,omitempty"`
 }
 
 // A PrefixList is a managed prefix list with the versions that are kept.

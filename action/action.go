@@ -216,6 +216,9 @@ func (a Write[In, Out]) Stage(tx *state.Txn, input any) (any, error) {
 		}
 		return result(a.Replay(tx, in, used.Resource))
 	}
+	if state.ClientTokens.Len(tx) >= maxTokens {
+		return nil, fault.RequestLimitExceeded.With()
+	}
 	out, err := a.Plan(tx, in)
 	if err != nil {
 		return nil, err
@@ -226,6 +229,10 @@ func (a Write[In, Out]) Stage(tx *state.Txn, input any) (any, error) {
 
 // TokenLife is how long a client token is remembered.
 const TokenLife = 24 * time.Hour
+
+// maxTokens bounds the client tokens of one region of an account that are
+// remembered at once. A variable for the test.
+var maxTokens = 100_000
 
 func result[T any](out *T, err error) (any, error) {
 	if err != nil {

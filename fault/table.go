@@ -7,6 +7,11 @@ var (
 	InternalError = Kind{"InternalError", 500, "An internal error has occurred"}
 	Unavailable   = Kind{"Unavailable", 503, "The server is overloaded and can't handle the request."}
 
+	// Callers that ask too often, of EC2, of IAM and STS, and in JSON.
+	RequestLimitExceeded = Kind{"RequestLimitExceeded", 503, "Request limit exceeded."}
+	Throttling           = Kind{"Throttling", 400, "Rate exceeded"}
+	ThrottlingException  = Kind{"ThrottlingException", 400, "Rate exceeded"}
+
 	// Signatures, EC2: every cause is one answer.
 	AuthFailure      = Kind{"AuthFailure", 401, "AWS was not able to validate the provided access credentials"}
 	RequestExpired   = Kind{"RequestExpired", 400, "Request has expired."}

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"moat/ec2"
 	"moat/fault"
 	"moat/flow"
 	"moat/iam"
@@ -145,12 +144,8 @@ func (s *Server) look(r *request, asOf string, needs []string) (*survey.Survey, 
 	if err := s.mayDo(r, view, needs...); err != nil {
 		return nil, nil, err
 	}
-	if asOf == "" && !ec2.Furnished(view.In(r.scope)) {
-		// As any call of EC2 does in a region that is used for the first time.
-		if err := s.Furnish(r.Context(), r.scope); err != nil {
-			return nil, nil, err
-		}
-		if view, err = s.store.View(r.Context()); err != nil {
+	if asOf == "" {
+		if view, err = s.furnished(r, view); err != nil {
 			return nil, nil, err
 		}
 	}

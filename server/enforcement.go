@@ -73,6 +73,9 @@ type replaced struct {
 // write commits a call, and notes what it replaced if other hosts may have to
 // obey.
 func (s *Server) write(r *request, w *store.Write) (out any, rev uint64, err error) {
+	if err := s.roomForSpace(r); err != nil {
+		return nil, 0, err
+	}
 	if s.cfg.Enforcement.Hosts != nil {
 		w.Replaced = func(changes []state.Change, v *state.View) { r.replaced = &replaced{changes, v} }
 	}

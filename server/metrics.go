@@ -21,11 +21,12 @@ type Metrics struct {
 
 	// known holds what requests and seconds have found, by what the labels are
 	// made of. A map that is seen is never changed.
-	known   atomic.Pointer[map[counted]*counters]
-	adding  sync.Mutex
-	commits prometheus.Histogram
-	batch   prometheus.Histogram
-	unsaid  prometheus.Counter
+	known     atomic.Pointer[map[counted]*counters]
+	adding    sync.Mutex
+	commits   prometheus.Histogram
+	batch     prometheus.Histogram
+	unsaid    prometheus.Counter
+	throttled *prometheus.CounterVec
 }
 
 // NewMetrics gives metrics that have counted nothing.
@@ -51,8 +52,11 @@ func NewMetrics() *Metrics {
 	m.unsaid = prometheus.NewCounter(prometheus.CounterOpts{
 		Name: "moat_audit_left_out_total", Help: "Refused calls of known principals that had no room in the audit trail; their principal's next event tells their number.",
 	})
+	m.throttled = prometheus.NewCounterVec(prometheus.CounterOpts{
+		Name: "moat_throttled_total", Help: "Requests that a bound refused, by what is bounded.",
+	}, []string{"what"})
 	m.known.Store(&map[counted]*counters{})
-	m.registry.MustRegister(m.requests, m.seconds, m.commits, m.batch, m.unsaid,
+	m.registry.MustRegister(m.requests, m.seconds, m.commits, m.batch, m.unsaid, m.throttled,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }

@@ -99,7 +99,7 @@ func (q *refusals) add(e store.Event, now time.Time) (unsaid int) {
 		again.event = e
 		return 0
 	}
-	if !q.room(e.Principal) || len(q.kinds) >= refusalKinds {
+	if !q.room(&e) || len(q.kinds) >= refusalKinds {
 		return q.leaveOut(e, 1)
 	}
 	q.kinds[kind] = &refusal{}
@@ -108,7 +108,14 @@ func (q *refusals) add(e store.Event, now time.Time) (unsaid int) {
 }
 
 // room takes a principal's room for one event.
-func (q *refusals) room(principal string) bool {
+//
+// It is kept for the role of a session: who may assume one chooses the name of
+// the session.
+func (q *refusals) room(e *store.Event) bool {
+	principal := e.Principal
+	if e.Role != "" {
+		principal = e.Role
+	}
 	if q.all >= refusalsInAll || q.spent[principal] >= refusalsEach {
 		return false
 	}
@@ -175,7 +182,7 @@ func (q *refusals) tellRepeated() {
 			first := again.first
 			e.Count, e.First = again.count, &first
 		}
-		if !q.room(e.Principal) {
+		if !q.room(&e) {
 			q.leaveOut(e, again.count)
 			continue
 		}
@@ -184,7 +191,7 @@ func (q *refusals) tellRepeated() {
 		q.push(e)
 	}
 	for principal, last := range q.unsaid {
-		if q.room(principal) {
+		if q.room(last) {
 			e := *last
 			e.Unsaid-- // but for itself
 			delete(q.unsaid, principal)

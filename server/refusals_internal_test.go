@@ -89,3 +89,19 @@ func TestRepeatedRefusals(t *testing.T) {
 		t.Errorf("and again: %+v", got)
 	}
 }
+
+// TestRefusalsOfARole holds that a role has the room of one principal, however
+// many sessions it has.
+func TestRefusalsOfARole(t *testing.T) {
+	q, now := newRefusals(), time.Unix(1e9, 0)
+	for i := range 200 {
+		q.add(store.Event{Principal: fmt.Sprint("session/", i), Role: "role/r", Action: "A", Code: "C", Time: now}, now)
+	}
+	if n := len(q.take(now, false)); n != refusalsEach {
+		t.Errorf("%d events of the sessions of one role, want %d", n, refusalsEach)
+	}
+	q.add(store.Event{Principal: "user/u", Action: "A", Code: "C", Time: now}, now)
+	if n := len(q.take(now, false)); n != 1 {
+		t.Errorf("%d events of somebody else, want 1", n)
+	}
+}

@@ -86,6 +86,7 @@ type Server struct {
 	callers  callerCache
 	uses     keyUses
 	refused  *refusals
+	issued   *rate
 	started  time.Time
 	trials   struct {
 		sync.Mutex
@@ -134,6 +135,7 @@ func New(st *store.Store, cfg Config) *Server {
 		callers:  callerCache{known: map[callerKey]*known{}},
 		uses:     keyUses{seen: map[string]*iam.KeyUse{}},
 		refused:  newRefusals(),
+		issued:   newCredentialsRate(),
 	}
 	if cfg.Enforcement.Agent != nil {
 		for _, b := range agent.Bound(st.Latest(), cfg.Enforcement.Host) {
@@ -265,11 +267,11 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 	if err != nil {
 		return err
 	}
-	if err := s.furnish(r); err != nil {
-		return err
-	}
 	switch a := a.(type) {
 	case action.Planner:
+		if err := s.furnish(r); err != nil {
+			return err
+		}
 		if m, ok := a.(action.Maker); ok && !action.IsDryRun(in) {
 			if err := m.Make(in, secrets{}); err != nil {
 				return err
@@ -323,6 +325,9 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 			}
 		}
 		if _, err := s.authorise(r, viewPlace(view), in, r.who); err != nil {
+			return err
+		}
+		if view, err = s.furnished(r, view); err != nil {
 			return err
 		}
 		reply, err := a.Answer(&action.Call{
@@ -406,15 +411,47 @@ func (s *Server) find(r *request) (action.Action, error) {
 	return a, nil
 }
 
-// furnish makes the space of a request when it is first used, or first used by
-// a moat that gives spaces more than the one before did.
+// furnish makes the space of a request that changes something when it is first
+// used, or first used by a moat that gives spaces more than the one before did.
 func (s *Server) furnish(r *request) error {
+	if err := s.roomForSpace(r); err != nil {
+		return err
+	}
 	if r.service != serviceEC2 || ec2.Furnished(s.store.Latest().In(r.scope)) {
 		return nil
 	}
 	event := s.event(r)
 	event.Action, event.Request, event.Service = "Furnish", "", "moat"
 	return s.furnishAs(r.Context(), s.call(r), event)
+}
+
+// furnished gives the view that a request which only reads is to see: in a space
+// that was never used it shows what furnish will make, and stores nothing.
+func (s *Server) furnished(r *request, v *state.View) (*state.View, error) {
+	if r.service != serviceEC2 && r.service != ServiceMoat || ec2.Furnished(v.In(r.scope)) {
+		return v, nil
+	}
+	if v.Used(r.scope) { // by an earlier moat: it is completed once
+		if err := s.furnishAs(r.Context(), s.call(r), store.Event{Service: "moat", Action: "Furnish", Principal: r.caller.ARN}); err != nil {
+			return nil, err
+		}
+		return s.store.View(r.Context())
+	}
+	call, plan := furnishing(s.call(r))
+	return s.store.Preview(v, call, plan)
+}
+
+// furnishing gives how a space is furnished. The ids follow from the scope, so
+// that what was shown before it was stored is what is stored.
+func furnishing(call state.Call) (state.Call, func(*state.Txn) (any, error)) {
+	// What a space begins with is not held against a quota.
+	call.Quotas = vpc.NoQuotas()
+	var ids *rand.ChaCha8
+	call.Random = func() uint64 { return ids.Uint64() }
+	return call, func(tx *state.Txn) (any, error) {
+		ids = rand.NewChaCha8(sha256.Sum256([]byte("moat furnishes " + call.Scope.Region + "/" + string(call.Scope.Account))))
+		return nil, ec2.Furnish(tx)
+	}
 }
 
 // Furnish gives a space what every account begins with, as far as it lacks it.
@@ -456,12 +493,11 @@ func (s *Server) KeepHouse(ctx context.Context) error {
 }
 
 func (s *Server) furnishAs(ctx context.Context, call state.Call, event store.Event) error {
-	// What a space begins with is not held against a quota.
-	call.Quotas = vpc.NoQuotas()
+	call, plan := furnishing(call)
 	for {
 		_, _, err := s.store.Write(ctx, &store.Write{
 			Call:  call,
-			Plan:  func(tx *state.Txn) (any, error) { return nil, ec2.Furnish(tx) },
+			Plan:  plan,
 			Event: event,
 		})
 		if err != nil || ec2.Furnished(s.store.Latest().In(call.Scope)) {

@@ -159,7 +159,11 @@ func sameRule(a, b *vpc.Rule) bool {
 }
 
 // noteIssue notes that credentials were given out: no answer without its event.
+// Anybody may ask for some, so that there is a bound on it.
 func (s *Server) noteIssue(r *request, out any) error {
+	if !s.issued.allow(r.caller.PolicyARN(), r.began) {
+		return s.throttled(r, "credentials")
+	}
 	e := s.event(r)
 	e.Time, e.ReadOnly = r.began.UTC(), r.action == "AssumeRole" // as CloudTrail has it
 	tellAnswer(&e, out)

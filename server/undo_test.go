@@ -324,7 +324,7 @@ func unsound(s *state.Space) string {
 func TestUndoSaysWhatStandsInTheWay(t *testing.T) {
 	ts, st := newAPI(t, nil)
 	root := rootOf(t, ts)
-	root.must("ec2:DescribeVpcs")
+	root.refused("DryRunOperation", "ec2:CreateVpc", "CidrBlock", "10.0.0.0/16", "DryRun", "true") // makes the default VPC
 	undo := func(in server.Undo) (*server.Undone, *refusal) {
 		t.Helper()
 		out := &server.Undone{}

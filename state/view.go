@@ -44,6 +44,12 @@ func (v *View) In(s Scope) *Space {
 // Used reports whether a scope was ever used, also if nothing is left in it.
 func (v *View) Used(s Scope) bool { return Spaces.Get(v.In(s), "space") != nil }
 
+// Has reports whether anything was ever stored in a scope.
+func (v *View) Has(s Scope) bool { _, ok := v.spaces.Get(s.key()); return ok }
+
+// SpaceCount gives the number of scopes in which something was ever stored.
+func (v *View) SpaceCount() int { return v.spaces.Len() }
+
 // Spaces gives every space that holds something.
 func (v *View) Spaces() iter.Seq[*Space] {
 	return func(yield func(*Space) bool) {

@@ -240,6 +240,22 @@ func (s *Store) View(ctx context.Context) (*state.View, error) {
 	return p.view, nil
 }
 
+// Preview gives a view as it would be after a call, which is planned and not
+// committed. Its revision is that of the view.
+func (s *Store) Preview(v *state.View, call state.Call, plan func(*state.Txn) (any, error)) (*state.View, error) {
+	s.staging.Lock()
+	defer s.staging.Unlock()
+	stage := state.NewStage(v)
+	tx := stage.Begin(call)
+	if _, err := planSafely(plan, tx); err != nil {
+		return nil, err
+	}
+	stage.Accept(tx)
+	out := stage.View()
+	out.Rev = v.Rev
+	return out, nil
+}
+
 // WaitRev gives a view at or after a revision.
 func (s *Store) WaitRev(ctx context.Context, rev uint64) (*state.View, error) {
 	p, err := s.wait(ctx, func(p *published) bool { return p.view.Rev >= rev })

@@ -66,6 +66,11 @@ type Agent struct {
 	status   Status
 	tried    uint64        // the revision that status.Err is about
 	moved    chan struct{} // closed when status has changed
+	// checked is when the filters were last looked at.
+	checked  time.Time
+	events   []Event
+	counts   map[eventKey]eventCount
+	eventful chan struct{}
 
 	// The rest belongs to Run.
 	seen    *state.View // the last one that is in force; nil to look at everything again
@@ -117,6 +122,9 @@ type BindingStatus struct {
 	Detaching bool
 	// Err says why the interface is not enforced: the device is gone, say.
 	Err error
+	// Degraded says why packets may pass the device without being judged, though
+	// the interface is bound; nil if none can.
+	Degraded error
 }
 
 // Config says what an agent is given.
@@ -152,6 +160,7 @@ func New(c Config) *Agent {
 	a := &Agent{
 		source: c.Source, plane: c.Plane, host: c.Host, options: c.Options, logger: c.Logger, links: c.Links, bridges: c.Bridges, guards: c.Guards, notes: c.Notes, snapshot: c.Snapshot, releasesFile: c.Releases,
 		kick: make(chan struct{}, 1), moved: make(chan struct{}), held: map[vpc.InterfaceID]dataplane.Binding{}, named: map[vpc.InterfaceID]string{},
+		counts: map[eventKey]eventCount{}, eventful: make(chan struct{}, 1),
 		compile: ruleset.NewCompiler(c.Options),
 	}
 	var err error
@@ -214,6 +223,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	defer watchers.Wait()
 	changed := make(chan struct{}, 1)
 	watchers.Go(func() { a.watch(ctx, changed) })
+	watchers.Go(func() { a.watchFilters(ctx) })
 	if a.links != nil {
 		watchers.Go(func() { a.watchLinks(ctx) })
 	}
@@ -411,7 +421,7 @@ func (a *Agent) bind(ctx context.Context, moved moving) error {
 		at := slices.IndexFunc(before, func(b BindingStatus) bool { return b.Interface == w.Interface })
 		t := Locate(w.Binding, have, a.named[w.Interface])
 		now[i] = BindingStatus{Binding: t.Binding, Scope: w.Scope}
-		if at >= 0 && before[at].Err == nil && before[at].Binding == t.Binding && t.Degraded == nil && (moved == noDevice || moved == unseenDevices) {
+		if at >= 0 && before[at].Err == nil && before[at].Binding == t.Binding && before[at].Degraded == nil && t.Degraded == nil && (moved == noDevice || moved == unseenDevices) {
 			continue
 		}
 		// Binding what is bound changes nothing, and binds again what came
@@ -428,6 +438,11 @@ func (a *Agent) bind(ctx context.Context, moved moving) error {
 		case err != nil && !errors.Is(err, dataplane.ErrNoDevice):
 			errs = append(errs, fmt.Errorf("bind %s: %w", w.Interface, err))
 		}
+		was := error(nil)
+		if at >= 0 {
+			was = before[at].Degraded
+		}
+		a.putBack(was, &now[i], t.Degraded)
 		if now[i].Err == nil {
 			a.named[w.Interface] = w.Device
 		}
@@ -494,6 +509,7 @@ func (a *Agent) logDevice(before []BindingStatus, at int, w *BindingStatus) {
 	case errors.Is(w.Err, dataplane.ErrLoopback) && (at < 0 || !errors.Is(before[at].Err, dataplane.ErrLoopback)):
 		a.logger.Error("an interface is not bound to its device", "host", a.host, "interface", w.Interface, "device", w.Device, "netns", w.Netns, "err", w.Err)
 	case at >= 0 && w.Err == nil && before[at].Err == nil && before[at].Device != w.Device:
+		a.event(DeviceRenamed, w.Binding, "before: "+before[at].Device)
 		a.logger.Info("a device was renamed", "host", a.host, "interface", w.Interface, "device", w.Device, "before", before[at].Device, "netns", w.Netns)
 	case gone && !was:
 		a.logger.Warn("a device is gone", "host", a.host, "interface", w.Interface, "device", w.Device, "netns", w.Netns)

@@ -37,6 +37,7 @@ func (a *Agent) Boot(ctx context.Context) (b Booting, end func()) {
 		a.logger.Error("not everything in the snapshot could be enforced", "host", a.host, "err", b.Err)
 	}
 	for _, d := range b.Open {
+		a.event(DeviceWasOpen, d, "")
 		a.logger.Warn("a device was open when this server started", "host", a.host, "interface", d.Interface, "device", d.Device, "netns", d.Netns)
 	}
 	ctx, stop := context.WithCancel(ctx)

@@ -232,6 +232,8 @@ func said(c *cobra.Command, b *server.Bound, what string) error {
 		return err
 	case "pending":
 		fmt.Fprintf(os.Stderr, "moat: revision %d is committed and not in force yet: follow it with `moat wait %d`\n", b.Revision, b.Revision)
+	case "degraded":
+		fmt.Fprintf(os.Stderr, "moat: revision %d is in force, but packets may pass a device without being judged: %s\n", b.Revision, b.Error)
 	default:
 		fmt.Fprintf(os.Stderr, "moat: revision %d is committed and cannot be put into force, which is tried again: %s\n", b.Revision, b.Error)
 	}

@@ -461,6 +461,8 @@ func (ch *changer) told(s *screen, d *server.Changed) error {
 		return s.err
 	case "pending":
 		fmt.Fprintf(ch.c.ErrOrStderr(), "moat: revision %d is committed and not in force yet%s: follow it with `moat wait %d`\n", d.Revision, onHosts(d.EnforcedHosts), d.Revision)
+	case "degraded":
+		fmt.Fprintf(ch.c.ErrOrStderr(), "moat: revision %d is in force, but packets may pass a device without being judged: see `moat status`\n", d.Revision)
 	default:
 		fmt.Fprintf(ch.c.ErrOrStderr(), "moat: revision %d is committed and cannot be put into force, which is tried again: see `moat status`\n", d.Revision)
 	}

@@ -132,6 +132,7 @@ func serve(ctx context.Context, s *settings) error {
 	if len(s.configured) > 0 && enforcement.Agent != nil {
 		go api.KeepBound(housekeeping, s.configured, agent.WatchLinks)
 	}
+	go api.KeepDeviceEvents(housekeeping)
 	go keepHouse(housekeeping, st, api, s, logger)
 	go keepKeyUses(housekeeping, api, logger)
 	go api.KeepTrail(housekeeping)

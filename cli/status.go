@@ -127,7 +127,7 @@ Nothing is sent and no flow begins, but the packets are counted.`,
 			return err
 		}
 		bad := func(i server.BoundStatus) bool {
-			return i.Mode == "failed" || i.Mode == "deny" || i.Probe != nil && i.Probe.Error != ""
+			return i.Mode == "failed" || i.Mode == "deny" || i.Mode == "degraded" || i.Probe != nil && i.Probe.Error != ""
 		}
 		badHost := func(h server.HostStatus) bool { return h.Bad() }
 		if out.State == "failed" || out.Stale || slices.ContainsFunc(out.Interfaces, bad) || slices.ContainsFunc(out.Hosts, badHost) {
@@ -163,6 +163,8 @@ func writeStatus(scr *screen, e endpoint, s *server.Status) error {
 		switch s.State {
 		case "yes":
 			fmt.Fprintf(w, "revision\t%d, in force\n", s.Revision)
+		case "degraded":
+			fmt.Fprintf(w, "revision\t%d, in force, but packets may pass a device without being judged: see below\n", s.Revision)
 		case "pending":
 			fmt.Fprintf(w, "revision\t%d; in force is %d, and it is on its way\n", s.Revision, s.Enforced)
 		default:
@@ -309,7 +311,7 @@ server was started with --wait-enforced all, it waits for each host of the etcd
 cluster that the revision concerns instead, whether or not it is the server's.
 
 Replies to calls that change something have their revision in the header
-x-moat-revision, beside x-moat-enforced: yes, pending or failed.`,
+x-moat-revision, beside x-moat-enforced: yes, pending, degraded or failed.`,
 		Args: cobra.ExactArgs(1),
 	}, func(c *cobra.Command, args []string, e endpoint) error {
 		rev, err := strconv.ParseUint(args[0], 10, 64)

@@ -53,6 +53,9 @@ const (
 	enforcedYes     = "yes"     // the next packet obeys
 	enforcedPending = "pending" // soon
 	enforcedFailed  = "failed"  // it cannot be put into force; it is tried again
+	// It is in force, but packets may pass a device without being judged: another
+	// program took Moat's off, or stands before it.
+	enforcedDegraded = "degraded"
 )
 
 // An outcome says how far a revision is in force.
@@ -156,6 +159,9 @@ func (s *Server) waitHere(ctx context.Context, rev uint64, timeout time.Duration
 	defer cancel()
 	switch err := e.Agent.Wait(ctx, rev); {
 	case err == nil:
+		if err := e.Agent.Intact(ctx); err != nil {
+			return outcome{word: enforcedDegraded, err: err}
+		}
 		return outcome{word: enforcedYes}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return outcome{word: enforcedPending}
@@ -178,7 +184,7 @@ func (s *Server) waitHosts(ctx context.Context, rev uint64, timeout time.Duratio
 	}
 	ctx, cancel := context.WithDeadline(ctx, began.Add(timeout))
 	defer cancel()
-	if o.word == enforcedFailed {
+	if o.word == enforcedFailed || o.word == enforcedDegraded {
 		cancel() // the others are counted, not waited for
 	}
 	n, err := e.Hosts.Wait(ctx, rev, others)
@@ -214,6 +220,7 @@ var (
 	enforcedRevision   = prometheus.NewDesc("moat_enforced_revision", "The revision that is in force on this host.", nil, nil)
 	enforcementFailed  = prometheus.NewDesc("moat_enforcement_failed", "1 while the latest revision cannot be put into force.", nil, nil)
 	deniedInterfaces   = prometheus.NewDesc("moat_denied_interfaces", "Interfaces that pass nothing because a change could not be put into force.", nil, nil)
+	degradedInterfaces = prometheus.NewDesc("moat_degraded_interfaces", "Interfaces whose devices may let packets pass without being judged: another program took Moat's off, or stands before it.", nil, nil)
 	boundInterfaces    = prometheus.NewDesc("moat_bound_interfaces", "Interfaces that are bound to devices of this host.", nil, nil)
 	droppedPackets     = prometheus.NewDesc("moat_dropped_packets_total", "Packets dropped since the interface was bound, by reason.", []string{"interface", "reason"}, nil)
 	packetsWithoutRule = prometheus.NewDesc("moat_packets_without_rule_total", "Packets that passed and need no rule, by kind: arp, nd, mld, dhcp, dhcp6, icmp_error.", []string{"interface", "kind"}, nil)
@@ -247,6 +254,13 @@ func (e enforcement) Collect(out chan<- prometheus.Metric) {
 	gauge(enforcementFailed, failed)
 	gauge(deniedInterfaces, float64(len(s.Denied)))
 	gauge(boundInterfaces, float64(len(s.Bindings)))
+	degraded := 0
+	for _, b := range s.Bindings {
+		if b.Degraded != nil {
+			degraded++
+		}
+	}
+	gauge(degradedInterfaces, float64(degraded))
 	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
 	defer cancel()
 	stats, err := e.agent.Plane().Stats(ctx)

@@ -3,6 +3,7 @@ package server
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"net/netip"
@@ -123,7 +124,8 @@ type BoundStatus struct {
 	// Mode is enforce, trial (enforced until a time, unless that is confirmed),
 	// observe, deny (it passes nothing, since a change that
 	// takes access away cannot be put into force), gone (the device is not
-	// there), failed, guard (a port of a managed bridge that nobody has bound,
+	// there), degraded (packets may pass without being judged: another program
+	// took Moat's off the device, or stands before it), failed, guard (a port of a managed bridge that nobody has bound,
 	// which passes nothing), or elsewhere (another host's).
 	Mode     string     `json:"mode"`
 	Until    *time.Time `json:"until,omitempty"`    // a trial's end
@@ -183,6 +185,7 @@ func (s *Server) bound(ctx context.Context, view *state.View, here bool) []Bound
 	var st agent.Status
 	stats := &dataplane.Stats{}
 	if e.Agent != nil {
+		_ = e.Agent.CheckFilters(ctx) // the status has what it finds
 		st = e.Agent.Status()
 		if got, err := e.Agent.Plane().Stats(ctx); err == nil {
 			stats = got
@@ -283,6 +286,9 @@ func (s *Server) standing(b *BoundStatus, st *agent.Status) {
 		if st.Err != nil {
 			b.Error = st.Err.Error()
 		}
+	case st.Bindings[at].Degraded != nil:
+		b.Mode, b.Error = "degraded", errors.Join(st.Bindings[at].Degraded, st.Bindings[at].Err).Error()
+		b.Device, b.Index, b.Revision = st.Bindings[at].Device, st.Bindings[at].Index, st.Rev
 	case st.Bindings[at].Err != nil:
 		b.Mode, b.Error = "failed", st.Bindings[at].Err.Error()
 		if isGone(st.Bindings[at].Err) {
@@ -358,6 +364,9 @@ func (s *Server) describeStatus(r *request) (any, error) {
 		out.State, out.Error, out.Since = enforcedFailed, st.Err.Error(), &st.Since
 	case st.Rev >= view.Rev:
 		out.State = enforcedYes
+		if slices.ContainsFunc(st.Bindings, func(b agent.BindingStatus) bool { return b.Degraded != nil }) {
+			out.State = enforcedDegraded
+		}
 	}
 	return out, nil
 }

@@ -27,7 +27,8 @@ import (
 //	adopt 60                connections open before are tracked for so long
 //
 // The numbers of TCP are those of peers who got every packet that passed. With
-// "seq 5" a packet is so far from where it should be, and nobody has sent it.
+// "seq 5" a packet is so far from where it should be, and nobody has sent it; with
+// "ack -5" so is what it acknowledges.
 func (b *bench) play(script string) {
 	b.t.Helper()
 	for _, err := range b.played(script) {
@@ -220,6 +221,11 @@ func (b *bench) numbers(k *pkt, out, six bool, rest []string) {
 	}
 	if k.flags&16 != 0 {
 		k.ack = c.next[you]
+		if i := slices.Index(rest, "ack"); i >= 0 {
+			var off int64
+			fmt.Sscan(rest[i+1], &off)
+			k.ack += uint32(off)
+		}
 	}
 }
 
@@ -458,6 +464,22 @@ var sequences = []struct{ name, script string }{
 			in tcp 80 R: pass
 			wait 12
 			out tcp 80 A: drop`},
+	{"a reset with a wrong number does not complete a handshake", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 RA seq 5000: pass
+			wait 62
+			out tcp 80 A: drop`},
+	{"a FIN without an acknowledgement does not close", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			in tcp 80 F: pass
+			out tcp 80 FA: pass
+			wait 62
+			out tcp 80 A: pass`},
 	{"the window is as large as the SYNs say", `
 			rules in tcp 80 from 10.1.0.0/16
 			in tcp 80 S: pass

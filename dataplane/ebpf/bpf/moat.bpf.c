@@ -370,10 +370,13 @@ static __noinline int goes_on(struct __sk_buff *skb, struct context *c, struct p
 		if (asks(IP_TCP, seen)) {
 			syn_sent(f, c->dir, &p->t);
 			seen = SEEN_ANY;
-		} else if (seen & SEEN_SYN) {
-			syn_answered(f, c->dir, &p->t, c->now);
+			if (p->t.header && before(side_of(f, c->dir)->end, p->t.end) && p->t.end - side_of(f, c->dir)->end < 1 << 20)
+				side_of(f, c->dir)->end = p->t.end;
+		} else {
+			if (seen & SEEN_SYN)
+				syn_answered(f, c->dir, &p->t, c->now);
+			seen = follow(f, c->dir, &p->t, seen);
 		}
-		seen = follow(side_of(f, c->dir), side_of(f, !c->dir), &p->t, seen);
 	}
 	note(skb, c, &eni, f, p->proto, seen);
 	return PASS;
@@ -383,7 +386,7 @@ static __noinline int goes_on(struct __sk_buff *skb, struct context *c, struct p
  * answer. Gives PASS or the reason to drop it. */
 __noinline int begin(struct __sk_buff *skb, struct context *c, __u64 by)
 {
-	__u32 zero = 0, eni, out, six, half = 0;
+	__u32 zero = 0, eni, out, six, seen, half = 0;
 	struct scratch *s = bpf_map_lookup_elem(&scratches, &zero);
 	struct eni_state *state;
 	struct flow_side *me, *you;
@@ -399,13 +402,13 @@ __noinline int begin(struct __sk_buff *skb, struct context *c, __u64 by)
 		return DROP_INTERNAL;
 	out = c->dir == DIR_OUT;
 	six = s->who.six;
+	seen = s->p.seen;
 	me = side_of(&s->v, out);
 	you = side_of(&s->v, !out);
 	__builtin_memset(&s->v, 0, sizeof(s->v));
 	s->v.seen = s->v.begun = c->now;
 	s->v.gen = out ? r->gen[DIR_OUT] : r->gen[DIR_IN];
 	s->v.rule = (__u32)by - 1;
-	s->v.bits = out ? s->p.seen << 8 | FLOW_OUT : s->p.seen;
 	me->packets = 1;
 	me->bytes = skb->len;
 	if (state->flows[0] + state->flows[1] >= r->flow_limit)
@@ -413,14 +416,20 @@ __noinline int begin(struct __sk_buff *skb, struct context *c, __u64 by)
 	if (s->p.proto == IP_TCP) {
 		if (state->half >= r->half_limit)
 			return DROP_HALF_OPEN;
-		half = FLOW_HALF;
-		s->v.bits |= FLOW_HALF;
-		if (asks(IP_TCP, s->p.seen))
+		if (asks(IP_TCP, seen)) {
 			syn_sent(&s->v, c->dir, &s->p.t);
-		else
+			if (s->p.t.header) {
+				me->end = s->p.t.end;
+				me->bits |= SIDE_SENT;
+			}
+			seen &= ~SEEN_FIN;
+		} else {
 			me->bits = you->bits = SCALE_UNKNOWN;
-		follow(me, you, &s->p.t, s->p.seen);
+			seen = follow(&s->v, c->dir, &s->p.t, seen);
+		}
+		half = seen & SEEN_FIN ? 0 : FLOW_HALF;
 	}
+	s->v.bits |= half | (out ? seen << 8 | FLOW_OUT : seen);
 	/* Count first: the one that removes the flow subtracts it again. */
 	if (!(six ? take(state, 1) : take(state, 0)))
 		return DROP_TABLE_FULL;
@@ -781,7 +790,7 @@ static __always_inline int quick(struct __sk_buff *skb, struct context *c, struc
 		if (!holds(skb, (void *)ports))
 			return LOOK;
 		segment(&t, (void *)ports, len);
-		seen = follow(side_of(f, dir), side_of(f, !dir), &t, seen);
+		seen = follow(f, dir, &t, seen);
 	}
 	note(skb, c, &c->eni, f, proto, seen);
 	return PASS;

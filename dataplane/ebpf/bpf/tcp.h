@@ -42,10 +42,20 @@ static __always_inline int over(__u32 bits)
 	return bits & FLOW_CUT || (bits | bits >> 8) & SEEN_RST || bits & bits >> 8 & SEEN_FIN;
 }
 
+/* Whether a segment acknowledges the SYN that waits for an answer, with its data or
+ * without: RFC 7413. */
+static __always_inline int answers(struct flow_value *f, __u32 dir, struct segment *t, __u32 seen)
+{
+	__u32 of = dir == DIR_OUT ? FLOW_SYN_IN : FLOW_SYN_OUT;
+
+	return seen & SEEN_ACK && f->bits & of && f->syn - t->ack <= side_of(f, !dir)->bits >> SIDE_DATA;
+}
+
 /* Whether the receiver would accept a reset: the receiver may expect its sequence
  * number next, or it answers a SYN. */
-static __always_inline int resets(struct flow_side *me, struct flow_side *you, struct segment *t, __u32 seen)
+static __always_inline int resets(struct flow_value *f, __u32 dir, struct segment *t, __u32 seen)
 {
+	struct flow_side *me = side_of(f, dir), *you = side_of(f, !dir);
 	__u32 open = me->end - you->ack;
 
 	if (me->bits & SIDE_SENT && you->bits & SIDE_ACKED)
@@ -59,41 +69,49 @@ static __always_inline int resets(struct flow_side *me, struct flow_side *you, s
 
 /* Updates the numbers of a flow by a segment, if it is in the window. Returns the
  * flags that change the flow: SEEN_* without a forged RST, FIN or acknowledgement. */
-static __always_inline __u32 follow(struct flow_side *me, struct flow_side *you, struct segment *t, __u32 seen)
+static __always_inline __u32 follow(struct flow_value *f, __u32 dir, struct segment *t, __u32 seen)
 {
-	__u32 mine = me->bits, yours = you->bits, edge;
+	struct flow_side *me = side_of(f, dir), *you = side_of(f, !dir);
+	__u32 mine = me->bits, yours = you->bits, refused = seen & ~(SEEN_RST | SEEN_FIN | SEEN_ACK), edge;
 
-	if (!t->header)
-		return seen & ~(SEEN_RST | SEEN_FIN | SEEN_ACK); /* a fragment */
-	if (seen & SEEN_RST)
-		return resets(me, you, t, seen) ? seen : seen & ~(SEEN_RST | SEEN_FIN);
+	if (seen & SEEN_RST && t->header)
+		return resets(f, dir, t, seen) ? refused | SEEN_RST : refused;
+	/* No peer takes a segment without an acknowledgement: RFC 9293, 3.10.7. Of a
+	 * fragment the length is not known. */
+	if (!t->header || !(seen & SEEN_ACK))
+		return refused;
+	/* One more on either side is a probe of an idle connection or of a full window. */
 	if (yours & SIDE_ACKED && (before(t->seq + 1, you->ack) || before(you->limit + 1, t->end)))
-		return seen & ~(SEEN_FIN | SEEN_ACK);
-	/* The sender of a SYN acknowledges what answered it: the other side's SYN, and
-	 * what came with it in a window without scale. */
-	if (seen & SEEN_ACK && (mine & SIDE_ACKED ? yours & SIDE_SENT && before(you->end, t->ack) :
-				mine & SIDE_SENT && (!(yours & SIDE_SENT) || you->end - t->ack > 0xffff)))
-		return seen & ~(SEEN_FIN | SEEN_ACK);
+		return refused;
 	/* If the window is not known, because the other side has acknowledged nothing
 	 * or its scale was not seen, no segment may skip ahead. */
-	if (!(mine & SIDE_SENT) || (before(me->end, t->end) && ((yours & SIDE_ACKED && (yours >> SIDE_SCALE & 15) < 14) || t->end - me->end < 1 << 20)))
-		me->end = t->end;
-	if (seen & SEEN_ACK) {
-		edge = t->ack + ((__u32)t->window << (seen & SEEN_SYN ? 0 : mine >> SIDE_SCALE & 15));
-		if (!(mine & SIDE_ACKED)) {
-			me->ack = t->ack;
-			me->limit = edge;
-			if (yours & SIDE_SENT && (before(you->end, t->ack) || before(edge, you->end)))
-				you->end = t->ack;
-		} else {
-			if (before(me->ack, t->ack))
-				me->ack = t->ack;
-			if (before(me->limit, edge))
-				me->limit = edge;
-		}
+	int skips = mine & SIDE_SENT && !(yours & SIDE_ACKED && (yours >> SIDE_SCALE & 15) < 14) &&
+		(__s32)(t->end - me->end) >= 1 << 20;
+
+	if (mine & SIDE_ACKED) {
+		if (yours & SIDE_SENT && before(you->end, t->ack))
+			return refused;
+	} else if (mine & SIDE_SENT) {
+		/* The sender of a SYN acknowledges what answered it: the other side's SYN,
+		 * and what came with it in a window without scale. */
+		if (!(yours & SIDE_SENT) || you->end - t->ack > 0xffff)
+			return refused;
 	}
-	if ((mine & (SIDE_SENT | SIDE_ACKED)) != (SIDE_SENT | SIDE_ACKED))
-		me->bits |= SIDE_SENT | (seen & SEEN_ACK ? SIDE_ACKED : 0);
+	if (!(mine & SIDE_SENT) || (before(me->end, t->end) && !skips))
+		me->end = t->end;
+	edge = t->ack + ((__u32)t->window << (seen & SEEN_SYN ? 0 : mine >> SIDE_SCALE & 15));
+	if (!(mine & SIDE_ACKED)) {
+		me->ack = t->ack;
+		me->limit = edge;
+		if (yours & SIDE_SENT && (before(you->end, t->ack) || before(edge, you->end)))
+			you->end = t->ack;
+		me->bits |= SIDE_SENT | SIDE_ACKED;
+	} else {
+		if (before(me->ack, t->ack))
+			me->ack = t->ack;
+		if (before(me->limit, edge))
+			me->limit = edge;
+	}
 	return seen;
 }
 
@@ -135,15 +153,16 @@ __noinline int window_scale(struct __sk_buff *skb)
 static __always_inline void syn_sent(struct flow_value *f, __u32 dir, struct segment *t)
 {
 	struct flow_side *me = side_of(f, dir);
-	__u32 data;
+	__u32 mine = dir == DIR_OUT ? FLOW_SYN_OUT : FLOW_SYN_IN, data;
 
 	if (!t->header)
 		return;
-	f->syn = t->end;
 	data = t->end - t->seq - 1;
-	me->bits = (me->bits & 0xffff) | t->scale << SIDE_ASKED | (data > 2047 ? 2047 : data) << SIDE_DATA;
+	data = data > 2047 ? 2047 : data;
+	f->syn = t->end;
+	me->bits = (me->bits & 0xffff) | t->scale << SIDE_ASKED | data << SIDE_DATA;
 	__sync_fetch_and_and(&f->bits, ~(FLOW_SYN_IN | FLOW_SYN_OUT));
-	__sync_fetch_and_or(&f->bits, dir == DIR_OUT ? FLOW_SYN_OUT : FLOW_SYN_IN);
+	__sync_fetch_and_or(&f->bits, mine);
 }
 
 /* Handles the answer to a SYN that syn_sent recorded. If the flow belongs to an
@@ -153,8 +172,7 @@ static __always_inline void syn_answered(struct flow_value *f, __u32 dir, struct
 	struct flow_side *me = side_of(f, dir), *you = side_of(f, !dir);
 	__u32 of = dir == DIR_OUT ? FLOW_SYN_IN : FLOW_SYN_OUT, mine, yours;
 
-	/* It need not take the data of a SYN: RFC 7413. */
-	if (!t->header || !(f->bits & of) || f->syn - t->ack > you->bits >> SIDE_DATA)
+	if (!t->header || !answers(f, dir, t, SEEN_ACK))
 		return;
 	/* Scales are used if both sides offer one. */
 	yours = you->bits >> SIDE_ASKED & t->scale & SCALE_OFFERED ? you->bits >> SIDE_ASKED & 15 : 0;

@@ -480,6 +480,23 @@ var sequences = []struct{ name, script string }{
 			out tcp 80 FA: pass
 			wait 62
 			out tcp 80 A: pass`},
+	{"an answer that does not acknowledge the SYN begins nothing", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 A seq 0 ack -10: pass
+			in tcp 80 A seq 0: pass
+			wait 62
+			out tcp 80 A: drop`},
+	{"a SYN on a live connection does not make room for a reset", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			out tcp 80 A: pass
+			in tcp 80 S seq 5000: pass
+			in tcp 80 R seq 3000: pass
+			wait 12
+			out tcp 80 A: pass`},
 	{"the window is as large as the SYNs say", `
 			rules in tcp 80 from 10.1.0.0/16
 			in tcp 80 S: pass

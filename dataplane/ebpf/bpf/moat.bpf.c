@@ -370,10 +370,8 @@ static __noinline int goes_on(struct __sk_buff *skb, struct context *c, struct p
 		if (asks(IP_TCP, seen)) {
 			syn_sent(f, c->dir, &p->t);
 			seen = SEEN_ANY;
-			if (p->t.header && before(side_of(f, c->dir)->end, p->t.end) && p->t.end - side_of(f, c->dir)->end < 1 << 20)
-				side_of(f, c->dir)->end = p->t.end;
 		} else {
-			if (seen & SEEN_SYN)
+			if ((seen & (SEEN_SYN | SEEN_RST)) == SEEN_SYN)
 				syn_answered(f, c->dir, &p->t, c->now);
 			seen = follow(f, c->dir, &p->t, seen);
 		}

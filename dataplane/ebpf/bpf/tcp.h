@@ -96,6 +96,10 @@ static __always_inline __u32 follow(struct flow_value *f, __u32 dir, struct segm
 		 * and what came with it in a window without scale. */
 		if (!(yours & SIDE_SENT) || you->end - t->ack > 0xffff)
 			return refused;
+	} else if (yours & SIDE_SENT && (mine >> SIDE_SCALE & 15) < 14) {
+		/* Who was sent a SYN acknowledges it. */
+		if (t->ack != you->end)
+			return refused;
 	}
 	if (!(mine & SIDE_SENT) || (before(me->end, t->end) && !skips))
 		me->end = t->end;
@@ -153,13 +157,20 @@ __noinline int window_scale(struct __sk_buff *skb)
 static __always_inline void syn_sent(struct flow_value *f, __u32 dir, struct segment *t)
 {
 	struct flow_side *me = side_of(f, dir);
-	__u32 mine = dir == DIR_OUT ? FLOW_SYN_OUT : FLOW_SYN_IN, data;
+	__u32 mine = dir == DIR_OUT ? FLOW_SYN_OUT : FLOW_SYN_IN, data, was, end;
 
 	if (!t->header)
 		return;
 	data = t->end - t->seq - 1;
 	data = data > 2047 ? 2047 : data;
-	f->syn = t->end;
+	end = t->end;
+	was = me->bits >> SIDE_DATA;
+	/* Sent again without its data, it may still be answered with them. */
+	if (f->bits & mine && was > data && f->syn - was == end - data) {
+		end = f->syn;
+		data = was;
+	}
+	f->syn = end;
 	me->bits = (me->bits & 0xffff) | t->scale << SIDE_ASKED | data << SIDE_DATA;
 	__sync_fetch_and_and(&f->bits, ~(FLOW_SYN_IN | FLOW_SYN_OUT));
 	__sync_fetch_and_or(&f->bits, mine);
@@ -177,13 +188,13 @@ static __always_inline void syn_answered(struct flow_value *f, __u32 dir, struct
 	/* Scales are used if both sides offer one. */
 	yours = you->bits >> SIDE_ASKED & t->scale & SCALE_OFFERED ? you->bits >> SIDE_ASKED & 15 : 0;
 	mine = you->bits >> SIDE_ASKED & t->scale & SCALE_OFFERED ? t->scale & 15 : 0;
-	if (me->bits & SIDE_SENT || you->end != f->syn) {
+	if (me->bits & SIDE_SENT || !(you->bits & SIDE_SENT) || you->bits & SIDE_ACKED || you->end != f->syn) {
 		f->gen = 0;
 		f->begun = now;
 		f->bits = (f->bits & FLOW_HALF) | SEEN_ANY | SEEN_ANY << 8 | (dir == DIR_OUT ? SEEN_SYN : SEEN_SYN << 8 | FLOW_OUT);
 		__builtin_memset(f->side, 0, sizeof(f->side));
-		you->end = f->syn;
 	}
+	you->end = t->ack; /* data of the SYN that it does not take are sent again */
 	__sync_fetch_and_and(&f->bits, ~of);
 	you->bits = SIDE_SENT | yours << SIDE_SCALE;
 	me->bits = mine << SIDE_SCALE;

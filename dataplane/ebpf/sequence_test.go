@@ -497,6 +497,30 @@ var sequences = []struct{ name, script string }{
 			in tcp 80 R seq 3000: pass
 			wait 12
 			out tcp 80 A: pass`},
+	{"a reset of who does not know the connection frees its ports", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			out tcp 80 A: pass
+			in tcp 80 A: pass
+			in tcp 80 S: pass
+			out tcp 80 RA seq 77: pass
+			wait 12
+			out tcp 80 A: drop`},
+	{"a reset may have the number of the FIN before it", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			in tcp 80 R seq -1: pass
+			in tcp 80 FA: pass
+			out tcp 80 A: pass
+			wait 12
+			out tcp 80 A: pass
+			in tcp 80 R seq -1: pass
+			wait 12
+			out tcp 80 A: drop`},
 	{"the window is as large as the SYNs say", `
 			rules in tcp 80 from 10.1.0.0/16
 			in tcp 80 S: pass

@@ -56,15 +56,16 @@ static __always_inline int answers(struct flow_value *f, __u32 dir, struct segme
 static __always_inline int resets(struct flow_value *f, __u32 dir, struct segment *t, __u32 seen)
 {
 	struct flow_side *me = side_of(f, dir), *you = side_of(f, !dir);
-	__u32 open = me->end - you->ack;
+	__u32 open = me->end - you->ack, fin = (dir == DIR_OUT ? f->bits >> 8 : f->bits) & SEEN_FIN;
 
+	if (answers(f, dir, t, seen))
+		return 1;
+	/* A reset may have the number of the FIN before it: tcp_reset_check of Linux. */
 	if (me->bits & SIDE_SENT && you->bits & SIDE_ACKED)
-		return t->seq - you->ack <= ((__s32)open < 0 ? 0 : open);
+		return t->seq - you->ack + fin <= ((__s32)open < 0 ? 0 : open) + fin;
 	if (me->bits & SIDE_SENT)
 		return t->seq == me->end;
-	if (you->bits & SIDE_ACKED)
-		return t->seq == you->ack;
-	return seen & SEEN_ACK && you->bits & SIDE_SENT && t->ack == you->end;
+	return you->bits & SIDE_ACKED && t->seq == you->ack;
 }
 
 /* Updates the numbers of a flow by a segment, if it is in the window. Returns the

@@ -521,6 +521,35 @@ var sequences = []struct{ name, script string }{
 			in tcp 80 R seq -1: pass
 			wait 12
 			out tcp 80 A: drop`},
+	{"a FIN with an acknowledgement long past does not close", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			in tcp 80 FA seq 0 ack -70000: pass
+			out tcp 80 FA: pass
+			wait 62
+			out tcp 80 A: pass`},
+	{"a FIN counts that comes with what was sent before", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			in tcp 80 A: pass
+			out tcp 80 A: pass
+			in tcp 80 FA seq -32: pass
+			out tcp 80 FA: pass
+			wait 62
+			out tcp 80 A: drop`},
+	{"a FIN far behind does not close before the window is known", `
+			rules in tcp 80 from 10.1.0.0/16
+			in tcp 80 S: pass
+			out tcp 80 SA: pass
+			out tcp 80 FA seq -1500000000: pass
+			in tcp 80 A: pass
+			in tcp 80 FA: pass
+			wait 62
+			in tcp 80 A: pass
+			out tcp 80 A: pass`},
 	{"the window is as large as the SYNs say", `
 			rules in tcp 80 from 10.1.0.0/16
 			in tcp 80 S: pass

@@ -30,6 +30,12 @@ static __always_inline int before(__u32 a, __u32 b)
 /* A flow whose handshake was not seen is assumed to use the largest window scale. */
 enum { SCALE_UNKNOWN = 14 << SIDE_SCALE, SCALE_OFFERED = 16 };
 
+/* An acknowledgement may be this far behind the last one, or the width of the
+ * window if that is more. */
+enum { OLD_ACK = 66000 };
+
+enum { NEAR = 1 << 20 };
+
 /* Whether a SYN asks for a connection. */
 static __always_inline int asks(__u8 proto, __u32 seen)
 {
@@ -82,15 +88,20 @@ static __always_inline __u32 follow(struct flow_value *f, __u32 dir, struct segm
 	if (!t->header || !(seen & SEEN_ACK))
 		return refused;
 	/* One more on either side is a probe of an idle connection or of a full window. */
-	if (yours & SIDE_ACKED && (before(t->seq + 1, you->ack) || before(you->limit + 1, t->end)))
+	if (yours & SIDE_ACKED && (before(t->end + 1, you->ack) || before(you->limit + 1, t->end)))
 		return refused;
 	/* If the window is not known, because the other side has acknowledged nothing
-	 * or its scale was not seen, no segment may skip ahead. */
-	int skips = mine & SIDE_SENT && !(yours & SIDE_ACKED && (yours >> SIDE_SCALE & 15) < 14) &&
-		(__s32)(t->end - me->end) >= 1 << 20;
-
+	 * or its scale was not seen, a segment must be near the one before. */
+	if (mine & SIDE_SENT && !(yours & SIDE_ACKED && (yours >> SIDE_SCALE & 15) < 14) &&
+	    t->end - me->end + NEAR >= 2 * NEAR)
+		return refused;
 	if (mine & SIDE_ACKED) {
+		__s32 wide = me->limit - me->ack;
+
+		/* What was not sent, or is long past: RFC 5961, 5.2. */
 		if (yours & SIDE_SENT && before(you->end, t->ack))
+			return refused;
+		if ((__s32)(me->ack - t->ack) > (wide < OLD_ACK ? OLD_ACK : wide))
 			return refused;
 	} else if (mine & SIDE_SENT) {
 		/* The sender of a SYN acknowledges what answered it: the other side's SYN,
@@ -102,7 +113,7 @@ static __always_inline __u32 follow(struct flow_value *f, __u32 dir, struct segm
 		if (t->ack != you->end)
 			return refused;
 	}
-	if (!(mine & SIDE_SENT) || (before(me->end, t->end) && !skips))
+	if (!(mine & SIDE_SENT) || before(me->end, t->end))
 		me->end = t->end;
 	edge = t->ack + ((__u32)t->window << (seen & SEEN_SYN ? 0 : mine >> SIDE_SCALE & 15));
 	if (!(mine & SIDE_ACKED)) {

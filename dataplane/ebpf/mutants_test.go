@@ -43,7 +43,7 @@ func caught(t *testing.T, short int, mutants []mutant, find func(b *bench) error
 // The text of each mutant is in the source once, so that the ones that run in the
 // long form only do not go stale.
 func TestMutantsNameTheSource(t *testing.T) {
-	for _, m := range slices.Concat(ruleMutants, trackingMutants, readerMutants, linkMutants, errorMutants, verdictMutants) {
+	for _, m := range slices.Concat(ruleMutants, trackingMutants, tcpMutants, readerMutants, linkMutants, errorMutants, verdictMutants) {
 		b, err := os.ReadFile(filepath.Join("bpf", m.file))
 		if err != nil {
 			t.Fatal(err)
@@ -108,6 +108,110 @@ var trackingMutants = []mutant{
 	{"later fragments need no first", "moat.bpf.c", "if (!f || c->now - f->seen > 30 || p->frag_at < f->end)", "if (f && p->frag_at < f->end)"},
 	{"fragments may overlap their first", "moat.bpf.c", "|| p->frag_at < f->end)", ")"},
 	{"UDP is a stream from the first packet", "moat.bpf.c", "if (proto == IP_UDP && mine & SEEN_ANY)", "if (proto == IP_UDP)"},
+}
+
+// A sequence of segments finds a defect in what is tracked of TCP, by the model.
+func TestBrokenTCPIsCaught(t *testing.T) {
+	caught(t, 2, tcpMutants, func(b *bench) error { return b.tcpDiffers(1, 500_000) })
+}
+
+var tcpMutants = []mutant{
+	{"any reset resets", "tcp.h", "return resets(f, dir, t, seen) ? refused | SEEN_RST : refused;", "return refused | SEEN_RST;"},
+	{"FINs out of the window close", "tcp.h", "(before(t->end + 1, you->ack) || before(you->limit + 1, t->end))", "0"},
+
+	// Which segments count.
+	{"no reset resets", "tcp.h", "return resets(f, dir, t, seen) ? refused | SEEN_RST : refused;", "return refused;"},
+	{"a refused reset acknowledges", "tcp.h", "? refused | SEEN_RST : refused;", "? refused | SEEN_RST : seen & ~(SEEN_RST | SEEN_FIN);"},
+	{"a reset acknowledges", "tcp.h", "? refused | SEEN_RST : refused;", "? seen : refused;"},
+	{"fragments count", "tcp.h", "if (!t->header || !(seen & SEEN_ACK))", "if (!(seen & SEEN_ACK))"},
+	{"segments without an acknowledgement count", "tcp.h", "if (!t->header || !(seen & SEEN_ACK))", "if (!t->header)"},
+	{"segments behind the window count", "tcp.h", "before(t->end + 1, you->ack) || ", ""},
+	{"segments ahead of the window count", "tcp.h", " || before(you->limit + 1, t->end))", ")"},
+	{"no probes of idle connections", "tcp.h", "before(t->end + 1, you->ack)", "before(t->end, you->ack)"},
+	{"no probes of a full window", "tcp.h", "before(you->limit + 1, t->end)", "before(you->limit, t->end)"},
+	{"segments are in the window by their beginning", "tcp.h", "before(t->end + 1, you->ack)", "before(t->seq + 1, you->ack)"},
+	{"segments leap where no window is known", "tcp.h", "t->end - me->end + NEAR >= 2 * NEAR", "0"},
+	{"segments leap back where no window is known", "tcp.h", "t->end - me->end + NEAR >= 2 * NEAR", "(__s32)(t->end - me->end) >= NEAR"},
+	{"segments leap where no scale is known", "tcp.h", "!(yours & SIDE_ACKED && (yours >> SIDE_SCALE & 15) < 14)", "!(yours & SIDE_ACKED)"},
+	{"segments leap where nothing is acknowledged", "tcp.h", "!(yours & SIDE_ACKED && (yours >> SIDE_SCALE & 15) < 14)", "!((yours >> SIDE_SCALE & 15) < 14)"},
+	{"acknowledgements of what was not sent count", "tcp.h", "if (yours & SIDE_SENT && before(you->end, t->ack))", "if (0)"},
+	{"acknowledgements long past count", "tcp.h", "if ((__s32)(me->ack - t->ack) > (wide < OLD_ACK ? OLD_ACK : wide))", "if (0)"},
+	{"no late acknowledgements in a narrow window", "tcp.h", "(wide < OLD_ACK ? OLD_ACK : wide)", "wide"},
+	{"no late acknowledgements in a wide window", "tcp.h", "(wide < OLD_ACK ? OLD_ACK : wide)", "OLD_ACK"},
+	{"acknowledgements of nothing count", "tcp.h", "if (!(yours & SIDE_SENT) || you->end - t->ack > 0xffff)", "if (you->end - t->ack > 0xffff)"},
+	{"a SYN's sender acknowledges anything", "tcp.h", "if (!(yours & SIDE_SENT) || you->end - t->ack > 0xffff)", "if (!(yours & SIDE_SENT))"},
+	{"anything answers a SYN", "tcp.h", "if (t->ack != you->end)", "if (0)"},
+	{"who is adopted answers a SYN", "tcp.h", "} else if (yours & SIDE_SENT && (mine >> SIDE_SCALE & 15) < 14) {", "} else if (yours & SIDE_SENT) {"},
+
+	// What they change.
+	{"what was sent goes back", "tcp.h", "if (!(mine & SIDE_SENT) || before(me->end, t->end))", "if (1)"},
+	{"what was sent stays", "tcp.h", "if (!(mine & SIDE_SENT) || before(me->end, t->end))", "if (!(mine & SIDE_SENT))"},
+	{"a SYN's window has a scale", "tcp.h", "(seen & SEEN_SYN ? 0 : mine >> SIDE_SCALE & 15)", "(mine >> SIDE_SCALE & 15)"},
+	{"no window has a scale", "tcp.h", "(seen & SEEN_SYN ? 0 : mine >> SIDE_SCALE & 15)", "0"},
+	{"what was acknowledged first need not be sent", "tcp.h", "(before(you->end, t->ack) || before(edge, you->end))", "before(edge, you->end)"},
+	{"what was sent may be beyond the first window", "tcp.h", "(before(you->end, t->ack) || before(edge, you->end))", "before(you->end, t->ack)"},
+	{"acknowledgements go back", "tcp.h", "		if (before(me->ack, t->ack))\n			me->ack", "			me->ack"},
+	{"windows shrink", "tcp.h", "		if (before(me->limit, edge))\n			me->limit", "			me->limit"},
+
+	// Resets.
+	{"a refused SYN is not over", "tcp.h", "	if (answers(f, dir, t, seen))\n		return 1;\n", ""},
+	{"a reset has no FIN's number", "tcp.h", "t->seq - you->ack + fin <= ((__s32)open < 0 ? 0 : open) + fin", "t->seq - you->ack <= ((__s32)open < 0 ? 0 : open)"},
+	{"a reset has the number before", "tcp.h", "fin = (dir == DIR_OUT ? f->bits >> 8 : f->bits) & SEEN_FIN;", "fin = 1;"},
+	{"a reset has the next number only", "tcp.h", "<= ((__s32)open < 0 ? 0 : open) + fin", "<= fin"},
+	{"anything may be open", "tcp.h", "((__s32)open < 0 ? 0 : open)", "open"},
+	{"a SYN's sender resets by any number", "tcp.h", "return t->seq == me->end;", "return 1;"},
+	{"a SYN's sender cannot reset", "tcp.h", "return t->seq == me->end;", "return 0;"},
+	{"who is adopted cannot be reset", "tcp.h", "return you->bits & SIDE_ACKED && t->seq == you->ack;", "return 0;"},
+	{"a reset by who is not known has any number", "tcp.h", "return you->bits & SIDE_ACKED && t->seq == you->ack;", "return you->bits & SIDE_ACKED;"},
+	{"who goes on believes a reset", "moat.bpf.c", "if (bits & more && (seen & (SEEN_RST | SEEN_ACK)) == SEEN_ACK)", "if (0)"},
+	{"whoever goes on revokes a reset", "moat.bpf.c", "	more = c->dir == DIR_OUT ? SEEN_RST : SEEN_RST << 8;", "	more = SEEN_RST | SEEN_RST << 8;"},
+
+	// SYNs and what answers them.
+	{"a SYN is answered without an acknowledgement", "tcp.h", "return seen & SEEN_ACK && f->bits & of", "return f->bits & of"},
+	{"an answer to no SYN", "tcp.h", "return seen & SEEN_ACK && f->bits & of &&", "return seen & SEEN_ACK &&"},
+	{"an answer to any SYN", "tcp.h", " && f->syn - t->ack <= side_of(f, !dir)->bits >> SIDE_DATA;", ";"},
+	{"an answer takes all data of a SYN", "tcp.h", "f->syn - t->ack <= side_of(f, !dir)->bits >> SIDE_DATA", "f->syn == t->ack"},
+	{"a SYN with a reset is an answer", "moat.bpf.c", "if ((seen & (SEEN_SYN | SEEN_RST)) == SEEN_SYN)", "if (seen & SEEN_SYN)"},
+	{"a fragment of a SYN waits for an answer", "tcp.h", "	if (!t->header)\n		return;\n	data =", "	data ="},
+	{"a SYN sent again has lost its data", "tcp.h", "if (f->bits & mine && was > data && f->syn - was == end - data)", "if (0)"},
+	{"a SYN that was answered is sent again", "tcp.h", "if (f->bits & mine && was > data", "if (was > data"},
+	{"a SYN sent again with data has none", "tcp.h", "&& was > data && f->syn - was == end - data)", "&& f->syn - was == end - data)"},
+	{"another SYN is the one before", "tcp.h", "was > data && f->syn - was == end - data)", "was > data)"},
+	{"a SYN has any length", "tcp.h", "data = data > 2047 ? 2047 : data;", ""},
+	{"SYNs of both sides wait", "tcp.h", "__sync_fetch_and_and(&f->bits, ~(FLOW_SYN_IN | FLOW_SYN_OUT));", ""},
+	{"a SYN moves what was sent", "moat.bpf.c", "			syn_sent(f, c->dir, &p->t);\n			seen = SEEN_ANY;\n", "			syn_sent(f, c->dir, &p->t);\n			side_of(f, c->dir)->end = p->t.end;\n			seen = SEEN_ANY;\n"},
+	{"a SYN sets the flags of its sender", "moat.bpf.c", "			syn_sent(f, c->dir, &p->t);\n			seen = SEEN_ANY;\n", "			syn_sent(f, c->dir, &p->t);\n"},
+	{"a SYN's FIN counts", "moat.bpf.c", "			seen &= ~SEEN_FIN;\n", ""},
+	{"an adopted FIN is half-open", "moat.bpf.c", "half = seen & SEEN_FIN ? 0 : FLOW_HALF;", "half = FLOW_HALF;"},
+	{"the scale of who answers is used alone", "tcp.h", "mine = you->bits >> SIDE_ASKED & t->scale & SCALE_OFFERED ? t->scale & 15 : 0;", "mine = t->scale & 15;"},
+	{"the scale of who asks is used alone", "tcp.h", "yours = you->bits >> SIDE_ASKED & t->scale & SCALE_OFFERED ? you->bits >> SIDE_ASKED & 15 : 0;", "yours = you->bits >> SIDE_ASKED & 15;"},
+	{"a live connection does not begin again", "tcp.h", "if (me->bits & SIDE_SENT || !(you->bits & SIDE_SENT) || you->bits & SIDE_ACKED || you->end != f->syn) {", "if (0) {"},
+	{"one that was answered does not begin again", "tcp.h", "if (me->bits & SIDE_SENT || !(you", "if (!(you"},
+	{"one whose SYN is another does not begin again", "tcp.h", " || you->end != f->syn) {", ") {"},
+	{"one that begins again needs no rule", "tcp.h", "		f->gen = 0;\n", ""},
+	{"one that begins again keeps its numbers", "tcp.h", "		__builtin_memset(f->side, 0, sizeof(f->side));\n", ""},
+	{"data of a SYN that the answer leaves are sent", "tcp.h", "	you->end = t->ack; /*", "	/*"},
+	{"a SYN that was answered waits", "tcp.h", "	__sync_fetch_and_and(&f->bits, ~of);\n", ""},
+	{"the scale is not read", "tcp.h", "if (kind == 3 && size == 3) {", "if (0) {"},
+	{"scales above 14", "tcp.h", "(s->options[at + 2] > 14 ? 14 : s->options[at + 2])", "(s->options[at + 2] & 15)"},
+	{"options of nothing have a length", "tcp.h", "at += kind == 1 ? 1 : size;", "at += size;"},
+
+	// When it is over.
+	{"a reset leaves the ports", "tcp.h", "(bits | bits >> 8) & SEEN_RST || ", ""},
+	{"FINs leave the ports", "tcp.h", " || bits & bits >> 8 & SEEN_FIN;", ";"},
+	{"one FIN frees the ports", "tcp.h", "bits & bits >> 8 & SEEN_FIN;", "(bits | bits >> 8) & SEEN_FIN;"},
+	{"a SYN forgets what lives", "moat.bpf.c", "		if (!over(f->bits)) {", "		if (0) {"},
+	{"a SYN of a live connection is not judged", "moat.bpf.c", "		!(proto == IP_TCP && seen & SEEN_SYN);", "		1;"},
+	{"a reset is forgotten later", "moat.bpf.c", "		if ((in | out) & SEEN_RST)\n			return 10;\n", ""},
+	{"a closed connection is forgotten later", "moat.bpf.c", "		if (in & out & SEEN_FIN)\n			return 60;\n", ""},
+	{"one acknowledgement makes a connection last", "moat.bpf.c", "return in & out & SEEN_ACK ? r->tcp_established : 60;", "return (in | out) & SEEN_ACK ? r->tcp_established : 60;"},
+	{"an open connection is half-open", "moat.bpf.c", "(bits & bits >> 8 & SEEN_ACK || (bits | bits >> 8) & (SEEN_RST | SEEN_FIN))", "(bits | bits >> 8) & (SEEN_RST | SEEN_FIN)"},
+	{"a connection that ends is half-open", "moat.bpf.c", "(bits & bits >> 8 & SEEN_ACK || (bits | bits >> 8) & (SEEN_RST | SEEN_FIN))", "bits & bits >> 8 & SEEN_ACK"},
+	{"the length that the header says of a long packet", "ipv4.h", "		len = skb->len - l3; /*", "		/*"},
+	{"the length that the header says of a long packet of IPv6", "ipv6.h", "		len = skb->len - l3 - sizeof(*h);\n", "		;\n"},
+	{"options of TCP are data", "tcp.h", "t->end = t->seq + len - t->header +", "t->end = t->seq + len - 20 +"},
+	{"a FIN has no number", "tcp.h", " + (h->flags & SEEN_FIN) + ", " + "},
+	{"a SYN has no number", "tcp.h", " + (h->flags >> 1 & 1);", ";"},
 }
 
 // A siege finds a defect in how packets are read.

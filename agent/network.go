@@ -63,6 +63,9 @@ type HostUse struct {
 	DefaultRoute bool
 	// VLANs are the devices that are used and whose packets pass this one tagged.
 	VLANs []string
+	// Inner are the addresses of lo and dummies, if the device has a default route:
+	// they may be reached through it.
+	Inner []netip.Addr
 }
 
 // Any reports whether the device is used at all.
@@ -129,10 +132,10 @@ func (n *Network) UseOf(name string) (u HostUse) {
 	if d == nil || d.WorkloadLink {
 		return u
 	}
-	add := func(x *NetworkDevice) {
+	add := func(to *[]netip.Addr, x *NetworkDevice) {
 		for _, a := range x.Addresses {
 			if !linkLocal6(a) && !a.IsLoopback() { // IPv6 gives one to each device
-				u.Addresses = append(u.Addresses, a)
+				*to = append(*to, a)
 			}
 		}
 	}
@@ -143,12 +146,12 @@ func (n *Network) UseOf(name string) (u HostUse) {
 			}
 			continue
 		}
-		add(x.NetworkDevice)
+		add(&u.Addresses, x.NetworkDevice)
 		u.DefaultRoute = u.DefaultRoute || x.DefaultRoute
 	}
 	for i := range n.Devices {
 		if u.DefaultRoute && n.Devices[i].Inner {
-			add(&n.Devices[i])
+			add(&u.Inner, &n.Devices[i])
 		}
 	}
 	return u

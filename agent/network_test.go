@@ -97,7 +97,7 @@ ip -n NS route add default via 192.0.2.1`)
 		}
 		uses := map[string]string{ // "" for none
 			"wl": "", "tap0": "", "wp": "", "bare": "",
-			"uplink": "192.0.2.5 2001:db8::5 203.0.113.200 default", "lan": "10.9.2.1", "tun0": "10.9.4.1",
+			"uplink": "192.0.2.5 2001:db8::5 default", "lan": "10.9.2.1", "tun0": "10.9.4.1",
 			"pb": "10.9.2.1", "pa": "10.9.2.1", // by the bridge
 			"xa": "10.9.5.1", "xb": "10.9.5.1", // by its other end
 			"nowhere": "",
@@ -118,6 +118,9 @@ ip -n NS route add default via 192.0.2.1`)
 			if s := strings.Join(got, " "); s != want || u.Any() != (want != "") {
 				t.Errorf("%s: used for %q, want %q", device, s, want)
 			}
+		}
+		if u := n.UseOf("uplink"); fmt.Sprint(u.Inner) != "[203.0.113.200]" || n.UseOf("lan").Inner != nil {
+			t.Errorf("by the default route lo's addresses are reached: %v, and by none: %v", u.Inner, n.UseOf("lan").Inner)
 		}
 		carries := func(local, remote string, want ...string) {
 			t.Helper()

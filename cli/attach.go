@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -39,7 +40,10 @@ gateway on a workload's veth or tap does not count. UDP cannot be seen: if you
 come by WireGuard or QUIC, check yourself which device that uses.
 
 Addresses of the device that the interface lacks are listed: where the device is
-enforced, their packets are dropped as spoofed.
+enforced, their packets are dropped as spoofed. --adopt-addresses puts them on
+the interface: in the same revision, or nothing is changed and what is missing is
+named. A subnet without IPv6 gets the /64 of the device's address, and so does
+its VPC if it has no block around it.
 
 The interface is named by its id, its address, its tag Name, or whatever else
 stands for one: see the manual. A network namespace is named as ip netns does, by
@@ -67,6 +71,7 @@ the id of a process in it, or by a path.`,
 	c.Flags().StringVar(&in.Device, "dev", "", "`DEVICE` to enforce on")
 	c.Flags().StringVar(&in.Netns, "netns", "", "its network namespace, `NAME|PID|PATH` (default: the server's own)")
 	c.Flags().StringVar(&in.Side, "side", "host", "`host|workload`: whose end of the link the device is")
+	c.Flags().BoolVar(&in.Adopt, "adopt-addresses", false, "give the interface the device's addresses that it lacks; with --side workload")
 	c.Flags().BoolVar(&in.Probe, "probe", false, "prove that the device is enforced, as moat status --probe does, and fail if it is not")
 	if err := c.MarkFlagRequired("dev"); err != nil {
 		panic(err)
@@ -76,8 +81,12 @@ the id of a process in it, or by a path.`,
 
 // ownText says why a device begins by observing, and how to go on.
 func ownText(b *server.Bound) string {
+	text := ""
+	if len(b.Adopted) > 0 {
+		text = fmt.Sprintf("%s was given addresses of %s: %s\n", b.Interface, b.Device, addressList(b.Adopted))
+	}
 	if b.Own == nil {
-		return ""
+		return text
 	}
 	var uses []string
 	for _, a := range b.Own.Addresses {
@@ -92,7 +101,7 @@ func ownText(b *server.Bound) string {
 	for _, c := range b.Own.Sessions {
 		uses = append(uses, "connection "+c)
 	}
-	text := fmt.Sprintf("%s is used by this machine itself: %s\n", b.Device, strings.Join(uses, "; "))
+	text += fmt.Sprintf("%s is used by this machine itself: %s\n", b.Device, strings.Join(uses, "; "))
 	if b.Side == "host" {
 		text += fmt.Sprintf("to enforce what this machine sends and receives, attach %s with --side workload\n", b.Device)
 	}
@@ -107,15 +116,19 @@ func lacksText(b *server.Bound) string {
 	if len(b.Lacks) == 0 {
 		return ""
 	}
-	var lacks []string
-	for _, a := range b.Lacks {
-		lacks = append(lacks, a.String())
-	}
 	when := "packets from and to them are dropped as spoofed"
 	if b.Observe {
 		when = "once " + b.Device + " is enforced, packets from and to them are dropped as spoofed"
 	}
-	return fmt.Sprintf("%s lacks addresses of %s: %s; %s\n", b.Interface, b.Device, strings.Join(lacks, ", "), when)
+	return fmt.Sprintf("%s lacks addresses of %s: %s; %s\n", b.Interface, b.Device, addressList(b.Lacks), when)
+}
+
+func addressList(all []netip.Addr) string {
+	var texts []string
+	for _, a := range all {
+		texts = append(texts, a.String())
+	}
+	return strings.Join(texts, ", ")
 }
 
 func detachCommand() *cobra.Command {

@@ -33,6 +33,8 @@ type AttachDevice struct {
 	// Login is the connection by which whoever asks is logged in on this host, as
 	// SSH_CONNECTION has it.
 	Login string `json:"login,omitempty"`
+	// Adopt gives the interface the addresses of the device that it lacks.
+	Adopt bool `json:"adopt_addresses,omitempty"`
 }
 
 // A DetachDevice request takes an interface off its device. It names one of
@@ -70,6 +72,8 @@ type Bound struct {
 	// Lacks are addresses of the device that the interface lacks. Where it is
 	// enforced, their packets are dropped as spoofed.
 	Lacks []netip.Addr `json:"lacks,omitempty"`
+	// Adopted are those that it was given.
+	Adopted []netip.Addr `json:"adopted,omitempty"`
 }
 
 // attachDevice binds: the device passes nothing from the beginning, then the
@@ -146,6 +150,14 @@ func (s *Server) attach(r *request, in *AttachDevice) (*Bound, error) {
 	b.Observe = own != nil || b.Side == dataplane.Workload && netns == ""
 	out := boundReply(b)
 	out.Own = own
+	var addresses []netip.Addr
+	if in.Adopt {
+		if addresses, err = s.adoptable(b); err != nil {
+			return nil, err
+		}
+	}
+	params := url.Values{"Interface": {string(in.Interface)}, "Device": {in.Device}, "Netns": {netns}, "Side": {out.Side}}
+	var steps []*step
 	rev, err := a.Attach(r.Context(), b, func() (uint64, error) {
 		id, rev, err := s.write(r, &store.Write{
 			Call: s.call(r),
@@ -154,7 +166,10 @@ func (s *Server) attach(r *request, in *AttachDevice) (*Bound, error) {
 				if err != nil {
 					return nil, err
 				}
-				c := *row
+				if steps, out.Adopted, err = s.adopt(r, tx, row, in.Device, addresses); err != nil {
+					return nil, err
+				}
+				c := *state.Interfaces.Get(tx, row.ID)
 				// An instance's interface keeps its attachment, and has a device in it.
 				at := vpc.Attachment{InstanceOwner: row.Owner, Attached: tx.Now}
 				if row.Attachment != nil {
@@ -167,7 +182,10 @@ func (s *Server) attach(r *request, in *AttachDevice) (*Bound, error) {
 				state.Interfaces.Put(tx, &c)
 				return c.Attachment.ID, nil
 			},
-			Event: s.adminEvent(r, url.Values{"Interface": {string(in.Interface)}, "Device": {in.Device}, "Netns": {netns}, "Side": {out.Side}}),
+			Event: s.adminEvent(r, params),
+			Tell: func(_ *state.Txn, _ any, e store.Event) []store.Event {
+				return eventsOf(e, &changing{title: e.Action, params: params, steps: steps, also: func(*state.Txn) error { return nil }})
+			},
 		})
 		if err != nil {
 			return 0, err

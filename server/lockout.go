@@ -2,6 +2,7 @@ package server
 
 import (
 	"cmp"
+	"errors"
 	"fmt"
 	"net"
 	"net/http"
@@ -110,6 +111,9 @@ func (g *lockoutGuard) look(s *Server, r *request, network func() (*agent.Networ
 	})
 	for _, b := range bindings {
 		d, sessions := guarded{BindingStatus: b, err: unread}, callers
+		if b.Side == dataplane.Workload && b.Err == nil && n.Device(b.Device) == nil && d.err == nil {
+			d.err = errors.New("the device is not found")
+		}
 		own := b.Side == dataplane.Workload || n.UseOf(b.Device).Any()
 		if own {
 			var err error

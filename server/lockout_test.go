@@ -346,3 +346,61 @@ func TestLockoutOnTheHostsSide(t *testing.T) {
 		t.Errorf("a workload prevents that access is taken from it: %s", m)
 	}
 }
+
+// A dual-stack host's addresses go on the interface in one revision, or none
+// does and the refusal says why.
+func TestAdoptAddresses(t *testing.T) {
+	n := newNIC(t, nil)
+	n.admin("detach", map[string]string{"device": "veth0"}, nil)
+	second := n.own.Next()
+	set := func(all ...string) {
+		n.network.Devices[1].Addresses = []netip.Addr{n.own, second, netip.MustParseAddr("fe80::5")}
+		for _, a := range all {
+			n.network.Devices[1].Addresses = append(n.network.Devices[1].Addresses, netip.MustParseAddr(a))
+		}
+	}
+	attach := func(out *server.Bound, side string) (code, message string) {
+		_, code, message = n.admin("attach", map[string]any{"interface": n.eni, "device": "veth0", "side": side, "adopt_addresses": true}, out)
+		return code, message
+	}
+	set("2001:db8::5", "fd00:7::5")
+	before := n.store.Latest().Rev
+	if code, m := attach(nil, "workload"); code != "InvalidParameterValue" || !strings.Contains(m, "fd00:7::5 is not in 2001:db8::/64, and a subnet has one IPv6 block") || !strings.Contains(m, "--no-source-dest-check") {
+		t.Errorf("of two IPv6 networks: %s: %s", code, m)
+	}
+	set("192.0.2.1")
+	if code, m := attach(nil, "workload"); code != "InvalidParameterValue" || !strings.Contains(m, "192.0.2.1 is not in 172.31.") {
+		t.Errorf("of another IPv4 network: %s: %s", code, m)
+	}
+	n.network.Devices[1].Addresses = []netip.Addr{netip.MustParseAddr("192.0.2.1")}
+	if code, m := attach(nil, "workload"); !strings.Contains(m, "create-subnet --vpc-id VPC --cidr-block 192.0.0.0/22; aws ec2 create-network-interface --subnet-id SUBNET --private-ip-address 192.0.2.1.") {
+		t.Errorf("of another IPv4 network alone: %s: %s", code, m)
+	}
+	if code, _ := attach(nil, "host"); code != "InvalidParameterCombination" {
+		t.Errorf("on the host's side: %s", code)
+	}
+	if rev := n.store.Latest().Rev; rev != before {
+		t.Errorf("refused calls made revisions %d to %d", before, rev)
+	}
+	set("2001:db8::1")
+	var out server.Bound
+	if _, m := attach(&out, "workload"); m != "" {
+		t.Fatal(m)
+	}
+	if want := fmt.Sprintf("[%s 2001:db8::1]", second); fmt.Sprint(out.Adopted) != want || out.Lacks != nil || out.Revision != before+1 {
+		t.Errorf("adopted %v, want %s; it lacks %v; in revision %d after %d", out.Adopted, want, out.Lacks, out.Revision, before)
+	}
+	body, _ := n.ec2("Action=DescribeNetworkInterfaces&NetworkInterfaceId.1=" + n.eni)
+	if !strings.Contains(body, "<ipv6Address>2001:db8::1</ipv6Address>") || !strings.Contains(body, second.String()) || !strings.Contains(body, "<status>attached</status>") {
+		t.Errorf("described as %s", body)
+	}
+	// The next host of the subnet finds the blocks.
+	n.host.AddDevice("", "veth1")
+	n.network.Devices[1].Name = "veth1"
+	set("2001:db8::2")
+	n.network.Devices[1].Addresses = n.network.Devices[1].Addresses[3:]
+	body, _ = n.ec2("Action=CreateNetworkInterface&SubnetId=" + one(body, "subnetId"))
+	if _, _, m := n.admin("attach", map[string]any{"interface": one(body, "networkInterfaceId"), "device": "veth1", "side": "workload", "adopt_addresses": true}, &out); m != "" || fmt.Sprint(out.Adopted) != "[2001:db8::2]" {
+		t.Errorf("the second host adopts %v: %s", out.Adopted, m)
+	}
+}

@@ -120,7 +120,8 @@ func (s *Server) lacks(b *agent.BindingStatus) (out []netip.Addr) {
 	if err != nil || i == nil {
 		return nil // nothing is protected by it: it is for people
 	}
-	for _, a := range n.Owned(b.Device).UseOf(b.Device).Addresses {
+	u := n.Owned(b.Device).UseOf(b.Device)
+	for _, a := range append(u.Addresses, u.Inner...) {
 		if !mayUse(i, a) {
 			out = append(out, a)
 		}

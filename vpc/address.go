@@ -96,9 +96,9 @@ func (i *Interface) IPv4Held() int {
 // CIDR blocks".
 func HostAddresses(r netip.Prefix) int { return 1<<(32-r.Bits()) - 5 }
 
-// reserved reports whether a subnet with the range r keeps an address of it
+// Reserved reports whether a subnet with the range r keeps an address of it
 // for itself: its first four and its last.
-func reserved(r netip.Prefix, a netip.Addr) bool {
+func Reserved(r netip.Prefix, a netip.Addr) bool {
 	return unit(r.Addr(), 2) == unit(a, 2) || last(r) == a
 }
 
@@ -185,7 +185,7 @@ func (al *Allocator) Take(a netip.Addr) error {
 	switch {
 	case !ok:
 		return fault.InvalidParameterValue.Say("Address does not fall within the subnet's address range")
-	case reserved(r, a) && !al.ownBlock(r):
+	case Reserved(r, a) && !al.ownBlock(r):
 		return fault.InvalidParameterValue.Say("Address is in subnet's reserved address range")
 	case !al.free(a):
 		return fault.InvalidIPAddressInUse.With(a)
@@ -322,7 +322,7 @@ func (al *Allocator) IPv6() (netip.Addr, error) {
 	base := plus(r.Addr(), block, hostBits)
 	host, _ := al.place(1<<hostBits, 0, 1<<hostBits, func(i uint64) bool {
 		a := plus(base, i, 0)
-		return !reserved(r, a) && al.free(a)
+		return !Reserved(r, a) && al.free(a)
 	})
 	a := plus(base, host, 0)
 	al.take(a)

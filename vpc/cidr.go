@@ -193,6 +193,9 @@ const ipv6VPCBits = 56
 // AmazonIPv6Pool is what IPv6 blocks name as the pool that they came from.
 const AmazonIPv6Pool = "Amazon"
 
+// IPv6SubnetBits is the length of the narrowest IPv6 block of a subnet.
+const IPv6SubnetBits = 64
+
 // OwnIPv6Pool is the pool of the IPv6 blocks that are the operator's own. It has
 // every block that hosts can have.
 const OwnIPv6Pool = "moat"

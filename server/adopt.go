@@ -33,7 +33,7 @@ func (s *Server) adopt(r *request, tx *state.Txn, row *vpc.Interface, device str
 	calls, adopted, outside := adoption(tx, row, all)
 	if outside != nil {
 		return nil, nil, fault.InvalidParameterValue.Say("Interface %s cannot have all addresses of %s: %s.%s Or let the rules alone decide, for all addresses: aws ec2 modify-network-interface-attribute --network-interface-id %s --no-source-dest-check && moat attach %s --dev %s --side workload",
-			row.ID, device, strings.Join(outside, "; "), furnishing(row, all), row.ID, row.ID, device)
+			row.ID, device, strings.Join(outside, "; "), interfaceCommands(row, all), row.ID, row.ID, device)
 	}
 	for i, c := range calls {
 		st, err := s.planned(r, c)
@@ -92,9 +92,9 @@ func adoption(r state.Reader, row *vpc.Interface, all []netip.Addr) (calls []cha
 	return calls, lacks, outside
 }
 
-// furnishing returns the commands that make an interface whose first address is
+// interfaceCommands returns the commands that make an interface whose first address is
 // the device's first IPv4 address, if a subnet can have that.
-func furnishing(row *vpc.Interface, all []netip.Addr) string {
+func interfaceCommands(row *vpc.Interface, all []netip.Addr) string {
 	at := slices.IndexFunc(all, netip.Addr.Is4)
 	if at < 0 || slices.Contains(row.Addresses, all[at]) {
 		return ""

@@ -54,6 +54,9 @@ type Call struct {
 	Quotas *vpc.Quotas
 	// Cache keeps rendered list items; nil for none.
 	Cache Cache
+	// Ended says why nobody waits for the answer any more, and is nil while
+	// somebody does; nil for a call that is always carried out.
+	Ended func() error
 
 	// Context has the condition keys of the call itself.
 	Context iam.Context

@@ -174,7 +174,7 @@ func (a *Describe[In, Out, Row, Shape]) rows(c *Call, in *In, filters []bound[Ro
 					break
 				}
 			}
-			return page.rows, page.more, nil
+			return page.rows, page.more, page.err
 		}
 	}
 	source := a.candidates(c, filters)
@@ -182,7 +182,7 @@ func (a *Describe[In, Out, Row, Shape]) rows(c *Call, in *In, filters []bound[Ro
 		source = a.From(c, in, after)
 	}
 	source(page.take)
-	return page.rows, page.more, nil
+	return page.rows, page.more, page.err
 }
 
 // A page collects rows that come in the order of ids.
@@ -193,12 +193,19 @@ type page[Row any] struct {
 	after   string
 	id      func(Row) string
 
-	rows []Row
-	more bool
+	rows   []Row
+	more   bool
+	looked int   // rows
+	err    error // why it was given up
 }
 
 // take adds a row if it belongs to the page, and reports whether to go on.
 func (p *page[Row]) take(r Row) bool {
+	if p.looked++; p.looked%256 == 0 && p.call.Ended != nil {
+		if p.err = p.call.Ended(); p.err != nil {
+			return false
+		}
+	}
 	if p.after != "" && p.id(r) <= p.after {
 		return true
 	}

@@ -47,6 +47,11 @@ func (c *corkedConn) uncork() error {
 		c.buf = nil
 	}
 	c.buf = c.buf[:0]
+	if err != nil {
+		// net/http took what was held for written. Nothing may follow an answer
+		// of which a part is missing: the next one would be taken for its rest.
+		c.Close()
+	}
 	return err
 }
 

@@ -9,6 +9,7 @@ import (
 	"moat/action"
 	"moat/awsjson"
 	"moat/ec2query"
+	"moat/fault"
 )
 
 // Replies are rendered into pooled buffers. One that fits is sent with its
@@ -43,7 +44,11 @@ func (s *Server) reply(w http.ResponseWriter, r *request, reply *action.Reply) {
 			if out == nil {
 				out = &patient{w: w, c: http.NewResponseController(w)}
 			}
-			out.Write(piece) // an error shows in the next write, or not at all: the caller went away
+			if _, err := out.Write(piece); err != nil {
+				// The caller went away: the rest need not be rendered.
+				s.cfg.Metrics.served(r, fault.Unavailable.Code, s.cfg.Now().Sub(r.began))
+				panic(http.ErrAbortHandler)
+			}
 			return piece[:0]
 		})
 		buf = ec2query.AppendTail(buf, r.action)
@@ -171,6 +176,6 @@ func sendPieces(w http.ResponseWriter, r *request, status int, pieces [][]byte) 
 	}
 	if c != nil {
 		w.(http.Flusher).Flush()
-		c.uncork()
+		c.uncork() // an error closes the connection
 	}
 }

@@ -331,7 +331,7 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 			return err
 		}
 		reply, err := a.Answer(&action.Call{
-			Space: view.In(r.scope), View: view, Caller: r.caller, Now: r.began, Quotas: s.cfg.Quotas, Cache: s.cache,
+			Space: view.In(r.scope), View: view, Caller: r.caller, Now: r.began, Quotas: s.cfg.Quotas, Cache: s.cache, Ended: r.Context().Err,
 			Context: &callContext{r: r, need: &iam.Need{}}, Random: unforetold, Token: s.token, KeyUse: s.uses.of,
 			Events:  func(q *trail.Query) ([]*trail.Event, trail.Place, error) { return s.store.Find(r.Context(), q) },
 			Action:  s.actionOf,

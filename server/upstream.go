@@ -58,7 +58,9 @@ func (s *Server) forward(w http.ResponseWriter, r *request) error {
 	defer cancel()
 	to := s.upstream.url
 	to.Path, to.RawPath, to.RawQuery = r.URL.Path, r.URL.RawPath, r.URL.RawQuery
-	out, err := http.NewRequestWithContext(ctx, r.Method, to.String(), bytes.NewReader(r.body))
+	// A copy: the transport may still read it when the answer is there, and the
+	// body's buffer is another request's by then.
+	out, err := http.NewRequestWithContext(ctx, r.Method, to.String(), bytes.NewReader(bytes.Clone(r.body)))
 	if err != nil {
 		return fault.InvalidRequest.Say("The request cannot be passed on: %v", err)
 	}

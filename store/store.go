@@ -303,6 +303,9 @@ func (s *Store) Write(ctx context.Context, w *Write) (out any, rev uint64, err e
 // Note commits events of calls that change nothing, and waits until they are
 // durable. Id and place are filled in.
 func (s *Store) Note(ctx context.Context, events ...Event) error {
+	if len(events) == 0 {
+		return nil
+	}
 	_, _, err := s.write(ctx, &write{note: events, answer: make(chan struct{})})
 	return err
 }

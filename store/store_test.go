@@ -948,3 +948,16 @@ func TestReplaced(t *testing.T) {
 		s.Write(t.Context(), w)
 	}
 }
+
+// TestNoteOfNothing holds that noting no event is not taken for a call without
+// a plan.
+func TestNoteOfNothing(t *testing.T) {
+	s, err := store.Open(context.Background(), store.NewMemory(), store.Options{NewEventID: uuid.NewString})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	if err := s.Note(context.Background()); err != nil {
+		t.Error(err)
+	}
+}

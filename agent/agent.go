@@ -73,9 +73,10 @@ type Agent struct {
 	eventful chan struct{}
 
 	// The rest belongs to Run.
-	seen    *state.View // the last one that is in force; nil to look at everything again
-	touched uint64      // the newest revision whose bindings or rules were looked at
-	bound   []BindingStatus
+	seen    *state.View     // the last one that is in force; nil to look at everything again
+	touched uint64          // the newest revision whose bindings or rules were looked at
+	all     []BindingStatus // that the state has on this host
+	bound   []BindingStatus // that are to be in force
 	inForce *ruleset.Ruleset
 	compile *ruleset.Compiler
 	failing failing
@@ -109,6 +110,9 @@ type Status struct {
 	// Bridges are those that are managed.
 	Bridges  []BridgeStatus
 	Bindings []BindingStatus
+	// Detached are those that are off their devices because another server asked for
+	// it, and that the state still has.
+	Detached []BindingStatus
 	// Ruleset is the one in force.
 	Ruleset *ruleset.Ruleset
 }
@@ -315,7 +319,8 @@ func (a *Agent) step(ctx context.Context, view *state.View, devices moving) (err
 		a.touched = view.Rev
 	}
 	if bindings {
-		a.bound = a.wanted(view)
+		a.all = Bound(view, a.host)
+		a.bound = a.wanted(a.all)
 	}
 	if rules {
 		if err := a.enforce(ctx, view); err != nil {
@@ -331,6 +336,11 @@ func (a *Agent) step(ctx context.Context, view *state.View, devices moving) (err
 			a.seen = nil
 			return err
 		}
+	}
+	if bindings {
+		a.mu.Lock()
+		a.status.Detached = slices.DeleteFunc(slices.Clone(a.all), func(b BindingStatus) bool { return !b.Detaching })
+		a.mu.Unlock()
 	}
 	a.seen = view
 	if s, ok := a.plane.(settler); ok {
@@ -352,12 +362,12 @@ func (a *Agent) relevant(view *state.View) (bindings, rules bool) {
 	}
 	changes, ok := view.Changes(a.seen, ruleset.PartKinds...)
 	if !ok {
-		return !sameBindings(a.bound, a.wanted(view)), true
+		return !sameBindings(a.all, Bound(view, a.host)), true
 	}
 	for i := range changes {
 		bindings = bindings || a.boundHere(changes[i].Old) || a.boundHere(changes[i].New)
 	}
-	if bindings && !sameBindings(a.bound, a.wanted(view)) {
+	if bindings && !sameBindings(a.all, Bound(view, a.host)) {
 		return true, true
 	}
 	return false, !a.compile.Unaffected(view, ruleset.Parts(changes))
@@ -370,7 +380,9 @@ func (a *Agent) boundHere(row any) bool {
 }
 
 func sameBindings(a, b []BindingStatus) bool {
-	return slices.EqualFunc(a, b, func(x, y BindingStatus) bool { return x.Binding == y.Binding && x.Scope == y.Scope })
+	return slices.EqualFunc(a, b, func(x, y BindingStatus) bool {
+		return x.Binding == y.Binding && x.Scope == y.Scope && x.Detaching == y.Detaching
+	})
 }
 
 // enforce puts into force what the bound interfaces must obey.

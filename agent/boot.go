@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"slices"
 	"sync"
+	"time"
 
 	"moat/dataplane"
 	"moat/ruleset"
@@ -23,6 +25,8 @@ type Booting struct {
 	Open []dataplane.Binding
 	// Err is why some of it is not in force.
 	Err error
+	// Began is when the agent booted, and Saved when the snapshot was written.
+	Began, Saved time.Time
 }
 
 // Boot closes the devices whose names are guarded and puts the snapshot into force,
@@ -30,8 +34,13 @@ type Booting struct {
 // calls end, Boot also binds devices of the snapshot that appear later. Call end
 // before Run.
 func (a *Agent) Boot(ctx context.Context) (b Booting, end func()) {
+	began := time.Now()
 	unguarded := a.guardDevices(ctx, errNotYet)
 	b, err := a.boot(ctx)
+	b.Began = began
+	if info, e := os.Stat(a.snapshot); e == nil {
+		b.Saved = info.ModTime()
+	}
 	b.Err = errors.Join(err, ignoreNoDoorman(unguarded, a.guards))
 	if b.Err != nil {
 		a.logger.Error("not everything in the snapshot could be enforced", "host", a.host, "err", b.Err)

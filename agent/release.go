@@ -145,8 +145,8 @@ func (a *Agent) ChangeRelease(id string, change func(r *Release) (keep bool)) er
 	}
 	if !change(&all[n]) {
 		all = slices.Delete(all, n, n+1)
-		a.Kick()
 	}
+	defer a.Kick()
 	return a.setReleases(all)
 }
 
@@ -163,15 +163,23 @@ func (a *Agent) attachedAgain(id vpc.InterfaceID) error {
 	return a.setReleases(all)
 }
 
-// wanted returns the bindings of this host that are to be in force: without those
-// that are released, or whose detachment was asked for at another host.
-func (a *Agent) wanted(view *state.View) []BindingStatus {
-	return slices.DeleteFunc(Bound(view, a.host), func(b BindingStatus) bool { return b.Detaching || a.released(b.Interface) })
+// wanted returns the bindings that are to be in force, of all that the state has:
+// without those that are released, or whose detachment another server asked for.
+func (a *Agent) wanted(all []BindingStatus) []BindingStatus {
+	return slices.DeleteFunc(slices.Clone(all), func(b BindingStatus) bool { return b.Detaching || a.released(b.Interface) })
 }
 
 // wantsNow reports whether a view wants an interface bound here.
 func (a *Agent) wantsNow(view *state.View, id vpc.InterfaceID) bool {
-	return slices.ContainsFunc(a.wanted(view), func(b BindingStatus) bool { return b.Interface == id })
+	return slices.ContainsFunc(a.wanted(Bound(view, a.host)), func(b BindingStatus) bool { return b.Interface == id })
+}
+
+// Detached returns what is off its device because another server asked for it, and
+// the newest revision in force.
+func (a *Agent) Detached() (all []BindingStatus, rev uint64) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return slices.Clone(a.status.Detached), a.status.Rev
 }
 
 // withoutReleased leaves released interfaces out of bindings.

@@ -141,6 +141,15 @@ func detachCommand() *cobra.Command {
 there on, and nothing of moat is left on it, unless its name is guarded or it is
 a port of a managed bridge: those pass nothing.
 
+A device of another host of the cluster is that host's server's to open. The command
+asks for it, waits until that server confirms, and exits with 1 if it does not.
+With --force, and the interface, it removes the binding from the state at once,
+for a host that is gone for good.
+
+If etcd does not answer, the filter goes from a device of this host all the same,
+and stays off over restarts. The state and the audit trail have it when etcd
+answers again.
+
 With --force, and no device, it is for a server that cannot read what is in the
 kernel, which moat status says. While the server runs, all that is bound is put
 into force anew, and what was there filters until then. While none runs, all that
@@ -158,11 +167,27 @@ until it is started again.`,
 		if err := e.admin(c.Context(), "detach", in, out); err != nil {
 			return err
 		}
+		if out.Asked {
+			fmt.Fprintf(os.Stderr, "moat: asked, not done: %s is still on %s of host %s. Only that host's server can take the filter off, and it has not confirmed that: %s.\n"+
+				"moat interfaces shows it as detaching until it is done. If the host is gone for good, run `moat detach --force %s`.\n", out.Interface, place(out.Device, out.Netns), out.Host, out.Error, out.Interface)
+			return exitCode(1)
+		}
 		now := "passes everything now"
 		if out.Closed {
 			now = "passes nothing until it is bound again"
 		}
-		return said(c, out, fmt.Sprintf("%s is off %s, which %s", out.Interface, place(out.Device, out.Netns), now))
+		where := place(out.Device, out.Netns)
+		switch {
+		case out.Deferred:
+			_, err := fmt.Fprintf(c.OutOrStdout(), "%s is off %s, which %s. etcd does not answer: the state and the audit trail will have it when it does\n", out.Interface, where, now)
+			return err
+		case out.Forgotten:
+			_, err := fmt.Fprintf(c.OutOrStdout(), "the state no longer has %s on %s of host %s (revision %d). The filter is there until a server of that host reads the state\n", out.Interface, where, out.Host, out.Revision)
+			return err
+		case out.Host != "":
+			where += " of host " + out.Host
+		}
+		return said(c, out, fmt.Sprintf("%s is off %s, which %s", out.Interface, where, now))
 	})
 	c.Flags().StringVar(&in.Device, "dev", "", "`DEVICE` that is bound, instead of the interface")
 	c.Flags().StringVar(&in.Netns, "netns", "", "its network namespace, `NAME|PID|PATH`, where several have a device of the name")
@@ -172,8 +197,11 @@ until it is started again.`,
 		if !force {
 			return one(c, args)
 		}
-		if len(args) > 0 || in.Device != "" {
-			return fmt.Errorf("--force is for all devices of a server: name none")
+		if in.Device != "" {
+			return fmt.Errorf("--force takes the interface of another host, or no name, for all devices of this server")
+		}
+		if in.Force = len(args) > 0; in.Force {
+			return one(c, args)
 		}
 		return detachAll(c, c.Flags().Lookup("data-dir").Value.String())
 	}

@@ -3,7 +3,6 @@ package cli
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"fmt"
 	"log/slog"
 	"net"
@@ -19,6 +18,7 @@ import (
 	"moat/fault"
 	"moat/server"
 	"moat/store"
+	"moat/vpc"
 )
 
 // A door is where the server listens. Its handler can change: while the database of
@@ -81,6 +81,9 @@ func (d *door) serve(h http.Handler) {
 	})
 }
 
+// url is where commands on this machine reach the server.
+func (d *door) url() string { return d.scheme + "://" + reachable(d.listener.Addr()) }
+
 func (d *door) close() {
 	if d.http != nil {
 		d.http.Close()
@@ -92,8 +95,8 @@ func (d *door) close() {
 }
 
 // unavailable answers while there is no database: each kind of caller in its own
-// form.
-func unavailable(reason string) http.Handler {
+// form. What the operator may ask for meanwhile, admin answers.
+func unavailable(reason string, admin http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		var body []byte
 		switch {
@@ -103,8 +106,8 @@ func unavailable(reason string) http.Handler {
 		case r.URL.Path == "/readyz":
 			body = []byte(reason + "\n")
 		case strings.HasPrefix(r.URL.Path, server.AdminPath):
-			w.Header().Set("Content-Type", "application/json")
-			body, _ = json.Marshal(map[string]string{"code": "Unavailable", "message": reason})
+			admin.ServeHTTP(w, r)
+			return
 		default:
 			w.Header().Set("Content-Type", "text/xml;charset=UTF-8")
 			body = ec2query.AppendError(nil, fault.Unavailable.Say("%s", reason), uuid.NewString())
@@ -166,7 +169,28 @@ func openStore(ctx context.Context, s *settings, host *hostPlane, d *door, metri
 		}
 		return err
 	}, func(err error) {
-		d.serve(unavailable(fmt.Sprintf("The database is unavailable: %v. This host still enforces revision %d.", err, host.booting.Rev)))
+		reason := fmt.Sprintf("The database is unavailable: %v. This host still enforces revision %d.", err, host.booting.Rev)
+		d.serve(unavailable(reason, host.offline(s, d, reason, logger)))
 	})
 	return log, st, err
+}
+
+// offline answers the operator while there is no database, with the key that an
+// earlier start left in the data directory.
+func (h *hostPlane) offline(s *settings, d *door, reason string, logger *slog.Logger) *server.Offline {
+	o := &server.Offline{
+		Enforcement: h.Enforcement, Booting: h.booting, Region: s.region, Account: vpc.AccountID(s.account), Version: Version(), Reason: reason,
+	}
+	e, err := readEndpoint(s.dataDir)
+	if err != nil {
+		return o // nobody has a key
+	}
+	o.AccessKeyID, o.Secret = e.AccessKeyID, e.SecretAccessKey
+	if url := d.url(); e.URL != url {
+		e.URL = url
+		if err := writeEndpoint(s.dataDir, e); err != nil {
+			logger.Warn("the server's address cannot be written to the data directory", "err", err)
+		}
+	}
+	return o
 }

@@ -80,6 +80,10 @@ func identityOf(dir string) (string, error) {
 // snapshotFile has what the host enforces, for the next start of the machine.
 const snapshotFile = "enforced.snapshot"
 
+// releasesFile has what was detached on this host while etcd did not answer, until
+// the state has it.
+const releasesFile = "releases"
+
 // A hostPlane is the enforcement of this host. It begins before there is a
 // database: with what the kernel still has, or else with the snapshot.
 type hostPlane struct {
@@ -129,6 +133,7 @@ func beginEnforcing(ctx context.Context, s *settings, logger *slog.Logger) (*hos
 	h.Agent = agent.New(agent.Config{
 		Plane: h.plane, Host: h.Host, Options: s.enforcing, Logger: logger, Links: agent.WatchLinks, Bridges: s.managedBridges, Guards: s.guards,
 		Notes: filepath.Join(s.dataDir, bridgesFile), Snapshot: filepath.Join(s.dataDir, snapshotFile),
+		Releases: filepath.Join(s.dataDir, releasesFile),
 	})
 	h.booting, h.endBoot = h.Agent.Boot(ctx)
 	return h, nil

@@ -11,6 +11,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
@@ -68,16 +69,30 @@ func serve(ctx context.Context, s *settings) error {
 	defer door.close()
 	go keepHeap(ctx)
 	metrics := server.NewMetrics()
+	var opened atomic.Pointer[store.Store]
+	metrics.Gauge("moat_view_age_seconds", "How long ago the view of the state was known to be the newest.", func() float64 {
+		if st := opened.Load(); st != nil {
+			return st.Age().Seconds()
+		}
+		return server.Age(&host.booting, time.Now()).Seconds()
+	})
+	if door.metrics != nil {
+		mux := http.NewServeMux()
+		mux.Handle("/metrics", metrics.Handler())
+		ms := server.NewHTTPServer(mux)
+		go func() { door.failed <- ms.Serve(door.metrics) }()
+		defer ms.Close()
+	}
 	log, st, err := openStore(ctx, s, host, door, metrics, logger)
 	if err != nil {
 		return err
 	}
+	opened.Store(st)
 	defer func() {
 		if err := st.Close(); err != nil {
 			logger.Error("the store did not close cleanly", "err", err)
 		}
 	}()
-	metrics.Gauge("moat_view_age_seconds", "How long ago the view of the state was known to be the newest.", func() float64 { return st.Age().Seconds() })
 	metrics.Gauge("moat_revision", "The revision of the state.", func() float64 { return float64(st.Latest().Rev) })
 
 	host.run(ctx, st)
@@ -107,7 +122,7 @@ func serve(ctx context.Context, s *settings) error {
 	}
 
 	e := endpoint{
-		URL: door.scheme + "://" + reachable(door.listener.Addr()), Region: s.region, Account: s.account,
+		URL: door.url(), Region: s.region, Account: s.account,
 		AccessKeyID: keyID, SecretAccessKey: secret,
 	}
 	if s.tlsCA != "" {
@@ -120,19 +135,13 @@ func serve(ctx context.Context, s *settings) error {
 	}
 
 	door.serve(api)
-	if door.metrics != nil {
-		mux := http.NewServeMux()
-		mux.Handle("/metrics", metrics.Handler())
-		ms := server.NewHTTPServer(mux)
-		go func() { door.failed <- ms.Serve(door.metrics) }()
-		defer ms.Close()
-	}
 	housekeeping, stopHousekeeping := context.WithCancel(ctx)
 	defer stopHousekeeping()
 	if len(s.configured) > 0 && enforcement.Agent != nil {
 		go api.KeepBound(housekeeping, s.configured, agent.WatchLinks)
 	}
 	go api.KeepDeviceEvents(housekeeping)
+	go api.KeepReleases(housekeeping)
 	go keepHouse(housekeeping, st, api, s, logger)
 	go keepKeyUses(housekeeping, api, logger)
 	go api.KeepTrail(housekeeping)

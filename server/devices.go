@@ -44,6 +44,9 @@ type DetachDevice struct {
 	Device    string          `json:"device,omitempty"`
 	Netns     string          `json:"netns,omitempty"`
 	Account   vpc.AccountID   `json:"account,omitempty"`
+	// Force removes the binding from the state without waiting for its host, if that
+	// is another one.
+	Force bool `json:"force,omitempty"`
 }
 
 // A Bound reply tells of an interface that was bound or freed.
@@ -60,6 +63,15 @@ type Bound struct {
 	// Closed says of a device that was freed that it passes nothing: its name is
 	// guarded, or it is a port of a managed bridge.
 	Closed bool `json:"closed,omitempty"`
+	// Host is set if the device is another host's. Its server takes the filter off:
+	// Asked says that it has not confirmed that yet, and Forgotten that the state no
+	// longer has the binding, whatever that server does.
+	Host      string `json:"host,omitempty"`
+	Asked     bool   `json:"asked,omitempty"`
+	Forgotten bool   `json:"forgotten,omitempty"`
+	// Deferred says that etcd does not answer. The filter is off the device, and the
+	// state will say so when etcd answers again.
+	Deferred bool `json:"deferred,omitempty"`
 	// Enforced is yes, pending or failed, with Error. EnforcedHosts counts the
 	// hosts that obey and those that it concerns, if other hosts were waited for.
 	Enforced      string `json:"enforced"`
@@ -112,7 +124,7 @@ func (s *Server) interfaceNamed(r *request, word vpc.InterfaceID) (vpc.Interface
 	if vpc.WellFormed(vpc.InterfacePrefix, string(word)) {
 		return word, nil
 	}
-	view, err := s.store.View(r.Context())
+	view, err := s.currentView(r.Context())
 	if err != nil {
 		return "", err
 	}
@@ -235,72 +247,6 @@ func attachFault(in *AttachDevice, err error) error {
 		return fault.InvalidParameterValue.Say("There is no device %s%s on the server's host.", in.Device, where)
 	}
 	return fault.IncorrectState.With(err.Error())
-}
-
-// detachDevice takes the binding out of the state, and then the filter off the
-// device, which passes everything from there on.
-func (s *Server) detachDevice(r *request) (any, error) {
-	var in DetachDevice
-	if err := decodeAdmin(r, &in); err != nil {
-		return nil, err
-	}
-	if err := s.ofAccount(r, in.Account); err != nil {
-		return nil, err
-	}
-	if (in.Interface == "") == (in.Device == "") {
-		return nil, fault.InvalidRequest.Say("Name either the interface or the device.")
-	}
-	if in.Device != "" {
-		b, unknown, err := s.boundTo(in.Device, in.Netns)
-		if err != nil {
-			return nil, err
-		}
-		if unknown {
-			out := boundReply(b.Binding)
-			out.Revision, out.Enforced = s.store.Latest().Rev, enforcedYes
-			return out, s.cfg.Enforcement.Agent.Free(r.Context(), b.Interface)
-		}
-		in.Interface, r.scope = b.Interface, b.Scope
-	}
-	var err error
-	if in.Interface, err = s.interfaceNamed(r, in.Interface); err != nil {
-		return nil, err
-	}
-	v, rev, err := s.write(r, &store.Write{
-		Call: s.call(r),
-		Plan: func(tx *state.Txn) (any, error) {
-			row := state.Interfaces.Get(tx, in.Interface)
-			switch {
-			case row == nil:
-				return nil, fault.InvalidNetworkInterfaceNotFound.With(in.Interface)
-			case row.Attachment == nil || row.Attachment.Device == nil:
-				return nil, fault.IncorrectState.Say("Interface %s is not bound to a device.", in.Interface)
-			}
-			c := *row
-			if c.Attachment = nil; row.Attachment.Instance != "" {
-				at := *row.Attachment
-				at.Device, c.Attachment = nil, &at
-			}
-			state.Interfaces.Put(tx, &c)
-			return row.Attachment, nil
-		},
-		Event: s.adminEvent(r, url.Values{"Interface": {string(in.Interface)}}),
-	})
-	if err != nil {
-		return nil, err
-	}
-	was := v.(*vpc.Attachment)
-	b := dataplane.Binding{Interface: in.Interface, Device: was.Device.Name, Netns: was.Device.Netns, Observe: was.Device.Observe}
-	if was.Device.Workload {
-		b.Side = dataplane.Workload
-	}
-	out := boundReply(b)
-	out.Attachment = was.ID
-	if a := s.cfg.Enforcement.Agent; a != nil {
-		out.Closed = a.Closes(b.Device, b.Netns)
-	}
-	s.finish(r, out, rev)
-	return out, nil
 }
 
 // finish waits until what was written is in force. A device that was bound is

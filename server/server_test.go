@@ -44,6 +44,12 @@ func newAPIOn(t *testing.T, change func(*server.Config, *store.Store)) (*httptes
 // newAPIOf is newAPIOn on a log of the caller's.
 func newAPIOf(t *testing.T, log store.Log, change func(*server.Config, *store.Store)) (*httptest.Server, *store.Store) {
 	t.Helper()
+	return newAPIWith(t, log, change, func(*server.Server) {})
+}
+
+// newAPIWith is newAPIOf that passes on the server.
+func newAPIWith(t *testing.T, log store.Log, change func(*server.Config, *store.Store), made func(*server.Server)) (*httptest.Server, *store.Store) {
+	t.Helper()
 	st, err := store.Open(context.Background(), log, store.Options{NewEventID: uuid.NewString})
 	if err != nil {
 		t.Fatal(err)
@@ -61,7 +67,9 @@ func newAPIOf(t *testing.T, log store.Log, change func(*server.Config, *store.St
 	}
 	cfg := server.Config{Region: "us-east-1", Account: account}
 	change(&cfg, st)
-	ts := httptest.NewUnstartedServer(server.New(st, cfg))
+	api := server.New(st, cfg)
+	made(api)
+	ts := httptest.NewUnstartedServer(api)
 	ts.Listener = server.CorkedListener(ts.Listener)
 	ts.Config.ConnContext = server.NewHTTPServer(nil).ConnContext
 	ts.Start()

@@ -31,10 +31,12 @@ type Status struct {
 	// ViewAge is how many seconds ago the server's view of the state was known to be
 	// the newest. Stale says that this is too long ago: etcd does not answer. Then the
 	// host goes on by Revision, and what is said of other hosts is not known to be true.
-	ViewAge  float64 `json:"view_age_seconds"`
-	Stale    bool    `json:"stale,omitempty"`
-	Host     string  `json:"host"`
-	Identity string  `json:"identity,omitempty"`
+	ViewAge float64 `json:"view_age_seconds"`
+	Stale   bool    `json:"stale,omitempty"`
+	// Unavailable says why the server has not reached its database since it started.
+	Unavailable string `json:"unavailable,omitempty"`
+	Host        string `json:"host"`
+	Identity    string `json:"identity,omitempty"`
 	// DataPlane is empty when there is none, for a Reason.
 	DataPlane string `json:"data_plane"`
 	Reason    string `json:"reason,omitempty"`
@@ -126,7 +128,9 @@ type BoundStatus struct {
 	// takes access away cannot be put into force), gone (the device is not
 	// there), degraded (packets may pass without being judged: another program
 	// took Moat's off the device, or stands before it), failed, guard (a port of a managed bridge that nobody has bound,
-	// which passes nothing), or elsewhere (another host's).
+	// which passes nothing), released (it was detached while etcd did not answer),
+	// detaching (another server asked for that, and it is not done), or elsewhere
+	// (another host's).
 	Mode     string     `json:"mode"`
 	Until    *time.Time `json:"until,omitempty"`    // a trial's end
 	Revision uint64     `json:"revision,omitempty"` // in force
@@ -222,6 +226,12 @@ func (s *Server) bound(ctx context.Context, view *state.View, here bool) []Bound
 				b.Mode, b.Until = "trial", &d.Until
 			}
 			s.standing(&b, &st)
+			if d.Detaching {
+				b.Mode, b.Error = "detaching", ""
+			}
+			if released := s.releasedHere(i.ID); released != "" && d.Host == e.Host {
+				b.Mode, b.Error = "released", released
+			}
 			out = append(out, b)
 		}
 	}

@@ -117,7 +117,7 @@ func Why(v *state.View, scope state.Scope, q Question, o ruleset.Options) *Answe
 	for _, g := range a.Gates {
 		a.Allowed = a.Allowed && g.Allowed
 	}
-	a.Note = noteOf(&q)
+	a.Note = cmp.Or(noteOf(&q), w.note)
 	return a
 }
 
@@ -141,6 +141,7 @@ type asker struct {
 	options ruleset.Options
 	q       Question
 	locals  []ruleset.Local
+	note    string
 }
 
 func (w *asker) flow(at, other End, d flow.Direction) ruleset.Flow {
@@ -175,8 +176,44 @@ func (w *asker) gate(rs *ruleset.Ruleset, at, other End, d flow.Direction) Gate 
 	}
 	if !g.Allowed {
 		g.Missing = w.missing(row, at, other, d)
+	} else if w.note == "" {
+		w.note = mtuNote(rs, w.flow(at, other, d), at.Name)
 	}
 	return g
+}
+
+// mtuNote warns of a flow that is not tracked in mode aws, of which ICMP errors
+// need a rule that there is not.
+func mtuNote(rs *ruleset.Ruleset, f ruleset.Flow, name string) string {
+	i := rs.Interface(f.Interface)
+	if i == nil || i.OnRevoke.Mode != ruleset.AWS || f.Protocol != flow.TCP && f.Protocol != flow.UDP {
+		return ""
+	}
+	here, other := rs.Policies[i.In], rs.Policies[i.Out]
+	if f.Direction == flow.Egress {
+		here, other = other, here
+	}
+	family := f.Remote.BitLen()
+	anyone := func(p ruleset.Policy, matches func(ruleset.Rule) bool) bool {
+		return slices.ContainsFunc(p.Rules, func(r ruleset.Rule) bool {
+			return r.Remote.Group == "" && r.Remote.Prefix.IsValid() && r.Remote.Prefix.Bits() == 0 && r.Remote.Prefix.Addr().BitLen() == family && matches(r)
+		})
+	}
+	all := func(r ruleset.Rule) bool { return r.Protocol == flow.AllProtocols }
+	covers := func(r ruleset.Rule) bool {
+		return all(r) || r.Protocol == f.Protocol && r.Ports.From <= int32(f.Port) && int32(f.Port) <= r.Ports.To
+	}
+	proto, kind := flow.ICMP, int32(3)
+	if family == 128 {
+		proto, kind = flow.ICMPv6, 2
+	}
+	errors := func(r ruleset.Rule) bool {
+		return all(r) || r.Protocol == proto && (r.Ports.From == -1 || r.Ports.From == kind)
+	}
+	if !anyone(here, covers) || !anyone(other, all) || anyone(rs.Policies[i.In], errors) {
+		return ""
+	}
+	return fmt.Sprintf("In mode aws this flow is not tracked at %s, so ICMP errors for it need a rule. Without an inbound rule for icmp 3.4 and icmpv6 type 2, downloads over a path with a smaller MTU stall.", name)
 }
 
 func groupOf(r state.Reader, id vpc.GroupID) Group {

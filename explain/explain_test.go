@@ -419,3 +419,28 @@ func TestDeviceIsTold(t *testing.T) {
 		}
 	}
 }
+
+// In mode aws a flow that EC2 does not track gets no ICMP errors, unless a rule
+// lets them in.
+func TestWhyWarnsOfUntrackedFlows(t *testing.T) {
+	w := newWorld(t)
+	for i, name := range []string{"aws", "ping", "narrow", "cut"} {
+		w.group(name)
+		from := "0.0.0.0/0"
+		if name == "narrow" {
+			from = "192.0.2.0/24"
+		}
+		w.allow("Ingress", name, "tcp", "443", from)
+		w.iface("i-"+name, fmt.Sprintf("172.31.0.%d", 10+i), name)
+		if name != "cut" {
+			w.Must("CreateTags", "ResourceId.1", w.by[name], "Tag.1.Key", ruleset.OnRevokeTag, "Tag.1.Value", "aws")
+		}
+	}
+	w.Must("AuthorizeSecurityGroupIngress", "GroupId", w.by["ping"], "IpPermissions.1.IpProtocol", "icmp", "IpPermissions.1.FromPort", "3", "IpPermissions.1.ToPort", "4", "IpPermissions.1.IpRanges.1.CidrIp", "0.0.0.0/0")
+	for name, warned := range map[string]bool{"aws": true, "ping": false, "narrow": false, "cut": false} {
+		a := w.why("192.0.2.1", "i-"+name+":443")
+		if !a.Allowed || strings.Contains(a.Note, "ICMP errors for it need a rule") != warned {
+			t.Errorf("%s: %v, note %q; warned should be %v", name, a.Allowed, a.Note, warned)
+		}
+	}
+}

@@ -58,8 +58,10 @@ type Agent struct {
 	taken []takenBridge // those whose VLANs are the agent's
 	// bridgesOpen says why the data plane does not close ports of managed bridges.
 	bridgesOpen error
-	// named has the names that the state had for the devices when they were bound.
-	named map[vpc.InterfaceID]string
+	// marks are how the devices of what was bound are recognised.
+	marks    map[vpc.InterfaceID]Mark
+	thisBoot string
+	devices  DeviceReader
 
 	mu       sync.Mutex
 	releases []Release
@@ -78,6 +80,9 @@ type Agent struct {
 	all     []BindingStatus // that the state has on this host
 	bound   []BindingStatus // that are to be in force
 	inForce *ruleset.Ruleset
+	// closed are bound to devices that may be others': they pass nothing but
+	// pinholes.
+	closed  []vpc.InterfaceID
 	compile *ruleset.Compiler
 	failing failing
 	keeper  *keeper
@@ -124,8 +129,15 @@ type BindingStatus struct {
 	Scope state.Scope
 	// Detaching says that another server asked for its detachment.
 	Detaching bool
+	// Filter is where the filter is: on another device, at the host's end of the
+	// workload's link, if the binding is of the workload's end and that can be
+	// reached.
+	Filter dataplane.Binding
 	// Err says why the interface is not enforced: the device is gone, say.
 	Err error
+	// Doubt says why the device may be another one than the interface's: it passes
+	// nothing.
+	Doubt error
 	// Degraded says why packets may pass the device without being judged, though
 	// the interface is bound; nil if none can.
 	Degraded error
@@ -148,6 +160,11 @@ type Config struct {
 	// Notes is the file that has what managed bridges were before; empty for
 	// none, which gives no bridge back after a restart.
 	Notes string
+	// Devices lists the devices of a network namespace; nil to know devices by
+	// their names alone.
+	Devices DeviceReader
+	// Boot identifies the time since the machine's start; empty for the kernel's.
+	Boot string
 	// Snapshot is the file in which the agent keeps what is in force, for Boot;
 	// empty for none.
 	Snapshot string
@@ -161,9 +178,12 @@ func New(c Config) *Agent {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+	if c.Boot == "" {
+		c.Boot = bootID()
+	}
 	a := &Agent{
 		source: c.Source, plane: c.Plane, host: c.Host, options: c.Options, logger: c.Logger, links: c.Links, bridges: c.Bridges, guards: c.Guards, notes: c.Notes, snapshot: c.Snapshot, releasesFile: c.Releases,
-		kick: make(chan struct{}, 1), moved: make(chan struct{}), held: map[vpc.InterfaceID]dataplane.Binding{}, named: map[vpc.InterfaceID]string{},
+		kick: make(chan struct{}, 1), moved: make(chan struct{}), held: map[vpc.InterfaceID]dataplane.Binding{}, marks: map[vpc.InterfaceID]Mark{}, thisBoot: c.Boot, devices: c.Devices,
 		counts: map[eventKey]eventCount{}, eventful: make(chan struct{}, 1),
 		compile: ruleset.NewCompiler(c.Options),
 	}
@@ -321,6 +341,9 @@ func (a *Agent) step(ctx context.Context, view *state.View, devices moving) (err
 	if bindings {
 		a.all = Bound(view, a.host)
 		a.bound = a.wanted(a.all)
+		a.closed = slices.DeleteFunc(a.closed, func(id vpc.InterfaceID) bool {
+			return !slices.ContainsFunc(a.bound, func(b BindingStatus) bool { return b.Interface == id })
+		})
 	}
 	if rules {
 		if err := a.enforce(ctx, view); err != nil {
@@ -392,6 +415,9 @@ func (a *Agent) enforce(ctx context.Context, view *state.View) error {
 		locals[i] = ruleset.Local{Scope: b.Scope, ID: b.Interface}
 	}
 	want := a.compile.Compile(view, locals)
+	if len(a.closed) > 0 {
+		want = Denying(want, a.closed)
+	}
 	// The first one is put into force in any case: what is read back may be
 	// equal and yet not whole.
 	if a.seen != nil && ruleset.Diff(a.inForce, want).Empty() {
@@ -431,15 +457,26 @@ func (a *Agent) bind(ctx context.Context, moved moving) error {
 	now := make([]BindingStatus, len(a.bound))
 	for i, w := range a.bound {
 		at := slices.IndexFunc(before, func(b BindingStatus) bool { return b.Interface == w.Interface })
-		t := Locate(w.Binding, have, a.named[w.Interface])
-		now[i] = BindingStatus{Binding: t.Binding, Scope: w.Scope}
-		if at >= 0 && before[at].Err == nil && before[at].Binding == t.Binding && before[at].Degraded == nil && t.Degraded == nil && (moved == noDevice || moved == unseenDevices) {
+		t := a.target(w.Binding, have)
+		now[i] = BindingStatus{Binding: w.Binding, Scope: w.Scope, Doubt: t.Doubt, Filter: t.Binding}
+		if t.Side == w.Side {
+			now[i].Device = t.Device
+		}
+		now[i].Index = t.Index
+		if at >= 0 && before[at].Err == nil && before[at].Filter == t.Binding && before[at].Degraded == nil && t.Degraded == nil && (moved == noDevice || moved == unseenDevices) {
 			continue
 		}
 		// Binding what is bound changes nothing, and binds again what came
 		// back under its name.
-		if now[i].Err = dataplane.ErrLoopback; t.Device != dataplane.Loopback {
-			now[i].Err = a.replaceGuard(ctx, t.Binding)
+		switch {
+		case t.Device == dataplane.Loopback:
+			now[i].Err = dataplane.ErrLoopback
+		case t.Err != nil:
+			now[i].Err = t.Err
+		default:
+			if now[i].Err = a.closeDoubtful(ctx, w.Interface, t.Doubt); now[i].Err == nil {
+				now[i].Err = a.replaceGuard(ctx, t.Binding)
+			}
 		}
 		switch err := now[i].Err; {
 		case errors.Is(err, dataplane.ErrLoopback):
@@ -455,16 +492,16 @@ func (a *Agent) bind(ctx context.Context, moved moving) error {
 			was = before[at].Degraded
 		}
 		a.putBack(was, &now[i], t.Degraded)
-		if now[i].Err == nil {
-			a.named[w.Interface] = w.Device
-		}
 		a.logDevice(before, at, &now[i])
 	}
 	var guarded []dataplane.Binding
 	if have, err := a.plane.Bindings(ctx); err == nil {
 		for i := range now {
 			if n := slices.IndexFunc(have, func(h dataplane.Binding) bool { return h.Interface == now[i].Interface }); n >= 0 && now[i].Err == nil {
-				now[i].Device, now[i].Index = have[n].Device, have[n].Index
+				if now[i].Filter.Device, now[i].Filter.Index, now[i].Index = have[n].Device, have[n].Index, have[n].Index; have[n].Side == now[i].Side {
+					now[i].Device = have[n].Device
+				}
+				a.mark(a.bound[i].Device, &now[i], now[i].Doubt)
 			}
 		}
 		if guarded, err = a.guard(ctx, have, now); err != nil {
@@ -505,7 +542,7 @@ func (a *Agent) releaseOthers(ctx context.Context, have []dataplane.Standing) (u
 			unknown = append(unknown, h.Binding)
 			continue
 		}
-		delete(a.named, h.Interface)
+		delete(a.marks, h.Interface)
 		if err := a.release(ctx, h.Binding); err != nil {
 			errs = append(errs, fmt.Errorf("unbind %s: %w", h.Interface, err))
 		}

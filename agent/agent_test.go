@@ -42,6 +42,8 @@ type world struct {
 	stop  func()
 	// snapshot is the agent's; "" for none.
 	snapshot string
+	read     agent.DeviceReader
+	bootID   string
 	// released is its file of releases.
 	released string
 	port     uint16
@@ -73,7 +75,7 @@ func newWorld(t *testing.T) *world {
 // start runs a new agent on a new plane, as a new process would.
 func (w *world) start() {
 	w.plane, w.links = w.host.Open("identity-1"), make(chan agent.LinkChange)
-	w.agent = agent.New(agent.Config{Source: w.store, Plane: w.plane, Host: host, Links: w.watch(), Snapshot: w.snapshot, Releases: w.released})
+	w.agent = agent.New(agent.Config{Source: w.store, Plane: w.plane, Host: host, Links: w.watch(), Snapshot: w.snapshot, Devices: w.read, Boot: w.bootID, Releases: w.released})
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() { defer close(done); w.agent.Run(ctx) }()

@@ -22,10 +22,11 @@ func (a *Agent) Attach(ctx context.Context, b dataplane.Binding, commit func() (
 	rev, err := commit()
 	a.binding.Lock()
 	defer a.binding.Unlock()
+	at := a.held[b.Interface]
 	delete(a.held, b.Interface)
 	if err != nil && !boundNow(a.source.Latest(), a.host, b.Interface) {
 		// The caller may have gone away; its device is freed all the same.
-		if e := a.release(context.WithoutCancel(ctx), b); e != nil {
+		if e := a.release(context.WithoutCancel(ctx), at); e != nil {
 			a.logger.Error("a device that was not attached after all cannot be freed; it is tried again", "interface", b.Interface, "host", a.host, "err", e)
 			a.Kick()
 		}
@@ -45,6 +46,7 @@ func (a *Agent) hold(ctx context.Context, b dataplane.Binding) error {
 	if err := a.attachedAgain(b.Interface); err != nil {
 		return err
 	}
+	b = Relocate(b)
 	if err := a.replaceGuard(ctx, b); err != nil {
 		return err
 	}

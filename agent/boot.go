@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"slices"
 	"sync"
@@ -54,7 +55,11 @@ func (a *Agent) Boot(ctx context.Context) (b Booting, end func()) {
 	if len(b.Bindings) > 0 && a.links != nil {
 		done.Go(func() { a.bindAsTheyCome(ctx, b.Bindings) })
 	}
-	return b, func() { stop(); done.Wait() }
+	return b, func() {
+		stop()
+		done.Wait()
+		a.inForce = nil // Run finds out for itself
+	}
 }
 
 func ignoreNoDoorman(err error, guards []dataplane.Pattern) error {
@@ -91,33 +96,79 @@ func (a *Agent) boot(ctx context.Context) (b Booting, err error) {
 	}
 	s.Bindings = a.withoutReleased(s.Bindings)
 	b.Bindings = s.Bindings
-	if len(actual.Interfaces) == 0 || actual.Rev < s.Rules.Rev {
-		b.Rev = s.Rules.Rev
-		if err := a.plane.Apply(ctx, s.Rules); err != nil {
-			// Bind the devices all the same, so that they pass nothing.
-			b.Rev = actual.Rev
-			_, e := a.bindSnapshot(ctx, s.Bindings, have)
-			return b, errors.Join(fmt.Errorf("apply the snapshot of revision %d: %w", s.Rules.Rev, err), e)
+	for _, m := range s.Marks {
+		a.marks[m.Interface] = m
+	}
+	rules := actual
+	if b.Rev = actual.Rev; len(actual.Interfaces) == 0 || actual.Rev < s.Rules.Rev {
+		rules, b.Rev = s.Rules, s.Rules.Rev
+	}
+	targets, err := a.locateAll(ctx, s.Bindings)
+	if err != nil {
+		return b, err
+	}
+	a.inForce = actual
+	for _, t := range targets {
+		if t.Doubt != nil {
+			a.closed = append(a.closed, t.Interface)
 		}
 	}
-	b.Open, err = a.bindSnapshot(ctx, s.Bindings, have)
-	return b, err
+	if len(a.closed) > 0 {
+		rules = Denying(rules, a.closed)
+	}
+	if rules != actual {
+		if err = a.plane.Apply(ctx, rules); err != nil {
+			// Bind the devices all the same, so that they pass nothing.
+			b.Rev, err = actual.Rev, fmt.Errorf("apply the snapshot of revision %d: %w", s.Rules.Rev, err)
+		} else {
+			a.inForce = rules
+		}
+	}
+	open, e := a.bindSnapshot(ctx, targets, have)
+	b.Open = open
+	return b, errors.Join(err, e)
+}
+
+// locateAll finds the devices of the bindings of a snapshot.
+func (a *Agent) locateAll(ctx context.Context, all []dataplane.Binding) (targets []Target, err error) {
+	have, err := a.plane.Look(ctx, false)
+	if err != nil {
+		return nil, fmt.Errorf("read what is bound: %w", err)
+	}
+	for _, b := range all {
+		m := a.marks[b.Interface]
+		if m.Named != "" {
+			b.Device = m.Named
+		}
+		targets = append(targets, a.target(b, have))
+	}
+	return targets, nil
 }
 
 // bindSnapshot binds the devices of a snapshot that are there, and returns those
 // that had no filter.
-func (a *Agent) bindSnapshot(ctx context.Context, all, have []dataplane.Binding) (open []dataplane.Binding, err error) {
+func (a *Agent) bindSnapshot(ctx context.Context, all []Target, have []dataplane.Binding) (open []dataplane.Binding, err error) {
 	a.binding.Lock()
 	defer a.binding.Unlock()
 	var errs []error
-	for _, b := range all {
-		err := a.plane.Bind(ctx, b)
+	for _, t := range all {
+		if t.Err != nil {
+			continue // it is not there
+		}
+		err := a.closeDoubtful(ctx, t.Interface, t.Doubt)
+		if err == nil {
+			err = a.plane.Bind(ctx, t.Binding)
+		}
 		switch {
 		case errors.Is(err, dataplane.ErrNoDevice):
 		case err != nil:
-			errs = append(errs, fmt.Errorf("bind %s to %s: %w", b.Interface, b.Device, err))
-		case !slices.ContainsFunc(have, func(h dataplane.Binding) bool { return h.Interface == b.Interface && h.Index != 0 }):
-			open = append(open, b)
+			errs = append(errs, fmt.Errorf("bind %s to %s: %w", t.Interface, t.Device, err))
+		case t.Doubt != nil:
+			m := a.marks[t.Interface]
+			a.doubt(&m, t.Binding, t.Doubt)
+			a.marks[t.Interface] = m
+		case t.Degraded != nil || !slices.ContainsFunc(have, func(h dataplane.Binding) bool { return h.Interface == t.Interface && h.Index != 0 }):
+			open = append(open, t.Binding)
 		}
 	}
 	return open, errors.Join(errs...)
@@ -127,19 +178,12 @@ func (a *Agent) bindSnapshot(ctx context.Context, all, have []dataplane.Binding)
 func (a *Agent) bindAsTheyCome(ctx context.Context, all []dataplane.Binding) {
 	for ctx.Err() == nil {
 		err := a.links(ctx, func(c LinkChange) {
-			for _, b := range all {
-				if c.Name != "" && b.Device != c.Name {
-					continue
-				}
-				a.binding.Lock()
-				var err error
-				if !a.released(b.Interface) {
-					err = a.plane.Bind(ctx, b)
-				}
-				a.binding.Unlock()
-				if err != nil && !errors.Is(err, dataplane.ErrNoDevice) && ctx.Err() == nil {
-					a.logger.Error("a new device cannot be bound", "host", a.host, "interface", b.Interface, "device", b.Device, "err", err)
-				}
+			targets, err := a.locateAll(ctx, a.withoutReleased(all))
+			if err == nil {
+				_, err = a.bindSnapshot(ctx, targets, nil)
+			}
+			if err != nil && ctx.Err() == nil {
+				a.logger.Error("a new device cannot be bound", "host", a.host, "device", c.Name, "err", err)
 			}
 		})
 		if err != nil && ctx.Err() == nil {
@@ -164,15 +208,22 @@ func (a *Agent) save() {
 	for i := range bindings {
 		bindings[i].Index = 0 // it differs after a restart
 	}
-	if a.saved.rules == a.inForce && slices.Equal(a.saved.bindings, bindings) {
+	a.binding.Lock()
+	var marks []Mark
+	for _, id := range slices.Sorted(maps.Keys(a.marks)) {
+		marks = append(marks, a.marks[id])
+	}
+	a.binding.Unlock()
+	if a.saved.rules == a.inForce && slices.Equal(a.saved.bindings, bindings) && slices.Equal(a.saved.marks, marks) {
 		return
 	}
-	a.saved.rules, a.saved.bindings = a.inForce, bindings
-	a.keeper.keep(Snapshot{a.inForce, bindings})
+	a.saved = saved{a.inForce, bindings, marks}
+	a.keeper.keep(Snapshot{a.inForce, bindings, marks})
 }
 
 // saved is the last snapshot that a keeper got.
 type saved struct {
 	rules    *ruleset.Ruleset
 	bindings []dataplane.Binding
+	marks    []Mark
 }

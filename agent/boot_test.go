@@ -20,7 +20,7 @@ func (w *world) reboot(devices ...string) (agent.Booting, func()) {
 		w.host.AddDevice("", d)
 	}
 	w.plane, w.links = w.host.Open("identity-1"), make(chan agent.LinkChange)
-	w.agent = agent.New(agent.Config{Plane: w.plane, Host: host, Links: w.watch(), Snapshot: w.snapshot, Releases: w.released})
+	w.agent = agent.New(agent.Config{Plane: w.plane, Host: host, Links: w.watch(), Snapshot: w.snapshot, Devices: w.read, Boot: w.bootID, Releases: w.released})
 	return w.agent.Boot(w.Context())
 }
 
@@ -74,7 +74,7 @@ func TestBootKeepsWhatTheKernelHas(t *testing.T) {
 	if err := os.WriteFile(w.snapshot, old, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	a := agent.New(agent.Config{Plane: w.host.Open("identity-1"), Host: host, Links: w.watch(), Snapshot: w.snapshot})
+	a := agent.New(agent.Config{Plane: w.host.Open("identity-1"), Host: host, Links: w.watch(), Snapshot: w.snapshot, Devices: w.read, Boot: w.bootID})
 	b, end := a.Boot(w.Context())
 	end()
 	if b.Err != nil || len(b.Open) != 0 {

@@ -190,3 +190,9 @@ func (a *Agent) putBack(before error, now *BindingStatus, degraded error) {
 		a.event(FilterBypassed, now.Binding, degraded.Error())
 	}
 }
+
+// CanBypass reports whether a process of the workload with CAP_NET_RAW can send past
+// an interface's filter and read what it drops: it is at the workload's own end.
+func (b *BindingStatus) CanBypass() bool {
+	return b.Err == nil && b.Index != 0 && b.Filter.Side == dataplane.Workload
+}

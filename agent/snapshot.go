@@ -22,6 +22,8 @@ import (
 type Snapshot struct {
 	Rules    *ruleset.Ruleset
 	Bindings []dataplane.Binding
+	// Marks are those of Bindings, and of interfaces whose devices are gone.
+	Marks []Mark
 }
 
 // snapshotHead begins the first line of a snapshot. The checksum of the rest
@@ -35,6 +37,7 @@ type snapshotFile struct {
 	Policies   []ruleset.Policy
 	Members    []ruleset.Member
 	Bindings   []dataplane.Binding
+	Marks      []Mark `json:",omitempty"`
 }
 
 // ReadSnapshot reads a snapshot. The error is fs.ErrNotExist if there is no such
@@ -54,12 +57,12 @@ func ReadSnapshot(name string) (*Snapshot, error) {
 		}
 	}
 	rs := &ruleset.Ruleset{Rev: f.Rev, Interfaces: f.Interfaces, Policies: f.Policies, Members: ruleset.NewMembers(f.Members...)}
-	return &Snapshot{rs, f.Bindings}, nil
+	return &Snapshot{rs, f.Bindings, f.Marks}, nil
 }
 
 // Write replaces a snapshot. A crash leaves either the old one or the new one.
 func (s *Snapshot) Write(name string) error {
-	f := snapshotFile{Rev: s.Rules.Rev, Interfaces: s.Rules.Interfaces, Policies: s.Rules.Policies, Bindings: s.Bindings}
+	f := snapshotFile{Rev: s.Rules.Rev, Interfaces: s.Rules.Interfaces, Policies: s.Rules.Policies, Bindings: s.Bindings, Marks: s.Marks}
 	for m := range s.Rules.Members.All() {
 		f.Members = append(f.Members, m)
 	}

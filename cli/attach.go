@@ -60,10 +60,16 @@ the id of a process in it, or by a path.`,
 			what = "observed: judged and counted, nothing is dropped"
 		}
 		if out.Probe != nil {
-			what += ", proved by " + probeText(out.Probe)
+			what += ", " + proofText(out.Probe, out.Limit)
 		}
 		if err := said(c, out, fmt.Sprintf("%s is bound to %s, %s", out.Interface, place(out.Device, out.Netns), what)); err != nil {
 			return err
+		}
+		if out.Limit != "" {
+			fmt.Fprintf(c.ErrOrStderr(), "moat: %s\n", out.Limit)
+		}
+		if out.Filter != "" {
+			fmt.Fprintf(c.OutOrStdout(), "The filter is at the host's end of the link, %s.\n", place(out.Filter, out.FilterNetns))
 		}
 		_, err := fmt.Fprint(c.OutOrStdout(), ownText(out), lacksText(out))
 		return err

@@ -132,7 +132,7 @@ func beginEnforcing(ctx context.Context, s *settings, logger *slog.Logger) (*hos
 	h.Kind = "ebpf"
 	h.Agent = agent.New(agent.Config{
 		Plane: h.plane, Host: h.Host, Options: s.enforcing, Logger: logger, Links: agent.WatchLinks, Bridges: s.managedBridges, Guards: s.guards,
-		Notes: filepath.Join(s.dataDir, bridgesFile), Snapshot: filepath.Join(s.dataDir, snapshotFile),
+		Notes: filepath.Join(s.dataDir, bridgesFile), Snapshot: filepath.Join(s.dataDir, snapshotFile), Devices: agent.ReadDevices,
 		Releases: filepath.Join(s.dataDir, releasesFile),
 	})
 	h.booting, h.endBoot = h.Agent.Boot(ctx)

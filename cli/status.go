@@ -141,6 +141,14 @@ Nothing is sent and no flow begins, but the packets are counted.`,
 	return c
 }
 
+// proofText says what a probe proved, and for whom.
+func proofText(p *server.Probe, limit string) string {
+	if limit != "" {
+		return "proved for processes without CAP_NET_RAW by " + probeText(p)
+	}
+	return "proved by " + probeText(p)
+}
+
 // probeText tells how a probe went.
 func probeText(p *server.Probe) string {
 	return fmt.Sprintf("a probe: the rules of revision %d let %d packets pass and dropped %d, as they have to", p.Revision, p.Passed, p.Dropped)
@@ -218,7 +226,13 @@ func writeStatus(scr *screen, e endpoint, s *server.Status) error {
 		case i.Probe.Error != "":
 			fmt.Fprintf(out, "%s: NOT proved: %s\n", i.Interface, i.Probe.Error)
 		default:
-			fmt.Fprintf(out, "%s: proved by %s\n", i.Interface, probeText(i.Probe))
+			fmt.Fprintf(out, "%s: %s\n", i.Interface, proofText(i.Probe, i.Limit))
+		}
+		if i.Filter != "" {
+			fmt.Fprintf(out, "%s: the filter is at the host's end of the link, %s\n", i.Interface, place(i.Filter, i.FilterNetns))
+		}
+		if i.Limit != "" {
+			fmt.Fprintf(out, "%s: %s\n", i.Interface, i.Limit)
 		}
 		if i.OnRevoke != "" && i.OnRevoke != s.OnRevoke {
 			fmt.Fprintf(out, "%s: on revoke: %s\n", i.Interface, onRevokeText(i.OnRevoke))

@@ -78,6 +78,10 @@ type Bound struct {
 	EnforcedHosts string `json:"enforced_hosts,omitempty"`
 	Error         string `json:"error,omitempty"`
 	Probe         *Probe `json:"probe,omitempty"`
+	// Filter, FilterNetns and Limit are as in BoundStatus.
+	Filter      string `json:"filter,omitempty"`
+	FilterNetns string `json:"filter_netns,omitempty"`
+	Limit       string `json:"limit,omitempty"`
 	// Own says of a device that was bound what the machine itself uses it for:
 	// such a device begins by observing.
 	Own *OwnDevice `json:"own,omitempty"`
@@ -210,6 +214,11 @@ func (s *Server) attach(r *request, in *AttachDevice) (*Bound, error) {
 	}
 	out.Lacks = s.lacks(&agent.BindingStatus{Binding: b, Scope: r.scope})
 	s.finish(r, out, rev)
+	for _, k := range a.Status().Bindings {
+		if k.Interface == in.Interface {
+			out.Filter, out.FilterNetns, out.Limit = filterOf(&k)
+		}
+	}
 	if in.Probe && out.Enforced == enforcedYes {
 		if out.Probe = s.probe(r.Context(), in.Interface); out.Probe.Error != "" {
 			return nil, fault.IncorrectState.Say("Interface %s is bound to %s, and that it is enforced is not proved: %s", in.Interface, in.Device, out.Probe.Error)

@@ -145,6 +145,12 @@ type BoundStatus struct {
 	// Failsafe are ports that are open whatever the rules say: it is on a device
 	// of the host itself.
 	Failsafe []string `json:"failsafe,omitempty"`
+	// Filter is the device at the host's end of the link that the filter is on, with
+	// its network namespace, if the interface is bound to the workload's end.
+	Filter      string `json:"filter,omitempty"`
+	FilterNetns string `json:"filter_netns,omitempty"`
+	// Limit says whom the filter does not bind; empty if it binds everybody.
+	Limit string `json:"limit,omitempty"`
 	// Probe is there if it was asked for and the interface is bound here.
 	Probe *Probe `json:"probe,omitempty"`
 }
@@ -270,6 +276,21 @@ func nameOf(tags vpc.Tags) string {
 	return ""
 }
 
+// sideLimit says whom a filter at the workload's own end does not bind.
+const sideLimit = "the filter is at the workload's own end of the link: a process there with CAP_NET_RAW can send past it and read what it drops"
+
+// filterOf returns where the filter of a binding is, if that is another device, and
+// whom it does not bind.
+func filterOf(k *agent.BindingStatus) (device, netns, limit string) {
+	if k.CanBypass() {
+		return "", "", sideLimit
+	}
+	if k.Index != 0 && k.Filter.Side != k.Side {
+		return k.Filter.Device, k.Filter.Netns, ""
+	}
+	return "", "", ""
+}
+
 // standing fills in how far the agent is with a binding.
 func (s *Server) standing(b *BoundStatus, st *agent.Status) {
 	e := &s.cfg.Enforcement
@@ -288,9 +309,15 @@ func (s *Server) standing(b *BoundStatus, st *agent.Status) {
 		}
 	}
 	at := slices.IndexFunc(st.Bindings, func(k agent.BindingStatus) bool { return k.Interface == b.Interface })
+	if at >= 0 {
+		b.Filter, b.FilterNetns, b.Limit = filterOf(&st.Bindings[at])
+	}
 	switch {
 	case slices.Contains(st.Denied, b.Interface):
 		b.Mode, b.Error = "deny", fmt.Sprint(st.Err)
+	case at >= 0 && st.Bindings[at].Doubt != nil && st.Bindings[at].Err == nil && st.Bindings[at].Degraded == nil:
+		b.Mode, b.Error = "deny", st.Bindings[at].Doubt.Error()+": detach the interface, and attach it to its device"
+		b.Device, b.Index, b.Revision = st.Bindings[at].Device, st.Bindings[at].Index, st.Rev
 	case at < 0:
 		b.Mode, b.Error = "failed", "it is not bound yet"
 		if st.Err != nil {

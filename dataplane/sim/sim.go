@@ -80,6 +80,19 @@ func (h *Host) RemoveDevice(netns, name string) {
 	delete(h.devices, place{netns, name})
 }
 
+// Devices returns the indexes of the devices of a network namespace, by name.
+func (h *Host) Devices(netns string) map[string]int {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	all := map[string]int{}
+	for at, d := range h.devices {
+		if at.netns == netns {
+			all[at.name] = d.index
+		}
+	}
+	return all
+}
+
 // Rename gives a device another name. It stays the same device.
 func (h *Host) Rename(netns, from, to string) {
 	h.mu.Lock()

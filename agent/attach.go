@@ -46,6 +46,7 @@ func (a *Agent) hold(ctx context.Context, b dataplane.Binding) error {
 	if err := a.attachedAgain(b.Interface); err != nil {
 		return err
 	}
+	delete(a.marks, b.Interface) // of a device before
 	b = Relocate(b)
 	if err := a.replaceGuard(ctx, b); err != nil {
 		return err

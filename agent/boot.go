@@ -55,11 +55,11 @@ func (a *Agent) Boot(ctx context.Context) (b Booting, end func()) {
 	if len(b.Bindings) > 0 && a.links != nil {
 		done.Go(func() { a.bindAsTheyCome(ctx, b.Bindings) })
 	}
-	return b, func() {
+	return b, sync.OnceFunc(func() {
 		stop()
 		done.Wait()
 		a.inForce = nil // Run finds out for itself
-	}
+	})
 }
 
 func ignoreNoDoorman(err error, guards []dataplane.Pattern) error {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"moat/action"
+	"moat/ec2"
 	"moat/fault"
 	"moat/iam"
 	"moat/state"
@@ -78,14 +79,26 @@ func Renamed(tx *state.Txn, id vpc.GroupID) {
 	}
 }
 
-// Needs gives the permissions that a call of Actions needs.
-func Needs(scope state.Scope, r state.Reader, in any) []iam.Need {
+// Needs returns the permissions that a call of Actions needs. With EC2 alone a
+// group gets another name only by another group in its place: to rename one
+// takes the permissions to create that and to delete this, too.
+func Needs(at ec2.Place, scope state.Scope, in any) []iam.Need {
 	if in, ok := in.(*RenameSecurityGroupInput); ok {
-		n := iam.Need{Action: "moat:RenameSecurityGroup", Resource: vpc.ARN(scope.Region, scope.Account, "security-group", in.GroupId)}
-		if g := state.Groups.Get(r, vpc.GroupID(in.GroupId)); g != nil {
-			n.Tags = g.Tags
+		own := iam.Need{Action: "moat:RenameSecurityGroup", Resource: vpc.ARN(scope.Region, scope.Account, "security-group", in.GroupId)}
+		other := &ec2.CreateSecurityGroupInput{GroupName: in.GroupName}
+		if g := state.Groups.Get(at(scope), vpc.GroupID(in.GroupId)); g != nil {
+			own.Tags, other.VpcId, other.Description = g.Tags, string(g.VPC), g.Description
+			other.TagSpecifications = specs("security-group", g.Tags)
 		}
-		return []iam.Need{n}
+		needs := []iam.Need{own}
+		for _, c := range []Call{{"DeleteSecurityGroup", &ec2.DeleteSecurityGroupInput{GroupId: &in.GroupId}}, {"CreateSecurityGroup", other}} {
+			list, ok := ec2.Needs(c.Action, at, scope, c.In)
+			if !ok {
+				return nil
+			}
+			needs = append(needs, list...)
+		}
+		return needs
 	}
 	if in, ok := in.(*UndoInput); ok && in != nil {
 		return []iam.Need{{Action: "moat:Undo", Resource: "*", Rules: true}}

@@ -39,7 +39,7 @@ func (e *UnfitError) Error() string { return e.Text }
 // the records to be put. What was done since stays where it is about other
 // records, other rules of a group, other tags; where it is not, the error is an
 // *UnfitError.
-func (u *Undo) Make(tx *state.Txn) (*Plan, []state.Decoded, error) {
+func (u *Undo) Make(tx *state.Txn) (*Plan, []Restored, error) {
 	w := &undoing{Undo: u, tx: tx, before: u.Before.In(u.Scope), after: u.After.In(u.Scope), Plan: &Plan{Title: "Undo"}}
 	if err := w.targets(); err != nil {
 		return nil, nil, err
@@ -56,22 +56,16 @@ func (u *Undo) Make(tx *state.Txn) (*Plan, []state.Decoded, error) {
 	w.tell()
 	w.seal()
 	w.Idle = len(w.put) == 0
-	return w.Plan, w.put, nil
+	return w.Plan, restored(tx, w.put), nil
 }
 
-// Restore puts the records of an undo.
-func Restore(tx *state.Txn, put []state.Decoded) {
-	var renamed []vpc.GroupID
-	for _, d := range put {
-		if now, ok := d.Now(tx).(*vpc.SecurityGroup); ok {
-			if g, ok := d.Row().(*vpc.SecurityGroup); ok && g.Name != now.Name {
-				renamed = append(renamed, g.ID)
-			}
-		}
-		tx.Put(d)
-	}
-	for _, id := range renamed {
-		Renamed(tx, id)
+// Restore puts a record of an undo.
+func Restore(tx *state.Txn, d state.Decoded) {
+	now, _ := d.Now(tx).(*vpc.SecurityGroup)
+	g, _ := d.Row().(*vpc.SecurityGroup)
+	tx.Put(d)
+	if now != nil && g != nil && g.Name != now.Name {
+		Renamed(tx, g.ID)
 	}
 }
 

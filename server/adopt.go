@@ -35,19 +35,21 @@ func (s *Server) adopt(r *request, tx *state.Txn, row *vpc.Interface, device str
 		return nil, nil, fault.InvalidParameterValue.Say("Interface %s cannot have all addresses of %s: %s.%s Or let the rules alone decide, for all addresses: aws ec2 modify-network-interface-attribute --network-interface-id %s --no-source-dest-check && moat attach %s --dev %s --side workload",
 			row.ID, device, strings.Join(outside, "; "), interfaceCommands(row, all), row.ID, row.ID, device)
 	}
-	for i, c := range calls {
+	made := &changing{}
+	for _, c := range calls {
 		st, err := s.planned(r, c)
-		if err == nil {
-			err = s.stage(r, tx, st)
-		}
-		if f := s.asFault(r, err); f != nil {
-			return nil, nil, numbered(len(calls), i+1, f, c.Action)
-		} else if err != nil {
+		if err != nil {
 			return nil, nil, fmt.Errorf("%s: %w", c.Action, err)
 		}
-		steps = append(steps, st)
+		made.steps = append(made.steps, st)
 	}
-	return steps, adopted, nil
+	for i, st := range made.steps {
+		st.caller = r.caller
+		if err := s.stageNested(tx, made, i); err != nil {
+			return nil, nil, err
+		}
+	}
+	return made.steps, adopted, nil
 }
 
 // adoption returns the calls that give an interface the addresses that it lacks,

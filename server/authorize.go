@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"net/netip"
 	"strconv"
+	"strings"
 
 	"moat/change"
 	"moat/ec2"
@@ -35,12 +36,24 @@ type permit struct {
 // rules that it adds are judged when they are known: see (*permit).rules. Who
 // is what is known of the caller in the same place, nil to look there.
 func (s *Server) authorise(r *request, at place, in any, who *known) (*permit, error) {
+	p := s.permitOf(r, at, in, who)
+	for i := 0; p != nil && i < len(p.needs); i++ {
+		if err := p.decide(&p.needs[i], nil); err != nil {
+			return nil, err
+		}
+	}
+	return p, nil
+}
+
+// permitOf returns what a call needs, before anything is decided; nil for a call
+// that its caller may make in any case.
+func (s *Server) permitOf(r *request, at place, in any, who *known) *permit {
 	if r.caller.IsRoot() {
-		return nil, nil
+		return nil
 	}
 	needs, ok := s.needsOf(r, at, in)
 	if ok && len(needs) == 0 {
-		return nil, nil // everybody may
+		return nil // everybody may
 	}
 	if !ok {
 		// Nobody said what the action needs.
@@ -51,12 +64,7 @@ func (s *Server) authorise(r *request, at place, in any, who *known) (*permit, e
 	if ok {
 		p.policies = s.policiesOf(r, at, who)
 	}
-	for i := range p.needs {
-		if err := p.decide(&p.needs[i], nil); err != nil {
-			return nil, err
-		}
-	}
-	return p, nil
+	return p
 }
 
 // policiesOf gives the caller's policies. Those that cannot be read allow
@@ -95,7 +103,7 @@ func (s *Server) needsOf(r *request, at place, in any) (needs []iam.Need, ok boo
 		return []iam.Need{{Action: "cloudtrail:" + r.action, Resource: "*"}}, true
 	}
 	if r.service == ServiceMoat {
-		needs = change.Needs(r.scope, at(r.scope), in)
+		needs = change.Needs(at, r.scope, in)
 		return needs, needs != nil
 	}
 	return nil, false
@@ -117,6 +125,9 @@ func (p *permit) rules(tx *state.Txn) error {
 			continue
 		}
 		for rule := range ec2.AddedRules(tx, addresses) {
+			if strings.HasPrefix(n.Action, "ec2:AuthorizeSecurityGroup") && !strings.HasSuffix(strings.ToLower(n.Action), rule.Direction) {
+				continue // an undo may add rules of both directions, by a call for each
+			}
 			if err := p.decide(n, rule); err != nil {
 				return err
 			}

@@ -71,9 +71,9 @@ type callError struct {
 func (e *callError) Error() string { return e.fault.Error() }
 func (e *callError) Unwrap() error { return e.fault }
 
-// A step is one call on its way through a batch.
+// A step is one call on its way through a change.
 type step struct {
-	request
+	*request
 	plan action.Planner
 	in   any
 	form string // for the audit trail
@@ -84,8 +84,9 @@ type step struct {
 
 // newStep gives a step of a request's caller.
 func (s *Server) newStep(r *request, svc service, a action.Planner, in any, form string) *step {
-	st := &step{request: *r, plan: a, in: in, form: form}
-	st.request.id = newRequestID()
+	own := *r
+	st := &step{request: &own, plan: a, in: in, form: form}
+	st.id = newRequestID()
 	st.service, st.action, st.known = svc, a.Info().Name, true
 	return st
 }
@@ -119,9 +120,9 @@ func (s *Server) batch(r *request) (any, error) {
 		return nil, err
 	}
 	for _, st := range steps {
-		xml := ec2query.AppendHead(nil, st.action, st.request.id)
+		xml := ec2query.AppendHead(nil, st.action, st.id)
 		xml = ec2query.AppendTail(ec2query.AppendMembers(xml, st.out), st.action)
-		reply.Calls = append(reply.Calls, BatchAnswer{Action: st.action, RequestID: st.request.id, Response: string(xml)})
+		reply.Calls = append(reply.Calls, BatchAnswer{Action: st.action, RequestID: st.id, Response: string(xml)})
 	}
 	return reply, nil
 }
@@ -197,7 +198,6 @@ func (s *Server) change(r *request, done *Done, dryRun bool, what func(tx *state
 	if err := s.furnish(&api); err != nil {
 		return err
 	}
-	guard := s.lockoutGuard(r)
 	began := time.Now()
 	w := &store.Write{Call: s.call(r), DryRun: dryRun}
 	var made *changing
@@ -211,39 +211,12 @@ func (s *Server) change(r *request, done *Done, dryRun bool, what func(tx *state
 		}
 		return events
 	}
-	w.Plan = func(tx *state.Txn) (any, error) {
+	plan := s.plan(r, func(tx *state.Txn) (*changing, error) {
 		var err error
-		// On the view of the plan, also when it is planned again.
-		if r.caller, err = s.again(r, iamapi.TxnPlace(tx)); err != nil {
-			return nil, err
-		}
-		tx.Caller = r.caller
-		c, err := what(tx)
-		if err != nil {
-			return nil, err
-		}
-		for i, st := range c.steps {
-			if err := s.stage(r, tx, st); err != nil {
-				f := s.asFault(&st.request, err)
-				if f == nil {
-					return nil, fmt.Errorf("%s: %w", st.action, err)
-				}
-				return nil, numbered(len(c.steps), i+1, f, st.action)
-			}
-		}
-		if c.also != nil {
-			if err := c.also(tx); err != nil {
-				return nil, err
-			}
-		}
-		if guard != nil {
-			if err := guard.check(tx.View()); err != nil {
-				return nil, err
-			}
-		}
-		made = c
-		return nil, nil
-	}
+		made, err = what(tx)
+		return made, err
+	})
+	w.Plan = func(tx *state.Txn) (any, error) { return nil, plan(tx) }
 	_, rev, err := s.write(r, w)
 	if err != nil {
 		return err
@@ -254,6 +227,45 @@ func (s *Server) change(r *request, done *Done, dryRun bool, what func(tx *state
 	}
 	s.done(r, done, began)
 	return nil
+}
+
+// plan returns what every write is planned by, whether it is one call or
+// several. It runs on the view of the plan, again on a newer one when another
+// server was faster: the caller is identified, what says what to do, each step is
+// authorised and planned, and the guard against lockout judges the whole.
+func (s *Server) plan(r *request, what func(tx *state.Txn) (*changing, error)) func(tx *state.Txn) error {
+	guard := s.lockoutGuard(r)
+	return func(tx *state.Txn) error {
+		var err error
+		if r.caller, err = s.again(r, iamapi.TxnPlace(tx)); err != nil {
+			return err
+		}
+		tx.Caller = r.caller
+		c, err := what(tx)
+		if err != nil {
+			return err
+		}
+		for i, st := range c.steps {
+			st.caller = r.caller
+			if st.request == r { // it is the whole change
+				err = s.stage(tx, st)
+			} else {
+				err = s.stageNested(tx, c, i)
+			}
+			if err != nil {
+				return err
+			}
+		}
+		if c.also != nil {
+			if err := c.also(tx); err != nil {
+				return err
+			}
+		}
+		if guard != nil {
+			return guard.check(tx.View())
+		}
+		return nil
+	}
 }
 
 // done waits until a change is enforced, as far as calls do, and says so.
@@ -267,25 +279,31 @@ func (s *Server) done(r *request, d *Done, began time.Time) {
 	}
 }
 
-// stage authorises and plans one step, in a transaction of its own so that it
-// is judged by what it does and not by what the steps before it did.
-func (s *Server) stage(r *request, tx *state.Txn, st *step) error {
-	st.caller = r.caller
-	changes, err := tx.Nested(func(inner *state.Txn) error {
-		p, err := s.authorise(&st.request, txnPlace(inner), st.in, nil)
-		if err != nil {
-			return err
-		}
-		if st.out, err = st.plan.Stage(inner, st.in); err != nil {
-			return err
-		}
-		return p.rules(inner)
-	})
+// stage authorises and plans one step.
+func (s *Server) stage(tx *state.Txn, st *step) error {
+	p, err := s.authorise(st.request, txnPlace(tx), st.in, nil)
 	if err != nil {
 		return err
 	}
-	st.changes = changes
-	return nil
+	if st.out, err = st.plan.Stage(tx, st.in); err != nil {
+		return err
+	}
+	return p.rules(tx)
+}
+
+// stageNested stages a step of several in a transaction of its own, so that it
+// is judged by what it does and not by what the steps before it did.
+func (s *Server) stageNested(tx *state.Txn, c *changing, i int) (err error) {
+	st := c.steps[i]
+	st.changes, err = tx.Nested(func(inner *state.Txn) error { return s.stage(inner, st) })
+	if err == nil {
+		return nil
+	}
+	f := s.asFault(st.request, err)
+	if f == nil {
+		return fmt.Errorf("%s: %w", st.action, err)
+	}
+	return numbered(len(c.steps), i+1, f, st.action)
 }
 
 // asFault gives the fault that an error tells a caller; nil for an error of
@@ -319,7 +337,7 @@ func eventsOf(e store.Event, c *changing) []store.Event {
 	}
 	for _, st := range c.steps {
 		call := e
-		call.RequestID, call.Service, call.Action, call.Request = st.request.id, string(st.service), st.action, st.form
+		call.RequestID, call.Service, call.Action, call.Request = st.id, string(st.service), st.action, st.form
 		for i := range st.changes {
 			call.Changed = append(call.Changed, st.changes[i].Key())
 		}

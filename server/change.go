@@ -38,7 +38,7 @@ func (s *Server) changeWished(r *request) (any, error) {
 	}
 	out := &Changed{}
 	err := s.change(r, &out.Done, in.DryRun, func(tx *state.Txn) (*changing, error) {
-		if err := s.mayLook(r, tx); err != nil {
+		if err := s.mayLook(r, txnPlace(tx)); err != nil {
 			return nil, err
 		}
 		plan, err := change.Make(tx, &in.Wish)
@@ -46,7 +46,7 @@ func (s *Server) changeWished(r *request) (any, error) {
 			return nil, err
 		}
 		for _, c := range plan.Reads {
-			if err := s.mayRead(r, tx, c.Action, c.In); err != nil {
+			if err := s.mayRead(r, txnPlace(tx), c.Action, c.In); err != nil {
 				return nil, err
 			}
 		}
@@ -77,9 +77,9 @@ func (s *Server) changeWished(r *request) (any, error) {
 // answer tells of groups, interfaces and prefix lists by name.
 var looks = []string{"DescribeSecurityGroups", "DescribeNetworkInterfaces", "DescribeManagedPrefixLists"}
 
-func (s *Server) mayLook(r *request, tx *state.Txn) error {
+func (s *Server) mayLook(r *request, at place) error {
 	for _, name := range looks {
-		if err := s.mayRead(r, tx, name, s.actions[serviceEC2][name].NewInput()); err != nil {
+		if err := s.mayRead(r, at, name, s.actions[serviceEC2][name].NewInput()); err != nil {
 			return err
 		}
 	}
@@ -87,21 +87,29 @@ func (s *Server) mayLook(r *request, tx *state.Txn) error {
 }
 
 // mayRead refuses who may not make a call of EC2.
-func (s *Server) mayRead(r *request, tx *state.Txn, name string, in any) error {
+func (s *Server) mayRead(r *request, at place, name string, in any) error {
 	one := *r
 	one.service, one.action = serviceEC2, name
-	_, err := s.authorise(&one, txnPlace(tx), in, nil)
+	_, err := s.authorise(&one, at, in, nil)
 	if f := s.asFault(&one, err); err != nil && f != nil {
 		return f // in EC2's words
 	}
 	return err
 }
 
+// serviceOfCall gives the service whose permissions a call needs.
+func serviceOfCall(c change.Call) service {
+	switch c.In.(type) {
+	case *change.RenameSecurityGroupInput, *change.UndoInput:
+		return ServiceMoat
+	}
+	return serviceEC2
+}
+
 // planned gives the step that makes a call of a plan.
 func (s *Server) planned(r *request, c change.Call) (*step, error) {
-	svc, a := serviceEC2, s.actions[serviceEC2][c.Action]
-	if a == nil {
-		svc = ServiceMoat
+	svc, a := serviceOfCall(c), s.actions[serviceEC2][c.Action]
+	if svc == ServiceMoat {
 		for _, own := range change.Actions {
 			if own.Info().Name == c.Action {
 				a = own

@@ -94,7 +94,8 @@ func TestAWishIsAuthorised(t *testing.T) {
 		{"both", looks + `,{"Effect":"Allow","Action":"ec2:AuthorizeSecurityGroupIngress","Resource":"*"}`, allow, ""},
 		{"all of EC2 does not rename", `{"Effect":"Allow","Action":"ec2:*","Resource":"*"}`, rename, "AccessDenied"},
 		{"to rename another", looks + `,{"Effect":"Allow","Action":"moat:RenameSecurityGroup","Resource":"arn:aws:ec2:us-east-1:` + account + `:security-group/sg-1"}`, rename, "AccessDenied"},
-		{"to rename", looks + `,{"Effect":"Allow","Action":"moat:RenameSecurityGroup","Resource":"arn:aws:ec2:us-east-1:` + account + `:security-group/*"}`, rename, ""},
+		{"to rename, and nothing that EC2 would need for it", looks + `,{"Effect":"Allow","Action":"moat:RenameSecurityGroup","Resource":"*"}`, rename, "AccessDenied"},
+		{"to rename", looks + `,{"Effect":"Allow","Action":["moat:RenameSecurityGroup","ec2:CreateSecurityGroup","ec2:DeleteSecurityGroup"],"Resource":["arn:aws:ec2:us-east-1:` + account + `:security-group/*","arn:aws:ec2:us-east-1:` + account + `:vpc/*"]}`, rename, ""},
 	} {
 		ts, st := newAPI(t, nil)
 		root := rootOf(t, ts)

@@ -277,29 +277,12 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 				return err
 			}
 		}
-		guard := s.lockoutGuard(r)
+		st := &step{request: r, plan: a, in: in}
+		call := &changing{steps: []*step{st}}
+		plan := s.plan(r, func(*state.Txn) (*changing, error) { return call, nil })
 		out, rev, err := s.write(r, &store.Write{
-			Call: s.call(r),
-			Plan: func(tx *state.Txn) (any, error) {
-				// On the view of the plan, also when it is planned again.
-				var err error
-				if r.caller, err = s.again(r, iamapi.TxnPlace(tx)); err != nil {
-					return nil, err
-				}
-				tx.Caller = r.caller
-				p, err := s.authorise(r, txnPlace(tx), in, nil)
-				if err != nil {
-					return nil, err
-				}
-				out, err := a.Stage(tx, in)
-				if err == nil {
-					err = p.rules(tx)
-				}
-				if err == nil && guard != nil {
-					err = guard.check(tx.View())
-				}
-				return out, err
-			},
+			Call:   s.call(r),
+			Plan:   func(tx *state.Txn) (any, error) { err := plan(tx); return st.out, err },
 			Event:  s.event(r),
 			Tell:   s.tell(r),
 			DryRun: action.IsDryRun(in),

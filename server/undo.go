@@ -13,6 +13,7 @@ import (
 	"moat/fault"
 	"moat/state"
 	"moat/store"
+	"moat/vpc"
 	"moat/words"
 )
 
@@ -74,11 +75,14 @@ func (s *Server) undo(r *request) (any, error) {
 	}
 }
 
+// mayUndo refuses who may not undo, or not look at what an undo tells of.
 func (s *Server) mayUndo(r *request, at place) error {
 	one := *r
 	one.service, one.action = ServiceMoat, "Undo"
-	_, err := s.authorise(&one, at, &change.UndoInput{}, nil)
-	return err
+	if _, err := s.authorise(&one, at, &change.UndoInput{}, nil); err != nil {
+		return err
+	}
+	return s.mayLook(r, at)
 }
 
 func (s *Server) undoOnce(r *request, in Undo, strict bool) (*Undone, error) {
@@ -114,8 +118,8 @@ func (s *Server) undoOnce(r *request, in Undo, strict bool) (*Undone, error) {
 			title:  "Undo",
 			params: url.Values{"From": {strconv.FormatUint(out.From, 10)}, "To": {strconv.FormatUint(out.To, 10)}},
 			also: func(tx *state.Txn) error {
-				change.Restore(tx, put)
-				return s.undoneRules(r, tx)
+				u := &restorer{s, r, &known{policies: s.policiesOf(r, txnPlace(tx), nil)}, map[[2]string]bool{}}
+				return u.restore(tx, put)
 			},
 		}, nil
 	})
@@ -125,16 +129,116 @@ func (s *Server) undoOnce(r *request, in Undo, strict bool) (*Undone, error) {
 	return out, err
 }
 
-// undoneRules refuses an undo that adds rules which its caller may not add by
-// it.
-func (s *Server) undoneRules(r *request, tx *state.Txn) error {
-	one := *r
-	one.service, one.action = ServiceMoat, "Undo"
-	p, err := s.authorise(&one, txnPlace(tx), &change.UndoInput{}, nil)
-	if err != nil {
-		return err
+// A restorer puts what an undo brings back, if its caller may make the calls of
+// EC2 that would do the same.
+type restorer struct {
+	s   *Server
+	r   *request
+	who *known
+	// asked has the resources that calls name before the undo.
+	asked map[[2]string]bool
+}
+
+// restore asks for the calls on what is there before, and on what is there
+// after.
+func (u *restorer) restore(tx *state.Txn, put []change.Restored) error {
+	for i := range put {
+		if !put[i].New {
+			if err := u.may(tx, &put[i], false); err != nil {
+				return err
+			}
+		}
 	}
-	return p.rules(tx)
+	// Rules are judged last, when the lists and the members of the groups that they
+	// name are back: a group that comes back is first as new, with none.
+	for i := range put {
+		d, calls := put[i].Decoded, put[i].Calls
+		if g, ok := d.Row().(*vpc.SecurityGroup); ok {
+			if !put[i].New {
+				continue
+			}
+			d, calls = d.With(change.AsCreated(g)), nil
+		}
+		if err := u.put(tx, d, calls); err != nil {
+			return err
+		}
+	}
+	for i := range put {
+		if _, ok := put[i].Row().(*vpc.SecurityGroup); ok {
+			if err := u.put(tx, put[i].Decoded, put[i].Calls); err != nil {
+				return err
+			}
+		}
+	}
+	for i := range put {
+		if put[i].Row() != nil {
+			if err := u.may(tx, &put[i], true); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// may refuses who may not make the calls of a record. After the undo the same
+// resources are asked for, which may have other tags, and those that came back.
+func (u *restorer) may(tx *state.Txn, d *change.Restored, after bool) error {
+	for _, c := range d.Calls {
+		one, p := u.permit(tx, c)
+		for i := 0; p != nil && i < len(p.needs); i++ {
+			n := &p.needs[i]
+			key := [2]string{n.Action, n.Resource}
+			if after && !d.New && !u.asked[key] {
+				continue // as of an association that is over
+			}
+			u.asked[key] = true
+			if err := p.decide(n, nil); err != nil {
+				return u.inItsWords(one, err)
+			}
+			if head, ok := strings.CutSuffix(n.Resource, "/*"); ok && d.New && strings.HasSuffix(head, ":"+d.Kind().ResourceType()) {
+				// The call names no id for what it makes; here it is known.
+				back := *n
+				back.Resource = head + "/" + d.ID()
+				if k, ok := d.Row().(*vpc.KeyPair); ok {
+					back.Resource = head + "/" + k.Name
+				}
+				if err := p.decide(&back, nil); err != nil {
+					return u.inItsWords(one, err)
+				}
+			}
+		}
+	}
+	return nil
+}
+
+// put puts a record, with the permission for each rule that this adds.
+func (u *restorer) put(tx *state.Txn, d state.Decoded, calls []change.Call) error {
+	_, err := tx.Nested(func(inner *state.Txn) error {
+		change.Restore(inner, d)
+		for _, c := range append([]change.Call{{Action: "Undo", In: &change.UndoInput{}}}, calls...) {
+			one, p := u.permit(inner, c)
+			if err := p.rules(inner); err != nil {
+				return u.inItsWords(one, err)
+			}
+		}
+		return nil
+	})
+	return err
+}
+
+// permit gives what the caller needs for a call, nil for nothing.
+func (u *restorer) permit(tx *state.Txn, c change.Call) (*request, *permit) {
+	one := *u.r
+	one.service, one.action = serviceOfCall(c), c.Action
+	return &one, u.s.permitOf(&one, txnPlace(tx), c.In, u.who)
+}
+
+// inItsWords gives a refusal as the service of the call words it.
+func (u *restorer) inItsWords(r *request, err error) error {
+	if f := u.s.asFault(r, err); f != nil {
+		return f
+	}
+	return err
 }
 
 // readUndo reads the history that an undo needs.

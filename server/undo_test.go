@@ -478,7 +478,7 @@ func TestUndoIsJudgedAsAnyCall(t *testing.T) {
 	allow := func(condition string) {
 		write(t, st, state.Scope{Account: account}, func(tx *state.Txn) {
 			u := *state.Users.Get(tx, "alice")
-			u.Inline = []iam.InlinePolicy{{Name: "p", Document: iam.NewText(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"moat:Undo","Resource":"*"}` + condition + `]}`)}}
+			u.Inline = []iam.InlinePolicy{{Name: "p", Document: iam.NewText(`{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["moat:Undo","ec2:*"],"Resource":"*"}` + condition + `]}`)}}
 			state.Users.Put(tx, &u)
 		})
 	}

@@ -159,6 +159,9 @@ func (s *screen) found(q *server.LookQuery, what words.What, out *survey.Found) 
 	if q.Match == survey.Overlapping {
 		asked = "some of " + asked
 	}
+	if len(out.Unread) > 0 {
+		defer s.line(cell{"Not searched, because you may not read their entries: prefix lists " + refTexts(out.Unread) + ". Rules that name them may also fit.", plain})
+	}
 	if len(out.Rules) == 0 {
 		s.line(cell{"no rule " + verb + asked, plain})
 		return

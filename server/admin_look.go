@@ -6,11 +6,14 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
+	"moat/change"
+	"moat/ec2"
 	"moat/fault"
 	"moat/flow"
 	"moat/iam"
@@ -22,22 +25,64 @@ import (
 	"moat/words"
 )
 
-// Whoever may make the calls of EC2 that tell the same may look: at groups and
-// interfaces, and at the names of what these are in, of and open to.
+// mayLook are the calls of EC2 that somebody must be allowed to make who looks at
+// groups and interfaces, and at the names of what these are in, of and open to.
 var mayLook = []string{
 	"ec2:DescribeSecurityGroups", "ec2:DescribeSecurityGroupRules", "ec2:DescribeNetworkInterfaces", "ec2:DescribeVpcs", "ec2:DescribeInstances",
-	"ec2:DescribeManagedPrefixLists", "ec2:GetManagedPrefixListEntries",
+	"ec2:DescribeManagedPrefixLists",
 }
 
-// mayCompare is what one needs to be told that a record of a kind is another.
-// The root alone is told of kinds that are not here.
-var mayCompare = map[state.AnyKind]string{
-	state.Groups: "ec2:DescribeSecurityGroups", state.Interfaces: "ec2:DescribeNetworkInterfaces", state.PrefixLists: "ec2:GetManagedPrefixListEntries",
-	state.GroupAssociations: "ec2:DescribeSecurityGroupVpcAssociations", state.VPCs: "ec2:DescribeVpcs", state.Subnets: "ec2:DescribeSubnets",
-	state.Instances: "ec2:DescribeInstances", state.Volumes: "ec2:DescribeVolumes", state.KeyPairs: "ec2:DescribeKeyPairs", state.Addresses: "ec2:DescribeAddresses",
-	state.InternetGateways: "ec2:DescribeInternetGateways", state.RouteTables: "ec2:DescribeRouteTables", state.RouteTableAssociations: "ec2:DescribeRouteTables",
-	state.NetworkACLs: "ec2:DescribeNetworkAcls", state.NetworkACLAssociations: "ec2:DescribeNetworkAcls", state.DHCPOptions: "ec2:DescribeDhcpOptions",
-	state.Endpoints: "ec2:DescribeVpcEndpoints", state.Peerings: "ec2:DescribeVpcPeeringConnections",
+// shownBy is the call of EC2 that lists the records of a kind, and inside the one
+// that shows what is in one of them, which has an ARN. The root alone is shown
+// kinds that are not here.
+var shownBy = map[state.AnyKind]string{
+	state.Groups: "DescribeSecurityGroups", state.Interfaces: "DescribeNetworkInterfaces", state.PrefixLists: "DescribeManagedPrefixLists",
+	state.PrefixListVersions: "DescribeManagedPrefixLists",
+	state.GroupAssociations:  "DescribeSecurityGroupVpcAssociations", state.VPCs: "DescribeVpcs", state.Subnets: "DescribeSubnets",
+	state.Instances: "DescribeInstances", state.Volumes: "DescribeVolumes", state.KeyPairs: "DescribeKeyPairs", state.Addresses: "DescribeAddresses",
+	state.InternetGateways: "DescribeInternetGateways", state.RouteTables: "DescribeRouteTables", state.RouteTableAssociations: "DescribeRouteTables",
+	state.NetworkACLs: "DescribeNetworkAcls", state.NetworkACLAssociations: "DescribeNetworkAcls", state.DHCPOptions: "DescribeDhcpOptions",
+	state.Endpoints: "DescribeVpcEndpoints", state.Peerings: "DescribeVpcPeeringConnections",
+}
+
+func inside(kind state.AnyKind, id string) (in any) {
+	switch kind {
+	case state.AnyKind(state.PrefixLists):
+		return &ec2.GetManagedPrefixListEntriesInput{PrefixListId: id}
+	case state.AnyKind(state.PrefixListVersions):
+		list, _, _ := strings.Cut(id, ".")
+		return &ec2.GetManagedPrefixListEntriesInput{PrefixListId: list}
+	case state.AnyKind(state.VPCs):
+		return &ec2.DescribeVpcAttributeInput{VpcId: id}
+	case state.AnyKind(state.Instances):
+		return &ec2.DescribeInstanceAttributeInput{InstanceId: id}
+	}
+	return nil
+}
+
+// maySee refuses who may not make the calls that show a record with all that is
+// in it. It is asked for as it is in each of some places, where it may have other
+// tags; who is what is known of the caller in the first.
+func (s *Server) maySee(r *request, who *known, kind state.AnyKind, id string, at ...place) error {
+	if r.caller.IsRoot() {
+		return nil
+	}
+	name := shownBy[kind]
+	if name == "" {
+		return fault.AccessDenied.With("Only the root may look at this.")
+	}
+	calls := []change.Call{{Action: name, In: s.actions[serviceEC2][name].NewInput()}}
+	if in := inside(kind, id); in != nil {
+		calls = append(calls, change.Call{Action: strings.TrimSuffix(reflect.TypeOf(in).Elem().Name(), "Input"), In: in})
+	}
+	for _, c := range calls {
+		for _, in := range at {
+			if err := s.mayRead(r, in, c.Action, c.In, who); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 // mayKnowWho is what one needs to be told who did something.
@@ -137,7 +182,7 @@ func lookQuery(r *request) (q LookQuery, err error) {
 // look gives what a caller may look at: the present, or the past that the query
 // names.
 func (s *Server) look(r *request, asOf string, needs []string) (*survey.Survey, *AsOf, error) {
-	view, err := s.store.View(r.Context())
+	view, err := s.viewFor(r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -150,6 +195,7 @@ func (s *Server) look(r *request, asOf string, needs []string) (*survey.Survey, 
 		}
 	}
 	var at *AsOf
+	now := view
 	if asOf != "" {
 		rev, err := s.revision(r.Context(), view, asOf)
 		if err != nil {
@@ -165,10 +211,28 @@ func (s *Server) look(r *request, asOf string, needs []string) (*survey.Survey, 
 	}
 	r.rev = view.Rev
 	o := &survey.Survey{View: view, Scope: r.scope}
+	who := s.whoOn(r, now)
+	o.MayRead = func(l *vpc.PrefixList) error {
+		return s.maySee(r, who, state.PrefixLists, string(l.ID), viewPlace(now), viewPlace(view))
+	}
 	if a := s.cfg.Enforcement.Agent; a != nil {
 		o.PrefixList = a.Options().PrefixList
 	}
 	return o, at, nil
+}
+
+// viewFor gives the newest view, on which the caller is who they are found to be.
+func (s *Server) viewFor(r *request) (*state.View, error) {
+	view, err := s.store.View(r.Context())
+	if err == nil && view != r.seen {
+		err = s.identifyAgain(r, view)
+	}
+	return view, err
+}
+
+// whoOn gives what is known of a caller on a view.
+func (s *Server) whoOn(r *request, view *state.View) *known {
+	return &known{policies: s.policiesOf(r, viewPlace(view), nil)}
 }
 
 // mayDo refuses a caller who has not every one of some permissions, on a view.
@@ -245,7 +309,9 @@ func (s *Server) eventOf(ctx context.Context, rev uint64) (*store.Event, error) 
 
 // said gives an error of packages that read words as a fault.
 func said(err error) error {
-	switch err.(type) {
+	switch err := err.(type) {
+	case *fault.Error, *denied:
+		return err
 	case nil:
 		return nil
 	case *names.UnknownError:
@@ -313,6 +379,11 @@ func (s *Server) describeThing(r *request) (any, error) {
 	out, err := o.Show(q.Name)
 	if err != nil {
 		return nil, said(err)
+	}
+	if out.Associations != nil {
+		if err := s.mayDo(r, s.store.Latest(), "ec2:DescribeSecurityGroupVpcAssociations"); err != nil {
+			return nil, err
+		}
 	}
 	var rules []*survey.Rule
 	out.Each(func(rule *survey.Rule) { rules = append(rules, rule) })
@@ -390,16 +461,14 @@ func (s *Server) describeDifference(r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	view, err := s.store.View(r.Context())
+	view, err := s.viewFor(r)
 	if err != nil {
 		return nil, err
 	}
 	if err := s.mayDo(r, view, mayLook...); err != nil {
 		return nil, err
 	}
-	see := func(k state.AnyKind) bool {
-		return r.caller.IsRoot() || mayCompare[k] != "" && s.mayDo(r, view, mayCompare[k]) == nil
-	}
+	who := s.whoOn(r, view)
 	from, err := s.revision(r.Context(), view, cmp.Or(q.From, "now-1"))
 	if err != nil {
 		return nil, err
@@ -424,6 +493,9 @@ func (s *Server) describeDifference(r *request) (any, error) {
 		before, after, touched, err := s.store.Between(r.Context(), from, to)
 		if err != nil {
 			return nil, s.historyFault(err)
+		}
+		see := func(k state.AnyKind, id string) bool {
+			return s.maySee(r, who, k, id, viewPlace(view), viewPlace(before), viewPlace(after)) == nil
 		}
 		out.Diff = survey.Compare(before, after, touched, see, scopes...)
 		// Of the last change is asked, not of what nobody sees: when keys were

@@ -46,7 +46,7 @@ func (s *Server) changeWished(r *request) (any, error) {
 			return nil, err
 		}
 		for _, c := range plan.Reads {
-			if err := s.mayRead(r, txnPlace(tx), c.Action, c.In); err != nil {
+			if err := s.mayRead(r, txnPlace(tx), c.Action, c.In, nil); err != nil {
 				return nil, err
 			}
 		}
@@ -79,7 +79,7 @@ var looks = []string{"DescribeSecurityGroups", "DescribeNetworkInterfaces", "Des
 
 func (s *Server) mayLook(r *request, at place) error {
 	for _, name := range looks {
-		if err := s.mayRead(r, at, name, s.actions[serviceEC2][name].NewInput()); err != nil {
+		if err := s.mayRead(r, at, name, s.actions[serviceEC2][name].NewInput(), nil); err != nil {
 			return err
 		}
 	}
@@ -87,10 +87,10 @@ func (s *Server) mayLook(r *request, at place) error {
 }
 
 // mayRead refuses who may not make a call of EC2.
-func (s *Server) mayRead(r *request, at place, name string, in any) error {
+func (s *Server) mayRead(r *request, at place, name string, in any, who *known) error {
 	one := *r
 	one.service, one.action = serviceEC2, name
-	_, err := s.authorise(&one, at, in, nil)
+	_, err := s.authorise(&one, at, in, who)
 	if f := s.asFault(&one, err); err != nil && f != nil {
 		return f // in EC2's words
 	}

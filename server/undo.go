@@ -110,6 +110,14 @@ func (s *Server) undoOnce(r *request, in Undo, strict bool) (*Undone, error) {
 		if err != nil {
 			return nil, err
 		}
+		who := &known{policies: s.policiesOf(r, txnPlace(tx), nil)}
+		for i := range put { // which the plan tells of
+			if kind := put[i].Kind(); kind != state.AnyKind(state.ClientTokens) {
+				if err := s.maySee(r, who, kind, put[i].ID(), txnPlace(tx), viewPlace(u.Before), viewPlace(u.After)); err != nil {
+					return nil, err
+				}
+			}
+		}
 		out.Plan = plan
 		if in.Expect != "" && in.Expect != plan.Digest {
 			return nil, notAsShown()
@@ -118,7 +126,7 @@ func (s *Server) undoOnce(r *request, in Undo, strict bool) (*Undone, error) {
 			title:  "Undo",
 			params: url.Values{"From": {strconv.FormatUint(out.From, 10)}, "To": {strconv.FormatUint(out.To, 10)}},
 			also: func(tx *state.Txn) error {
-				u := &restorer{s, r, &known{policies: s.policiesOf(r, txnPlace(tx), nil)}, map[[2]string]bool{}}
+				u := &restorer{s, r, who, map[[2]string]bool{}}
 				return u.restore(tx, put)
 			},
 		}, nil
@@ -345,9 +353,12 @@ func (s *Server) keptHouse(ctx context.Context, rev uint64) (bool, error) {
 // unfit says why an undo no longer fits, and who is the reason.
 func (s *Server) unfit(r *request, u *change.Undo, out *Undone, why *change.UnfitError) error {
 	text := fmt.Sprintf("%s no longer fits: %s", revisions(out.From, out.To), why.Text)
-	entries, err := s.store.Scan(r.Context(), store.Audit, out.To+1, 1000)
-	if err != nil {
-		return err
+	var entries []store.Entry
+	if s.mayDo(r, s.store.Latest(), mayKnowWho) == nil {
+		var err error
+		if entries, err = s.store.Scan(r.Context(), store.Audit, out.To+1, 1000); err != nil {
+			return err
+		}
 	}
 	for _, e := range slices.Backward(entries) {
 		event, err := store.DecodeEvent(e.Value)

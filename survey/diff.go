@@ -21,7 +21,7 @@ type Diff struct {
 	From    uint64   `json:"from_revision"`
 	To      uint64   `json:"to_revision"`
 	Changes []Change `json:"changes"`
-	// Hidden counts what is different and of a kind that the caller may not see.
+	// Hidden counts what is different and what the caller may not see.
 	Hidden int `json:"hidden,omitempty"`
 }
 
@@ -60,12 +60,8 @@ var unseen = []state.AnyKind{state.PrefixListVersions, state.ClientTokens, state
 var secret = []state.AnyKind{state.AccessKeys, state.KeyPairs}
 
 // Compare tells what is different in scopes between two views, of the records
-// with the keys that may be; of the kinds that are not to be seen, how many are.
-func Compare(before, after *state.View, touched []string, see func(state.AnyKind) bool, scopes ...state.Scope) *Diff {
-	seen := map[state.AnyKind]bool{}
-	for _, k := range state.Kinds {
-		seen[k] = see(k)
-	}
+// with the keys that may be; of those that are not to be seen, how many are.
+func Compare(before, after *state.View, touched []string, see func(kind state.AnyKind, id string) bool, scopes ...state.Scope) *Diff {
 	out := &Diff{From: before.Rev, To: after.Rev, Changes: []Change{}}
 	for _, key := range touched {
 		scope, kind, id := state.ParseKey(key)
@@ -74,7 +70,7 @@ func Compare(before, after *state.View, touched []string, see func(state.AnyKind
 		}
 		d := differ{before: &Survey{View: before, Scope: scope}, after: &Survey{View: after, Scope: scope}, kind: kind}
 		d.old, d.new = kind.Row(before.In(scope), id), kind.Row(after.In(scope), id)
-		if c, ok := d.change(id); ok && !seen[kind] {
+		if c, ok := d.change(id); ok && !see(kind, id) {
 			out.Hidden++
 		} else if ok {
 			out.Changes = append(out.Changes, c)

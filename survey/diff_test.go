@@ -141,7 +141,7 @@ changed VPC VPC
 	}
 }
 
-func everything(state.AnyKind) bool { return true }
+func everything(state.AnyKind, string) bool { return true }
 
 // Of what somebody may not see it is told how much is different, and no more.
 func TestCompareHides(t *testing.T) {
@@ -149,7 +149,7 @@ func TestCompareHides(t *testing.T) {
 	before := w.View
 	w.group("web")
 	w.list("office", "203.0.113.0/24")
-	d := survey.Compare(before, w.View, touched(before, w.View), func(k state.AnyKind) bool { return k != state.AnyKind(state.PrefixLists) }, w.Scope)
+	d := survey.Compare(before, w.View, touched(before, w.View), func(k state.AnyKind, _ string) bool { return k != state.AnyKind(state.PrefixLists) }, w.Scope)
 	if got := w.text(d); d.Hidden != 1 || strings.Contains(got, "office") || !strings.Contains(got, "added security group web") {
 		t.Errorf("hidden %d of\n%s", d.Hidden, got)
 	}

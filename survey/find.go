@@ -42,6 +42,9 @@ type Search struct {
 type Found struct {
 	Rev   uint64 `json:"revision"`
 	Rules []Hit  `json:"rules"`
+	// Unread are the prefix lists of rules that may fit: the caller may not read
+	// their entries.
+	Unread []Ref `json:"unread_prefix_lists,omitempty"`
 }
 
 // A Hit is a rule that fits a search.
@@ -85,7 +88,7 @@ func (s *Survey) Find(q Search) (*Found, error) {
 		}
 		only = vpc.GroupID(t.ID)
 	}
-	f := &finder{s, map[sourceKey][]source{}}
+	f := &finder{Survey: s, sources: map[sourceKey][]source{}}
 	for _, g := range s.groupsInOrder(func(in vpc.VPCID, _ vpc.Tags) bool { return v == "" || in == v }) {
 		if only != "" && g.ID != only {
 			continue
@@ -115,6 +118,7 @@ func (s *Survey) Find(q Search) (*Found, error) {
 		}
 		out.Rules = append(out.Rules, hits...)
 	}
+	out.Unread = f.unread
 	return out, nil
 }
 
@@ -240,6 +244,7 @@ func (f *finder) fitsAddresses(q Search, g *vpc.SecurityGroup, r *vpc.Rule) (via
 type finder struct {
 	*Survey
 	sources map[sourceKey][]source
+	unread  []Ref
 }
 
 type sourceKey struct {
@@ -281,7 +286,9 @@ func (f *finder) sourcesOf(g *vpc.SecurityGroup, p vpc.Peer) []source {
 		if l == nil && f.PrefixList != nil {
 			l = f.PrefixList(f.space(), id)
 		}
-		if l != nil {
+		if l != nil && f.mayRead(l) != nil {
+			f.unread = append(f.unread, Ref{string(l.ID), l.Name})
+		} else if l != nil {
 			for _, e := range l.Entries {
 				all = append(all, source{cidr: e.CIDR, description: e.Description})
 			}

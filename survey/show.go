@@ -36,7 +36,7 @@ type Shown struct {
 var shownKinds = []names.Kind{names.Group, names.Interface, names.PrefixList, names.Rule}
 
 // Show shows what a word stands for: a group, else an interface, a prefix list
-// or a rule. The error is one of package names.
+// or a rule. The error is one of package names, or that of MayRead.
 func (s *Survey) Show(word string) (*Shown, error) {
 	t, err := names.ResolveFirst(s.space(), names.Query{Text: word, Kinds: shownKinds})
 	if err != nil {
@@ -64,7 +64,11 @@ func (s *Survey) Show(word string) (*Shown, error) {
 			}
 		}
 	case names.PrefixList:
-		l := s.prefixList(state.PrefixLists.Get(s.space(), vpc.PrefixListID(t.ID)), true)
+		row := state.PrefixLists.Get(s.space(), vpc.PrefixListID(t.ID))
+		if err := s.mayRead(row); err != nil {
+			return nil, err
+		}
+		l := s.prefixList(row, true)
 		out.List = &l
 		out.Referrers = s.referrers(t.ID)
 	case names.Rule:

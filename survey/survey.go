@@ -25,6 +25,15 @@ type Survey struct {
 	Scope state.Scope
 	// PrefixList gives a list that is not in the state; nil for none.
 	PrefixList func(r state.Reader, id vpc.PrefixListID) *vpc.PrefixList
+	// MayRead refuses the entries of a list; nil for those of all may be told.
+	MayRead func(l *vpc.PrefixList) error
+}
+
+func (s *Survey) mayRead(l *vpc.PrefixList) error {
+	if s.MayRead == nil {
+		return nil
+	}
+	return s.MayRead(l)
 }
 
 func (s *Survey) space() *state.Space { return s.View.In(s.Scope) }

@@ -1,6 +1,7 @@
 package ec2
 
 import (
+	"cmp"
 	"fmt"
 	"reflect"
 	"slices"
@@ -15,7 +16,7 @@ import (
 // evaluated, with which condition keys. It is the one place that knows; an
 // action that is not here is denied to everybody but root. Service
 // authorization reference, "Actions, resources, and condition keys for Amazon
-// EC2".
+// EC2", with which a test compares it: testdata/authorization.txt.
 //
 // A line is the action and its terms:
 //
@@ -25,7 +26,8 @@ import (
 //	TYPE=FIELD,FIELD   resources whose ids the input's fields hold; TYPE/* when
 //	                   they are empty
 //	TYPE?=FIELD        the same, and nothing when they are empty
-//	attribute          ec2:Attribute and ec2:Attribute/NAME: what the input sets
+//	attribute          ec2:Attribute and ec2:Attribute/NAME: what the input sets,
+//	                   on the resources of the terms before it
 //	rules              the call may add rules to groups: see iam.Need
 //
 // and words of functions below. A call that gives tags to what it creates
@@ -37,7 +39,7 @@ AuthorizeSecurityGroupIngress               group ?security-group-rule rules
 AuthorizeSecurityGroupEgress                group ?security-group-rule rules
 RevokeSecurityGroupIngress                  group
 RevokeSecurityGroupEgress                   group
-ModifySecurityGroupRules                    group security-group-rule=SecurityGroupRules.SecurityGroupRuleId prefix-list?=SecurityGroupRules.SecurityGroupRule.PrefixListId rules
+ModifySecurityGroupRules                    group security-group-rule=SecurityGroupRules.SecurityGroupRuleId security-group?=SecurityGroupRules.SecurityGroupRule.ReferencedGroupId prefix-list?=SecurityGroupRules.SecurityGroupRule.PrefixListId rules
 UpdateSecurityGroupRuleDescriptionsIngress  group
 UpdateSecurityGroupRuleDescriptionsEgress   group
 AssociateSecurityGroupVpc                   security-group=GroupId vpc=VpcId
@@ -68,7 +70,6 @@ ModifyVpcAttribute                          vpc=VpcId attribute
 DescribeVpcAttribute                        vpc=VpcId
 AssociateVpcCidrBlock                       vpc=VpcId
 DisassociateVpcCidrBlock                    vpc=AssociationId
-ModifyVpcTenancy                            vpc=VpcId
 DescribeVpcs                                none
 CreateDefaultVpc                            none
 CreateDefaultSubnet                         none
@@ -86,7 +87,7 @@ DescribeAccountAttributes                   none
 
 CreateNetworkInterface                      +network-interface subnet=SubnetId groups-of-new=Groups
 DeleteNetworkInterface                      network-interface=NetworkInterfaceId
-ModifyNetworkInterfaceAttribute             network-interface=NetworkInterfaceId attribute security-group?=Groups subnet?=AssociatedSubnetIds
+ModifyNetworkInterfaceAttribute             network-interface=NetworkInterfaceId attribute security-group?=Groups subnet?=AssociatedSubnetIds attached-instance
 ResetNetworkInterfaceAttribute              network-interface=NetworkInterfaceId
 AssignPrivateIpAddresses                    network-interface=NetworkInterfaceId
 UnassignPrivateIpAddresses                  network-interface=NetworkInterfaceId
@@ -96,9 +97,6 @@ AttachNetworkInterface                      instance=InstanceId network-interfac
 DetachNetworkInterface                      attachment=AttachmentId
 DescribeNetworkInterfaces                   none
 DescribeNetworkInterfaceAttribute           none
-CreateNetworkInterfacePermission            network-interface=NetworkInterfaceId
-DeleteNetworkInterfacePermission            network-interface=NetworkInterfacePermissionId
-DescribeNetworkInterfacePermissions         none
 
 RunInstances                                image=ImageId +instance +network-interface +volume subnet=SubnetId,NetworkInterfaces.SubnetId groups-of-new=SecurityGroupIds,NetworkInterfaces.Groups network-interface?=NetworkInterfaces.NetworkInterfaceId key-pair?=KeyName launch-template?=LaunchTemplate.LaunchTemplateId,LaunchTemplate.LaunchTemplateName pass-role
 StartInstances                              instance=InstanceIds
@@ -107,42 +105,20 @@ RebootInstances                             instance=InstanceIds
 TerminateInstances                          instance=InstanceIds
 MonitorInstances                            instance=InstanceIds
 UnmonitorInstances                          instance=InstanceIds
-ModifyInstanceAttribute                     instance=InstanceId attribute security-group?=Groups
+ModifyInstanceAttribute                     instance=InstanceId attribute security-group?=Groups volume?=BlockDeviceMappings.Ebs.VolumeId
 ResetInstanceAttribute                      instance=InstanceId
 DescribeInstanceAttribute                   instance=InstanceId
-ModifyInstanceMetadataOptions               instance=InstanceId
-ModifyInstanceMaintenanceOptions            instance=InstanceId
-ModifyInstanceCreditSpecification           instance=InstanceCreditSpecifications.InstanceId
-ModifyInstanceCapacityReservationAttributes instance=InstanceId
-ModifyInstanceCpuOptions                    instance=InstanceId
-ModifyInstanceNetworkPerformanceOptions     instance=InstanceId
-ModifyInstancePlacement                     instance=InstanceId
-ModifyPrivateDnsNameOptions                 instance=InstanceId
-GetConsoleOutput                            instance=InstanceId
-GetPasswordData                             instance=InstanceId
-GetInstanceMetadataDefaults                 none
-GetInstanceTypesFromInstanceRequirements    none
-AssociateIamInstanceProfile                 instance=InstanceId pass-role
-DisassociateIamInstanceProfile              instance=AssociationId
-ReplaceIamInstanceProfileAssociation        instance=AssociationId pass-role
-DescribeIamInstanceProfileAssociations      none
+ModifyInstanceMetadataOptions               instance=InstanceId attribute
+ModifyInstanceMaintenanceOptions            instance=InstanceId attribute
+ModifyInstanceCreditSpecification           instance=InstanceCreditSpecifications.InstanceId attribute
 DescribeInstances                           none
 DescribeInstanceStatus                      none
 DescribeInstanceTypes                       none
 DescribeInstanceTypeOfferings               none
 DescribeInstanceCreditSpecifications        none
 DescribeImages                              none
-DescribeImageAttribute                      image=ImageId
-CreateVolume                                +volume
 DeleteVolume                                volume=VolumeId
-AttachVolume                                instance=InstanceId volume=VolumeId
-DetachVolume                                volume=VolumeId instance?=InstanceId
-ModifyVolume                                volume=VolumeId
 DescribeVolumes                             none
-DescribeVolumeStatus                        none
-DescribeVolumeAttribute                     volume=VolumeId
-DescribeVolumesModifications                none
-DescribeSnapshots                           none
 CreateKeyPair                               +key-pair
 ImportKeyPair                               +key-pair
 DeleteKeyPair                               key-pair=KeyName,KeyPairId
@@ -150,35 +126,26 @@ DescribeKeyPairs                            none
 AllocateAddress                             +elastic-ip
 ReleaseAddress                              elastic-ip=AllocationId,PublicIp
 AssociateAddress                            elastic-ip=AllocationId,PublicIp instance?=InstanceId network-interface?=NetworkInterfaceId
-DisassociateAddress                         elastic-ip=AssociationId,PublicIp
+DisassociateAddress                         elastic-ip=AssociationId,PublicIp interface-of=AssociationId,PublicIp
 DescribeAddresses                           none
 DescribeAddressesAttribute                  none
-ModifyAddressAttribute                      elastic-ip=AllocationId
-ResetAddressAttribute                       elastic-ip=AllocationId
-DescribePlacementGroups                     none
-DescribeLaunchTemplates                     none
-DescribeLaunchTemplateVersions              none
-DescribeHosts                               none
 
 CreateVpcPeeringConnection                  vpc=VpcId +vpc-peering-connection
-AcceptVpcPeeringConnection                  vpc-peering-connection=VpcPeeringConnectionId
+AcceptVpcPeeringConnection                  vpc-peering-connection=VpcPeeringConnectionId accepter-vpc
 RejectVpcPeeringConnection                  vpc-peering-connection=VpcPeeringConnectionId
 DeleteVpcPeeringConnection                  vpc-peering-connection=VpcPeeringConnectionId
-ModifyVpcPeeringConnectionOptions           vpc-peering-connection=VpcPeeringConnectionId
+ModifyVpcPeeringConnectionOptions           vpc-peering-connection=VpcPeeringConnectionId attribute
 DescribeVpcPeeringConnections               none
 CreateInternetGateway                       +internet-gateway
 AttachInternetGateway                       internet-gateway=InternetGatewayId vpc=VpcId
 DetachInternetGateway                       internet-gateway=InternetGatewayId vpc=VpcId
 DeleteInternetGateway                       internet-gateway=InternetGatewayId
 DescribeInternetGateways                    none
-CreateEgressOnlyInternetGateway             +egress-only-internet-gateway vpc=VpcId
-DeleteEgressOnlyInternetGateway             egress-only-internet-gateway=EgressOnlyInternetGatewayId
-DescribeEgressOnlyInternetGateways          none
 CreateRouteTable                            +route-table vpc=VpcId
 DeleteRouteTable                            route-table=RouteTableId
 AssociateRouteTable                         route-table=RouteTableId subnet?=SubnetId internet-gateway?=GatewayId
-DisassociateRouteTable                      route-table=AssociationId
-ReplaceRouteTableAssociation                route-table=RouteTableId
+DisassociateRouteTable                      route-table=AssociationId subnet-of=AssociationId
+ReplaceRouteTableAssociation                route-table=RouteTableId subnet-of=AssociationId
 CreateRoute                                 route-table=RouteTableId
 ReplaceRoute                                route-table=RouteTableId
 DeleteRoute                                 route-table=RouteTableId
@@ -188,32 +155,19 @@ DeleteNetworkAcl                            network-acl=NetworkAclId
 CreateNetworkAclEntry                       network-acl=NetworkAclId
 ReplaceNetworkAclEntry                      network-acl=NetworkAclId
 DeleteNetworkAclEntry                       network-acl=NetworkAclId
-ReplaceNetworkAclAssociation                network-acl=NetworkAclId
+ReplaceNetworkAclAssociation                network-acl=NetworkAclId subnet-of=AssociationId
 DescribeNetworkAcls                         none
 CreateDhcpOptions                           +dhcp-options
 AssociateDhcpOptions                        dhcp-options=DhcpOptionsId vpc=VpcId
 DeleteDhcpOptions                           dhcp-options=DhcpOptionsId
 DescribeDhcpOptions                         none
 CreateVpcEndpoint                           +vpc-endpoint vpc=VpcId subnet?=SubnetIds security-group?=SecurityGroupIds route-table?=RouteTableIds
-ModifyVpcEndpoint                           vpc-endpoint=VpcEndpointId subnet?=AddSubnetIds,RemoveSubnetIds security-group?=AddSecurityGroupIds,RemoveSecurityGroupIds route-table?=AddRouteTableIds,RemoveRouteTableIds
+ModifyVpcEndpoint                           vpc-endpoint=VpcEndpointId attribute subnet?=AddSubnetIds,RemoveSubnetIds security-group?=AddSecurityGroupIds,RemoveSecurityGroupIds route-table?=AddRouteTableIds,RemoveRouteTableIds
 DeleteVpcEndpoints                          vpc-endpoint=VpcEndpointIds
 DescribeVpcEndpoints                        none
 DescribeVpcEndpointServices                 none
-CreateNatGateway                            +natgateway subnet=SubnetId elastic-ip?=AllocationId
-DeleteNatGateway                            natgateway=NatGatewayId
-DescribeNatGateways                         none
-CreateFlowLogs                              +vpc-flow-log resource=ResourceIds
-DeleteFlowLogs                              vpc-flow-log=FlowLogIds
-DescribeFlowLogs                            none
 DescribeVpcClassicLink                      none
 DescribeVpcClassicLinkDnsSupport            none
-DescribeVpnGateways                         none
-DescribeVpnConnections                      none
-DescribeCustomerGateways                    none
-DescribeTransitGateways                     none
-DescribeTransitGatewayVpcAttachments        none
-DescribeTransitGatewayAttachments           none
-DescribeCarrierGateways                     none
 `
 
 // A term is a word of the table, taken apart.
@@ -342,15 +296,32 @@ func (n *needing) term(t *term) {
 		n.attachment(n.text("AttachmentId"))
 	case "pass-role":
 		n.passRole()
-	case "resource":
+	case "accepter-vpc":
+		id := ""
+		if p := state.Peerings.Get(n.r, vpc.PeeringID(n.text("VpcPeeringConnectionId"))); p != nil {
+			id = string(p.Accepter.VPC)
+		}
+		n.named("vpc", id)
+	case "subnet-of":
+		n.associated(n.text("AssociationId"))
+	case "interface-of":
 		for _, id := range n.texts(t) {
-			n.named(typeOfID(id), id)
+			if i, _ := interfaceWith(n.r, id); i != nil {
+				n.named("network-interface", string(i.ID))
+			}
+		}
+	case "attached-instance":
+		i := state.Interfaces.Get(n.r, vpc.InterfaceID(n.text("NetworkInterfaceId")))
+		if i != nil && i.Attachment != nil && i.Attachment.Instance != "" && n.text("Attachment.AttachmentId") != "" {
+			n.named("instance", i.Attachment.Instance)
 		}
 	default:
 		switch {
 		case t.new || t.ifTagged:
 			tags := n.tagsFor(t.word)
-			if t.new && (t.word != "volume" || len(tags) > 0) || len(tags) > 0 {
+			if in, ok := n.in.Addr().Interface().(*RunInstancesInput); ok && t.word == "volume" {
+				n.volumes(in, tags)
+			} else if t.new || len(tags) > 0 {
 				n.create(t.word, tags)
 			}
 		default:
@@ -369,9 +340,10 @@ func (n *needing) term(t *term) {
 // tagging it.
 func (n *needing) create(resource string, tags []vpc.Tag) {
 	need := iam.Need{Action: n.action, Resource: n.arn(resource, "*"), RequestTags: tags}
-	if key := idKeys[resource]; key != "" {
+	if key := idKeys[resource]; key != "" && resource != "elastic-ip" {
 		need.Keys = []iam.Key{{Name: key, Values: []string{"*"}}}
 	}
+	need.Keys = append(need.Keys, n.keysOfNew(resource)...)
 	n.add(need)
 	if len(tags) > 0 {
 		n.add(iam.Need{
@@ -394,7 +366,182 @@ var idKeys = map[string]string{
 	"security-group": "ec2:securitygroupid", "vpc": "ec2:vpcid", "subnet": "ec2:subnetid", "network-interface": "ec2:networkinterfaceid",
 	"instance": "ec2:instanceid", "vpc-peering-connection": "ec2:vpcpeeringconnectionid", "internet-gateway": "ec2:internetgatewayid",
 	"route-table": "ec2:routetableid", "network-acl": "ec2:networkaclid", "dhcp-options": "ec2:dhcpoptionsid", "volume": "ec2:volumeid",
-	"elastic-ip": "ec2:allocationid",
+	"elastic-ip": "ec2:allocationid", "image": "ec2:imageid",
+}
+
+// peeringKeys gives the keys of a peering: the ARNs of its two VPCs.
+func peeringKeys(requester, accepter *vpc.PeeringSide) []iam.Key {
+	arn := func(s *vpc.PeeringSide) []string { return []string{vpc.ARN(s.Region, s.Owner, "vpc", string(s.VPC))} }
+	return []iam.Key{{Name: "ec2:requestervpc", Values: arn(requester)}, {Name: "ec2:acceptervpc", Values: arn(accepter)}}
+}
+
+// keysOfNew gives the keys of what a call makes, as far as the call says them or
+// they follow from it.
+func (n *needing) keysOfNew(resource string) (keys []iam.Key) {
+	one := func(name, value string) {
+		if value != "" {
+			keys = append(keys, iam.Key{Name: name, Values: []string{value}})
+		}
+	}
+	switch in := n.in.Addr().Interface().(type) {
+	case *CreateVpcPeeringConnectionInput:
+		return peeringKeys(&vpc.PeeringSide{Owner: n.scope.Account, Region: n.scope.Region, VPC: vpc.VPCID(in.VpcId)},
+			&vpc.PeeringSide{Owner: vpc.AccountID(cmp.Or(in.PeerOwnerId, string(n.scope.Account))), Region: cmp.Or(in.PeerRegion, n.scope.Region), VPC: vpc.VPCID(in.PeerVpcId)})
+	case *CreateKeyPairInput:
+		one("ec2:keypairtype", cmp.Or(in.KeyType, "rsa"))
+	case *CreateVpcEndpointInput:
+		if resource == "vpc-endpoint" {
+			one("ec2:vpceservicename", in.ServiceName)
+			one("ec2:vpceserviceregion", cmp.Or(in.ServiceRegion, n.scope.Region))
+		}
+	case *RunInstancesInput:
+		return n.keysOfLaunch(in, resource)
+	}
+	return keys
+}
+
+// keysOfLaunch gives the keys of an instance that is launched, and of its
+// interface.
+func (n *needing) keysOfLaunch(in *RunInstancesInput, resource string) (keys []iam.Key) {
+	one := func(name, value string) {
+		if value != "" {
+			keys = append(keys, iam.Key{Name: name, Values: []string{value}})
+		}
+	}
+	subnet := state.Subnets.Get(n.r, vpc.SubnetID(cmp.Or(in.SubnetId, n.text("NetworkInterfaces.SubnetId"))))
+	if subnet != nil {
+		one("ec2:availabilityzone", subnet.AvailabilityZone)
+	}
+	switch resource {
+	case "volume":
+		return nil // see volumes
+	case "network-interface":
+		if subnet != nil {
+			one("ec2:subnet", n.arn("subnet", string(subnet.ID)))
+			one("ec2:vpc", n.arn("vpc", string(subnet.VPC)))
+		}
+		for _, i := range in.NetworkInterfaces {
+			if i.AssociatePublicIpAddress != nil {
+				one("ec2:associatepublicipaddress", fmt.Sprint(*i.AssociatePublicIpAddress))
+				break
+			}
+		}
+	case "instance":
+		if subnet != nil {
+			z, _ := vpc.ZoneNamed(n.scope.Region, subnet.AvailabilityZone)
+			one("ec2:availabilityzoneid", z.ID)
+		}
+		one("ec2:instancetype", cmp.Or(in.InstanceType, "m1.small"))
+		one("ec2:instancemarkettype", "on-demand")
+		one("ec2:ebsoptimized", fmt.Sprint(in.EbsOptimized != nil && *in.EbsOptimized))
+		one("ec2:rootdevicetype", "ebs")
+		tenancy := ""
+		if in.Placement != nil {
+			tenancy = in.Placement.Tenancy
+		}
+		one("ec2:tenancy", cmp.Or(tenancy, "default"))
+		if p := in.IamInstanceProfile; p != nil {
+			arn := p.Arn
+			if arn == "" {
+				arn = iam.ARN(vpc.Partition(n.scope.Region), n.scope.Account, "instance-profile", "/", p.Name)
+			}
+			one("ec2:instanceprofile", arn)
+		}
+		if m := in.MetadataOptions; m != nil {
+			one("ec2:metadatahttpendpoint", m.HttpEndpoint)
+			one("ec2:metadatahttptokens", m.HttpTokens)
+			if m.HttpPutResponseHopLimit != nil {
+				one("ec2:metadatahttpputresponsehoplimit", fmt.Sprint(*m.HttpPutResponseHopLimit))
+			}
+			one("ec2:instancemetadatatags", m.InstanceMetadataTags)
+		}
+		if m := in.MaintenanceOptions; m != nil {
+			one("ec2:instanceautorecovery", m.AutoRecovery)
+		}
+	}
+	return keys
+}
+
+// volumes adds the needs for the volumes of an instance that is launched, each
+// with its own keys: the image's, as the call changes it, and those that it adds.
+// What the call says wrongly is refused when it is planned.
+func (n *needing) volumes(in *RunInstancesInput, tags []vpc.Tag) {
+	root := vpc.Volume{Type: "gp2"}
+	for _, i := range vpc.Images(n.scope.Region) {
+		if i.ID == in.ImageId {
+			root = vpc.Volume{Device: i.RootDevice, Size: i.Size, Type: i.VolumeType, Snapshot: i.Snapshot}
+		}
+	}
+	all := []vpc.Volume{root}
+	for _, m := range in.BlockDeviceMappings {
+		if m.Ebs == nil {
+			continue
+		}
+		v := &all[0]
+		if m.DeviceName != root.Device {
+			all = append(all, vpc.Volume{Device: m.DeviceName, Type: "gp2", Snapshot: m.Ebs.SnapshotId})
+			v = &all[len(all)-1]
+		}
+		if err := readVolume(v, m.Ebs); err != nil {
+			continue
+		}
+	}
+	var zone string
+	if s := state.Subnets.Get(n.r, vpc.SubnetID(cmp.Or(in.SubnetId, n.text("NetworkInterfaces.SubnetId")))); s != nil {
+		zone = s.AvailabilityZone
+	}
+	n.create("volume", tags)
+	first := slices.IndexFunc(n.list, func(need iam.Need) bool { return need.Action == n.action && need.Resource == n.arn("volume", "*") })
+	for i := range all {
+		perform(&all[i])
+		all[i].AvailabilityZone = zone
+		need := n.list[first]
+		need.Keys = append(slices.Clip(need.Keys), n.volumeKeys(&all[i])...)
+		if i == 0 {
+			n.list[first] = need
+		} else {
+			need.Keys = append([]iam.Key{{Name: "ec2:volumeid", Values: []string{"*"}}}, n.volumeKeys(&all[i])...)
+			n.list = append(n.list, need)
+		}
+	}
+}
+
+// volumeKeys gives the keys of a volume.
+func (n *needing) volumeKeys(v *vpc.Volume) (keys []iam.Key) {
+	one := func(name, value string) {
+		if value != "" {
+			keys = append(keys, iam.Key{Name: name, Values: []string{value}})
+		}
+	}
+	one("ec2:availabilityzone", v.AvailabilityZone)
+	z, _ := vpc.ZoneNamed(n.scope.Region, v.AvailabilityZone)
+	one("ec2:availabilityzoneid", z.ID)
+	one("ec2:encrypted", fmt.Sprint(v.Encrypted))
+	one("ec2:volumetype", v.Type)
+	one("ec2:volumesize", fmt.Sprint(v.Size))
+	one("ec2:volumeiops", fmt.Sprint(v.IOPS))
+	one("ec2:volumethroughput", fmt.Sprint(v.Throughput))
+	if v.Snapshot != "" {
+		one("ec2:parentsnapshot", "arn:"+vpc.Partition(n.scope.Region)+":ec2:"+n.scope.Region+"::snapshot/"+v.Snapshot)
+	}
+	return keys
+}
+
+// associated adds the subnet or the gateway that an association is of.
+func (n *needing) associated(id string) {
+	if a := state.RouteTableAssociations.Get(n.r, vpc.AssociationID(id)); a != nil {
+		if a.Subnet != "" {
+			n.named("subnet", string(a.Subnet))
+		}
+		if a.Gateway != "" {
+			n.named("internet-gateway", string(a.Gateway))
+		}
+	}
+	if a := state.NetworkACLAssociations.Get(n.r, vpc.AssociationID(id)); a != nil {
+		n.named("subnet", string(a.Subnet))
+	} else if n.name == "ReplaceNetworkAclAssociation" {
+		n.named("subnet", "")
+	}
 }
 
 // named adds the need for a resource by its id; without one it is any.
@@ -462,7 +609,7 @@ func (n *needing) resource(action, resource, id string) iam.Need {
 	case "network-interface":
 		if i := state.Interfaces.Get(n.r, vpc.InterfaceID(id)); i != nil {
 			need.Tags = i.Tags
-			zone(i.AvailabilityZone)
+			one("ec2:availabilityzone", i.AvailabilityZone)
 			one("ec2:subnet", n.arn("subnet", string(i.Subnet)))
 			inVPC(i.VPC)
 		}
@@ -475,6 +622,7 @@ func (n *needing) resource(action, resource, id string) iam.Need {
 			// The ARN has the name, whichever the call gives.
 			need.Tags, need.Resource = k.Tags, n.arn(resource, k.Name)
 			one("ec2:keypairname", k.Name)
+			one("ec2:keypairtype", k.Type)
 		}
 	case "elastic-ip":
 		a := state.Addresses.Get(n.r, vpc.AllocationID(id))
@@ -488,14 +636,61 @@ func (n *needing) resource(action, resource, id string) iam.Need {
 			id = string(a.ID)
 			need.Tags, need.Resource = a.Tags, n.arn(resource, id)
 			one("ec2:publicipaddress", a.Address.String())
+			one("ec2:domain", "vpc")
 		}
 	case "route-table":
 		if a := state.RouteTableAssociations.Get(n.r, vpc.AssociationID(id)); a != nil {
 			id = string(a.Table)
 			need.Resource = n.arn(resource, id)
 		}
-		if t, ok := findTaggable(n.r, id); ok {
-			need.Tags = t.tags
+		if t := state.RouteTables.Get(n.r, vpc.RouteTableID(id)); t != nil {
+			need.Tags = t.Tags
+			inVPC(t.VPC)
+		}
+	case "network-acl":
+		if a := state.NetworkACLs.Get(n.r, vpc.NetworkACLID(id)); a != nil {
+			need.Tags = a.Tags
+			inVPC(a.VPC)
+		}
+	case "vpc-peering-connection":
+		if p := state.Peerings.Get(n.r, vpc.PeeringID(id)); p != nil {
+			need.Tags = p.Tags
+			need.Keys = append(need.Keys, peeringKeys(&p.Requester, &p.Accepter)...)
+		}
+	case "vpc-endpoint":
+		if e := state.Endpoints.Get(n.r, vpc.EndpointID(id)); e != nil {
+			need.Tags = e.Tags
+			one("ec2:vpceservicename", e.Service)
+			one("ec2:vpceserviceregion", n.scope.Region)
+		}
+	case "instance":
+		if i := state.Instances.Get(n.r, vpc.InstanceID(id)); i != nil {
+			need.Tags = i.Tags
+			zone(i.AvailabilityZone)
+			one("ec2:instancetype", i.Type)
+			one("ec2:instanceprofile", i.Profile)
+			one("ec2:instancemarkettype", "on-demand")
+			one("ec2:instanceautorecovery", i.AutoRecovery)
+			one("ec2:instancemetadatatags", i.Metadata.Tags)
+			one("ec2:metadatahttpendpoint", i.Metadata.Endpoint)
+			one("ec2:metadatahttptokens", i.Metadata.Tokens)
+			one("ec2:metadatahttpputresponsehoplimit", fmt.Sprint(i.Metadata.HopLimit))
+			one("ec2:ebsoptimized", fmt.Sprint(i.EBSOptimized))
+			one("ec2:rootdevicetype", "ebs")
+			one("ec2:tenancy", cmp.Or(i.Tenancy, "default"))
+		}
+	case "volume":
+		if v := state.Volumes.Get(n.r, vpc.VolumeID(id)); v != nil {
+			need.Tags, need.Keys = v.Tags, n.volumeKeys(v)
+		}
+	case "image":
+		for _, i := range vpc.Images(n.scope.Region) {
+			if i.ID == id {
+				one("ec2:owner", string(i.Owner))
+				one("ec2:public", "true")
+				one("ec2:imagetype", "machine")
+				one("ec2:rootdevicetype", "ebs")
+			}
 		}
 	default:
 		if t, ok := findTaggable(n.r, id); ok {
@@ -582,6 +777,20 @@ func (n *needing) tagging() {
 		need := n.resource(n.action, typeOfID(id), id)
 		need.RequestTags, need.TagKeys = given, keys
 		n.add(need)
+		if n.name == "DeleteTags" && len(given)+len(keys) == 0 {
+			// It takes all tags away. What AWS does is not documented: whoever may not
+			// remove one of them, or may not remove them together, may not do that.
+			var all []string
+			for _, t := range need.Tags {
+				all = append(all, t.Key)
+			}
+			for i := range all {
+				need.TagKeys = all[i : i+1]
+				n.list = append(n.list, need)
+			}
+			need.TagKeys = all
+			n.list = append(n.list, need)
+		}
 	}
 	if len(ids) == 0 {
 		n.add(iam.Need{Action: n.action, Resource: "*", RequestTags: given, TagKeys: keys})
@@ -650,11 +859,11 @@ func requestTags(tags []Tag) []vpc.Tag {
 	return out
 }
 
-// attributes adds to the first need what the input sets. Members that say which
+// attributes adds to the needs so far what the input sets. Members that say which
 // resource is meant are no attributes.
 func (n *needing) attributes() {
 	var names []string
-	need := &n.list[0]
+	var keys []iam.Key
 	t := n.in.Type()
 	for i := range t.NumField() {
 		name := t.Field(i).Name
@@ -667,12 +876,15 @@ func (n *needing) attributes() {
 		}
 		names = append(names, name)
 		if value != "" {
-			need.Keys = append(need.Keys, iam.Key{Name: "ec2:attribute/" + strings.ToLower(name), Values: []string{value}})
+			keys = append(keys, iam.Key{Name: "ec2:attribute/" + strings.ToLower(name), Values: []string{value}})
 		}
 	}
 	if len(names) > 0 {
 		slices.Sort(names)
-		need.Keys = append(need.Keys, iam.Key{Name: "ec2:attribute", Values: names})
+		keys = append(keys, iam.Key{Name: "ec2:attribute", Values: names})
+	}
+	for i := range n.list {
+		n.list[i].Keys = append(n.list[i].Keys, keys...)
 	}
 }
 

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"moat/dataplane"
@@ -81,6 +82,10 @@ func readSummed(name, head string) ([]byte, error) {
 		return nil, err
 	}
 	line, rest, _ := bytes.Cut(b, []byte("\n"))
+	if kind, format, _ := strings.Cut(head, " "); bytes.HasPrefix(line, []byte(kind+" ")) && !bytes.HasPrefix(line, []byte(head)) {
+		format, _, _ = strings.Cut(format, " ")
+		return nil, fmt.Errorf("%s has another format than %s, the one that this version knows", name, format)
+	}
 	sum, ok := bytes.CutPrefix(line, []byte(head))
 	if want := sha256.Sum256(rest); !ok || string(sum) != hex.EncodeToString(want[:]) {
 		return nil, fmt.Errorf("%s is damaged: its checksum is wrong", name)

@@ -53,6 +53,9 @@ func OpenEmbedded(ctx context.Context, dir string, logger *slog.Logger, fatal fu
 	if err := checkRoom(dir); err != nil {
 		return nil, err
 	}
+	if err := checkDatabase(filepath.Join(dir, EmbeddedDir)); err != nil {
+		return nil, err
+	}
 	wal.SegmentSizeBytes = walSegment
 	cfg := embed.NewConfig()
 	cfg.Name = "moat"

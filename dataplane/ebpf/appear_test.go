@@ -75,9 +75,35 @@ func newStage(t *testing.T, bridge bool) *stage {
 	run(t, "ip -n "+s.workload+" neigh replace "+gateway+" dev eth0 lladdr "+hostMAC+" nud permanent")
 	s.out = receive(t, s.client, remote+":7000")
 	s.in = receive(t, s.workload, "10.0.0.5:7000")
-	flood(t, s.workload, remote+":7000")
-	flood(t, s.client, "10.0.0.5:7000")
+	drizzle(t, s.workload, remote+":7000")
+	drizzle(t, s.client, "10.0.0.5:7000")
 	return s
+}
+
+// drizzle sends a datagram every 100 microseconds, so that some are sent in each
+// appearance and an emulated machine has time left for the rest.
+func drizzle(t *testing.T, ns, addr string) {
+	t.Helper()
+	var c net.Conn
+	if err := in(t, ns, func() (err error) {
+		c, err = net.Dial("udp", addr)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	stop, done := make(chan struct{}), make(chan struct{})
+	t.Cleanup(func() { close(stop); <-done; c.Close() })
+	go func() {
+		defer close(done)
+		for {
+			select {
+			case <-stop:
+				return
+			case <-time.After(100 * time.Microsecond):
+				c.Write([]byte("flood"))
+			}
+		}
+	}()
 }
 
 func (s *stage) must(err error) {

@@ -1,14 +1,17 @@
 package firewall_test
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/binary"
+	"errors"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"syscall"
 	"testing"
@@ -28,14 +31,25 @@ func TestReboot(t *testing.T) {
 		// spoil does something to the database between the two starts. It returns
 		// what the server is started with instead.
 		spoil func(t *testing.T, l *lab, args []string) []string
-		// ends tells that the server may end: a service manager starts it again.
-		ends bool
+		// says is what the server has to log.
+		says string
 	}{
 		{what: "own database"},
-		{what: "damaged database", ends: true, spoil: func(t *testing.T, l *lab, args []string) []string {
+		{what: "damaged database", says: "is damaged", spoil: func(t *testing.T, l *lab, args []string) []string {
 			damage(t, l.server.Dir)
 			return args
 		}},
+		// Where the snapshot is of no use the database's rules are in force as soon as it
+		// is open.
+		{what: "no snapshot", spoil: snapshotIs(func([]byte) []byte { return nil })},
+		{what: "snapshot cut short", says: "enforced.snapshot is damaged", spoil: snapshotIs(func(b []byte) []byte { return b[:len(b)/2] })},
+		{what: "snapshot with a wrong bit", says: "enforced.snapshot is damaged", spoil: snapshotIs(func(b []byte) []byte {
+			b[len(b)/2] ^= 1
+			return b
+		})},
+		{what: "snapshot of another format", says: "enforced.snapshot has another format", spoil: snapshotIs(func(b []byte) []byte {
+			return bytes.Replace(b, []byte("moat-enforced 1 "), []byte("moat-enforced 0 "), 1)
+		})},
 		{what: "no etcd", cluster: true, spoil: func(t *testing.T, l *lab, args []string) []string {
 			return append([]string{"--etcd", "http://127.0.0.1:1"}, args[2:]...)
 		}},
@@ -118,14 +132,87 @@ func TestReboot(t *testing.T) {
 				t.Errorf("what is allowed: %v", err)
 			}
 			t.Logf("enforced %v after exec", closed.Round(10*time.Millisecond))
-			if p.exited() && !row.ends {
+			if p.exited() {
 				t.Error("the server has ended")
+			}
+			if said := p.said.String(); !strings.Contains(said, row.says) {
+				t.Errorf("the server does not say %q:\n%s", row.says, said)
 			}
 		})
 	}
 }
 
 var errMoves = os.ErrExist
+
+// snapshotIs makes the snapshot what change makes of it, or removes it.
+func snapshotIs(change func([]byte) []byte) func(t *testing.T, l *lab, args []string) []string {
+	return func(t *testing.T, l *lab, args []string) []string {
+		t.Helper()
+		name := filepath.Join(l.server.Dir, "enforced.snapshot")
+		b, err := os.ReadFile(name)
+		if err == nil {
+			if b = change(b); b == nil {
+				err = os.Remove(name)
+			} else {
+				err = os.WriteFile(name, b, 0o600)
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return args
+	}
+}
+
+// TestRebootOfOldSnapshot: a snapshot that is older than the database, as after a power
+// cut in the second after a change, is in force until the database is open, and not
+// after that.
+func TestRebootOfOldSnapshot(t *testing.T) {
+	l := newLab(t)
+	group := l.group("web")
+	l.authorize(group, "Ingress", "udp 7000 0.0.0.0/0")
+	w, o := l.machine("w", group), l.machine("o")
+	revoked, since, never := w.hears(7000), w.hears(7001), w.hears(7002)
+	for port := 7000; port <= 7002; port++ {
+		o.floods(w, port)
+	}
+	l.until(10*time.Second, revoked.moves)
+	name := filepath.Join(l.server.Dir, "enforced.snapshot")
+	var old []byte
+	l.until(20*time.Second, func() (err error) {
+		if old, err = os.ReadFile(name); err == nil && !bytes.Contains(old, []byte("7000")) {
+			err = errors.New("the snapshot has no rule for port 7000")
+		}
+		return err
+	})
+	l.authorize(group, "Ingress", "udp 7001 0.0.0.0/0")
+	l.revoke(group, "Ingress", "udp 7000 0.0.0.0/0")
+	l.server.Stop()
+	if err := os.RemoveAll("/sys/fs/bpf/moat/" + identityOf(t, l.server)); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(name, old, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p := l.serve()
+	still := func(r *receiver) error {
+		if r.moves() == nil {
+			return errMoves
+		}
+		return nil
+	}
+	l.until(60*time.Second, func() error { return still(never) })
+	l.until(60*time.Second, since.moves) // the database is open
+	l.until(20*time.Second, func() error { return still(revoked) })
+	before := revoked.n.Load() + never.n.Load()
+	time.Sleep(2 * time.Second)
+	if n := revoked.n.Load() + never.n.Load() - before; n > 0 {
+		t.Errorf("%d packets arrive that the database's rules forbid", n)
+	}
+	if p.exited() {
+		t.Error("the server has ended")
+	}
+}
 
 // A receiver counts datagrams.
 type receiver struct{ n atomic.Uint64 }
@@ -206,6 +293,25 @@ func damage(t *testing.T, dir string) {
 type process struct {
 	cmd  *exec.Cmd
 	done chan struct{}
+	said *log
+}
+
+// A log is what a process has written so far.
+type log struct {
+	mu sync.Mutex
+	b  strings.Builder
+}
+
+func (l *log) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *log) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
 }
 
 func (p *process) exited() bool {
@@ -221,12 +327,12 @@ func (l *lab) serve(args ...string) *process {
 	l.Helper()
 	c := exec.Command(moattest.Binary(l), append([]string{"serve", "--listen", "127.0.0.1:0", "--data-dir", l.server.Dir}, args...)...)
 	c.Env = moattest.CleanEnv()
-	said := &strings.Builder{}
+	said := &log{}
 	c.Stderr = said
 	if err := c.Start(); err != nil {
 		l.Fatal(err)
 	}
-	p := &process{c, make(chan struct{})}
+	p := &process{c, make(chan struct{}), said}
 	go func() { c.Wait(); close(p.done) }()
 	l.Cleanup(func() {
 		c.Process.Signal(syscall.SIGTERM)

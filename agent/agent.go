@@ -39,6 +39,7 @@ type Agent struct {
 	links   LinkWatcher
 	bridges []string
 	guards  []dataplane.Pattern
+	own     []dataplane.Pattern
 	notes   string
 	// snapshot is the file that has what is in force.
 	snapshot string
@@ -157,6 +158,9 @@ type Config struct {
 	// Guards are patterns of names of devices, of the process's own network
 	// namespace, that pass nothing until somebody binds them.
 	Guards []dataplane.Pattern
+	// Own are the same for the machine's own devices, which pass the pinholes of Options
+	// and what the machine needs to get an address.
+	Own []dataplane.Pattern
 	// Notes is the file that has what managed bridges were before; empty for
 	// none, which gives no bridge back after a restart.
 	Notes string
@@ -182,7 +186,7 @@ func New(c Config) *Agent {
 		c.Boot = bootID()
 	}
 	a := &Agent{
-		source: c.Source, plane: c.Plane, host: c.Host, options: c.Options, logger: c.Logger, links: c.Links, bridges: c.Bridges, guards: c.Guards, notes: c.Notes, snapshot: c.Snapshot, releasesFile: c.Releases,
+		source: c.Source, plane: c.Plane, host: c.Host, options: c.Options, logger: c.Logger, links: c.Links, bridges: c.Bridges, guards: c.Guards, own: c.Own, notes: c.Notes, snapshot: c.Snapshot, releasesFile: c.Releases,
 		kick: make(chan struct{}, 1), moved: make(chan struct{}), held: map[vpc.InterfaceID]dataplane.Binding{}, marks: map[vpc.InterfaceID]Mark{}, thisBoot: c.Boot, devices: c.Devices,
 		counts: map[eventKey]eventCount{}, eventful: make(chan struct{}, 1),
 		compile: ruleset.NewCompiler(c.Options),
@@ -202,7 +206,7 @@ func (a *Agent) Plane() dataplane.Dataplane { return a.plane }
 
 // Guards gives the patterns of names of devices that pass nothing until they
 // are bound.
-func (a *Agent) Guards() []dataplane.Pattern { return a.guards }
+func (a *Agent) Guards() []dataplane.Pattern { return slices.Concat(a.guards, a.own) }
 
 // Options gives what the operator of the host set.
 func (a *Agent) Options() ruleset.Options { return a.options }
@@ -255,7 +259,7 @@ func (a *Agent) Run(ctx context.Context) error {
 	unguarded := errNotYet
 	for {
 		// Again each time: somebody may have flushed nftables.
-		if len(a.guards)+len(a.bridges) > 0 && devices != noDevice || unguarded != nil && !errors.Is(unguarded, dataplane.ErrNoDoorman) {
+		if len(a.Guards())+len(a.bridges) > 0 && devices != noDevice || unguarded != nil && !errors.Is(unguarded, dataplane.ErrNoDoorman) {
 			unguarded = a.guardDevices(ctx, unguarded)
 		}
 		view := a.source.Latest()

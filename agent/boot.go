@@ -42,7 +42,7 @@ func (a *Agent) Boot(ctx context.Context) (b Booting, end func()) {
 	if info, e := os.Stat(a.snapshot); e == nil {
 		b.Saved = info.ModTime()
 	}
-	b.Err = errors.Join(err, ignoreNoDoorman(unguarded, a.guards))
+	b.Err = errors.Join(err, ignoreNoDoorman(unguarded, a.Guards()))
 	if b.Err != nil {
 		a.logger.Error("not everything in the snapshot could be enforced", "host", a.host, "err", b.Err)
 	}

@@ -15,7 +15,7 @@ var errNotYet = errors.New("the agent has not come to it")
 // managed bridges, or no longer those that a process before this one guarded. before
 // is how it stood.
 func (a *Agent) guardDevices(ctx context.Context, before error) error {
-	want := dataplane.Guards{Names: a.guards, Bridges: a.bridges}
+	want := dataplane.Guards{Names: a.guards, Bridges: a.bridges, Own: a.own, Pinholes: a.options.Failsafe}
 	var err, bridges error
 	if d, ok := a.plane.(dataplane.Doorman); ok {
 		err, bridges = d.Guard(ctx, want)
@@ -38,5 +38,5 @@ func (a *Agent) guardDevices(ctx context.Context, before error) error {
 // Closes reports whether a device passes nothing while nobody has bound it.
 func (a *Agent) Closes(device, netns string) bool {
 	fits := func(p dataplane.Pattern) bool { return p.Match(device) }
-	return a.managed(device, netns) || netns == "" && a.Status().Unguarded == nil && slices.ContainsFunc(a.guards, fits)
+	return a.managed(device, netns) || netns == "" && a.Status().Unguarded == nil && slices.ContainsFunc(a.Guards(), fits)
 }

@@ -168,7 +168,7 @@ func (l *Lazy) Deny(ctx context.Context, id vpc.InterfaceID) error {
 func (l *Lazy) Guard(ctx context.Context, want dataplane.Guards) (names, bridges error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	any := len(want.Names)+len(want.Bridges) > 0
+	any := !want.Empty()
 	before := l.wanted
 	l.wanted = l.wanted || any
 	p, err := l.use()
@@ -188,7 +188,7 @@ func (l *Lazy) Guard(ctx context.Context, want dataplane.Guards) (names, bridges
 
 // noDoorman says why a data plane without a doorman does not guard.
 func noDoorman(want dataplane.Guards) (names, bridges error) {
-	if len(want.Names) > 0 {
+	if len(want.Names)+len(want.Own) > 0 {
 		names = dataplane.ErrNoDoorman
 	}
 	if len(want.Bridges) > 0 {

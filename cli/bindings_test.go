@@ -1,9 +1,27 @@
 package cli
 
 import (
+	"slices"
 	"strings"
 	"testing"
+
+	"moat/dataplane"
 )
+
+// The machine's own devices are guarded only if the file says so.
+func TestGuardedOwnNames(t *testing.T) {
+	all, err := readBindings(write(t, "bind.yaml", "- {device: vnet*, interface: a}\n- {device: eth0, interface: b, side: workload, guard: true}\n- {device: eth1, interface: c, side: workload}\n"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := guardedNames(nil, all)
+	if err != nil || !slices.Equal(names, []dataplane.Pattern{"vnet*"}) {
+		t.Errorf("guarded names %q, %v", names, err)
+	}
+	if own := ownNames(all); !slices.Equal(own, []dataplane.Pattern{"eth0"}) {
+		t.Errorf("guarded devices of the machine %q", own)
+	}
+}
 
 // What a file of --bind may name, and what a refusal says.
 func TestBindingsFile(t *testing.T) {
@@ -19,6 +37,9 @@ func TestBindingsFile(t *testing.T) {
 		{"- {device: lo0, interface: web}\n", ""},
 		{"- {device: eth0, interface: web, side: left}\n", `side "left"`},
 		{"- {device: eth0}\n", "binding 1: want device"},
+		{"- {device: eth0, interface: web, side: workload, guard: true}\n", ""},
+		{"- {device: vnet0, interface: web, guard: true}\n", "guard is for side workload"},
+		{"- {device: eth0, interface: web, side: workload, netns: /run/netns/moat-t-nowhere, guard: true}\n", "guard is for side workload"},
 	} {
 		_, err := readBindings(write(t, "bind.yaml", row.text))
 		if row.want == "" && err != nil || row.want != "" && (err == nil || !strings.Contains(err.Error(), row.want)) {

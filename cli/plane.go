@@ -118,7 +118,7 @@ func beginEnforcing(ctx context.Context, s *settings, logger *slog.Logger) (*hos
 	}
 	if !pinned {
 		// Nothing is bound yet, and all else takes longer.
-		if err := ebpf.GuardFirst(h.Host, dataplane.Guards{Names: s.guards, Bridges: s.managedBridges}); err != nil {
+		if err := ebpf.GuardFirst(h.Host, dataplane.Guards{Names: s.guards, Bridges: s.managedBridges, Own: ownNames(s.configured), Pinholes: s.enforcing.Failsafe}); err != nil {
 			logger.Warn("nftables cannot guard devices while the data plane is loaded", "host", h.Host, "err", err)
 		}
 	}
@@ -131,7 +131,7 @@ func beginEnforcing(ctx context.Context, s *settings, logger *slog.Logger) (*hos
 	}, pinned)
 	h.Kind = "ebpf"
 	h.Agent = agent.New(agent.Config{
-		Plane: h.plane, Host: h.Host, Options: s.enforcing, Logger: logger, Links: agent.WatchLinks, Bridges: s.managedBridges, Guards: s.guards,
+		Plane: h.plane, Host: h.Host, Options: s.enforcing, Logger: logger, Links: agent.WatchLinks, Bridges: s.managedBridges, Guards: s.guards, Own: ownNames(s.configured),
 		Notes: filepath.Join(s.dataDir, bridgesFile), Snapshot: filepath.Join(s.dataDir, snapshotFile), Devices: agent.ReadDevices,
 		Releases: filepath.Join(s.dataDir, releasesFile),
 	})
@@ -299,6 +299,17 @@ func guardedNames(patterns []string, configured []server.ConfiguredBinding) (all
 	return slices.Compact(all), nil
 }
 
+// ownNames returns the patterns of the machine's own devices that are to be guarded.
+func ownNames(configured []server.ConfiguredBinding) (all []dataplane.Pattern) {
+	for _, c := range configured {
+		if c.Guard {
+			all = append(all, c.Device)
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
 // fitsLoopback refuses a pattern that fits lo.
 func fitsLoopback(p dataplane.Pattern) error {
 	return fmt.Errorf("%q fits lo, by which the machine speaks to itself", p)
@@ -326,6 +337,9 @@ func readBindings(name string) (all []server.ConfiguredBinding, err error) {
 		}
 		if b.Side != "" && b.Side != "host" && b.Side != "workload" {
 			return nil, fmt.Errorf("binding %d: side %q: want host or workload", i+1, b.Side)
+		}
+		if ns, err := agent.NetnsPath(b.Netns); b.Guard && (b.Side != "workload" || err != nil || ns != "") {
+			return nil, fmt.Errorf("binding %d: guard is for side workload in the server's own network namespace: other devices of that namespace are guarded anyway", i+1)
 		}
 		if ns, err := agent.NetnsPath(b.Netns); b.Device.Match(dataplane.Loopback) && (b.Device == dataplane.Loopback || err == nil && ns == "") {
 			return nil, fmt.Errorf("binding %d: %w", i+1, fitsLoopback(b.Device))

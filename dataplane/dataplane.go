@@ -77,11 +77,18 @@ type Guards struct {
 	Names []Pattern
 	// Bridges are those whose ports pass nothing.
 	Bridges []string
+	// Own are patterns of names of the machine's own devices. They pass what the machine
+	// needs to get an address (DHCP as a client, neighbour discovery), and Pinholes.
+	Own      []Pattern
+	Pinholes []ruleset.Pinhole
 }
+
+// Empty reports whether nothing is guarded.
+func (g Guards) Empty() bool { return len(g.Names)+len(g.Bridges)+len(g.Own) == 0 }
 
 // Equal reports whether two are the same.
 func (g Guards) Equal(o Guards) bool {
-	return slices.Equal(g.Names, o.Names) && slices.Equal(g.Bridges, o.Bridges)
+	return slices.Equal(g.Names, o.Names) && slices.Equal(g.Bridges, o.Bridges) && slices.Equal(g.Own, o.Own) && slices.Equal(g.Pinholes, o.Pinholes)
 }
 
 // ErrNoDoorman says that the kernel cannot guard devices by their names.

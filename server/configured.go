@@ -23,6 +23,9 @@ type ConfiguredBinding struct {
 	Device dataplane.Pattern `yaml:"device"`
 	Netns  string            `yaml:"netns"`
 	Side   string            `yaml:"side"`
+	// Guard closes the machine's own device until it is bound, but for pinholes and
+	// what the machine needs to get an address.
+	Guard bool `yaml:"guard"`
 	// Interface is an interface's id or its tag Name, in which {device} stands
 	// for the device's name.
 	Interface string        `yaml:"interface"`

@@ -47,7 +47,7 @@ func (p *Plane) Guard(ctx context.Context, want dataplane.Guards) (names, bridge
 	if p.closed {
 		return errClosed, errClosed
 	}
-	if len(want.Names)+len(want.Bridges) == 0 {
+	if want.Empty() {
 		return p.dismiss(), nil
 	}
 	var c closing
@@ -59,7 +59,7 @@ func (p *Plane) Guard(ctx context.Context, want dataplane.Guards) (names, bridge
 	} else if c, names = p.doormanFor(want.Names); names != nil && len(want.Names) > 0 {
 		return names, errNamesFirst
 	}
-	c.bridges, c.every = want.Bridges, false
+	c.bridges, c.every, c.own, c.holes = want.Bridges, false, want.Own, want.Pinholes
 	if bridges = p.shut(c); bridges != nil {
 		c.bridges = nil
 		if err := p.shut(c); err != nil {
@@ -117,7 +117,7 @@ func (p *Plane) shut(c closing) error {
 // plane of the identity guards them: for the start after a reboot, when nothing is
 // bound yet. Patterns that nftables does not know are left out.
 func GuardFirst(identity string, want dataplane.Guards) error {
-	if len(want.Names)+len(want.Bridges) == 0 {
+	if want.Empty() {
 		return nil
 	}
 	g, err := newGate(gateOf(identity))
@@ -125,7 +125,7 @@ func GuardFirst(identity string, want dataplane.Guards) error {
 		return err
 	}
 	defer g.netns.Close()
-	names := closing{names: gateNames(want.Names), routed: true}
+	names := closing{names: gateNames(want.Names), routed: true, own: gateNames(want.Own), holes: want.Pinholes}
 	all := names
 	all.bridges = want.Bridges
 	if err := g.shutAll(all, nil); err != nil && len(all.bridges) > 0 {

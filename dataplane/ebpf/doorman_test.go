@@ -9,11 +9,13 @@ import (
 	"net/netip"
 	"os/exec"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"moat/dataplane"
+	"moat/ruleset"
 )
 
 // receive counts the datagrams that reach an address.
@@ -381,4 +383,106 @@ func TestGuardFirst(t *testing.T) {
 	if !reaches() {
 		t.Error("a bound device does not pass what a rule allows")
 	}
+}
+
+// The machine's own device, before it is bound, passes what the machine needs to get an
+// address and its pinholes, each in its direction, and nothing else.
+func TestGuardedOwnDevice(t *testing.T) {
+	l := newLab(t)
+	for _, addr := range []string{"10.1.0.1:22", "10.1.0.1:23", "[2001:db8:1::1]:22"} {
+		serve(t, l.host, "tcp", addr)
+	}
+	for _, addr := range []string{"10.1.0.9:2379", "10.1.0.9:2380", "10.1.0.9:22"} {
+		serve(t, l.client, "tcp", addr)
+	}
+	check := func(when string, want bool, ns, addr string) {
+		t.Helper()
+		c, err := dial(t, ns, "tcp", addr)
+		if err == nil {
+			c.Close()
+		}
+		if err == nil != want {
+			t.Errorf("%s: from %s to %s: %v, want it to pass: %v", when, ns, addr, err, want)
+		}
+	}
+	var heard sync.Map // what has arrived
+	socket := func(ns, addr string) (c net.PacketConn) {
+		t.Helper()
+		if err := in(t, ns, func() (err error) {
+			c, err = net.ListenPacket("udp4", addr)
+			return err
+		}); err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { c.Close() })
+		go func() {
+			for b := make([]byte, 64); ; {
+				n, _, err := c.ReadFrom(b)
+				if err != nil {
+					return
+				}
+				heard.Store(string(b[:n]), true)
+			}
+		}()
+		return c
+	}
+	client, other, server := socket(l.host, "10.1.0.1:68"), socket(l.host, "10.1.0.1:69"), socket(l.client, "10.1.0.9:67")
+	hole := func(text string) ruleset.Pinhole {
+		p, err := ruleset.ParsePinhole(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	p := open(t, Options{Identity: fmt.Sprintf("t-%016x", rand.Uint64())})
+	guards := dataplane.Guards{Own: []dataplane.Pattern{"c"},
+		Pinholes: []ruleset.Pinhole{hole("22/10.1.0.0/24"), hole("22/2001:db8:1::/64"), hole("out:2379/10.1.0.8/29")}}
+	if err := in(t, l.host, func() error { return errors.Join(p.Guard(t.Context(), guards)) }); err != nil {
+		t.Skip(err)
+	}
+	// Neighbours are looked for again, which IPv6 does by packets of its own.
+	run(t, "ip -n "+l.host+" neigh flush dev c")
+	run(t, "ip -n "+l.client+" neigh flush dev eth0")
+	check("guarded", true, l.client, "10.1.0.1:22")
+	check("guarded", true, l.client, "[2001:db8:1::1]:22")
+	check("guarded", false, l.client, "10.1.0.1:23")
+	check("guarded", true, l.host, "10.1.0.9:2379")
+	check("guarded", false, l.host, "10.1.0.9:2380")
+	check("guarded", false, l.host, "10.1.0.9:22")
+	for what, x := range map[string]struct{ from, to net.PacketConn }{
+		"a request": {client, server}, "a reply": {server, client},
+		"a request from another port": {other, server}, "a reply to another port": {server, other},
+	} {
+		x.from.WriteTo([]byte(what), x.to.LocalAddr()) // the gate may refuse it here
+	}
+	for _, what := range []string{"a request", "a reply"} {
+		for end := time.Now().Add(5 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+			if _, ok := heard.Load(what); ok {
+				break
+			}
+			if time.Now().After(end) {
+				t.Fatalf("guarded: %s of DHCP does not pass", what)
+			}
+		}
+	}
+	for _, what := range []string{"a request from another port", "a reply to another port"} {
+		if _, ok := heard.Load(what); ok {
+			t.Errorf("guarded: %s passes", what)
+		}
+	}
+	// Bound and observing, it passes everything.
+	b := l.binding
+	b.Device, b.Side, b.Observe = "c", dataplane.Workload, true
+	if err := p.Bind(t.Context(), b); err != nil {
+		t.Fatal(err)
+	}
+	check("bound", true, l.client, "10.1.0.1:23")
+	if err := p.Unbind(t.Context(), eni); err != nil {
+		t.Fatal(err)
+	}
+	check("unbound", false, l.client, "10.1.0.1:23")
+	if err := in(t, l.host, func() error { return errors.Join(p.Guard(t.Context(), dataplane.Guards{})) }); err != nil {
+		t.Fatal(err)
+	}
+	check("not guarded any more", true, l.client, "10.1.0.1:23")
 }

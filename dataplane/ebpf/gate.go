@@ -16,6 +16,8 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moat/dataplane"
+	"moat/flow"
+	"moat/ruleset"
 )
 
 // A gate closes devices with nftables: by their names ports of bridges, which the
@@ -38,6 +40,10 @@ type closing struct {
 	// ports of bridges only.
 	routed  bool
 	bridges []string
+	// own are the machine's own devices. They pass what it needs to get an address, and
+	// holes.
+	own   []dataplane.Pattern
+	holes []ruleset.Pinhole
 	// every tells that the ports of all bridges are closed, for a kernel whose
 	// nftables cannot tell bridges apart.
 	every bool
@@ -48,38 +54,118 @@ func (c *closing) families() (all []nftables.TableFamily) {
 	if len(c.names)+len(c.bridges) > 0 {
 		all = append(all, nftables.TableFamilyBridge)
 	}
-	if len(c.names) > 0 && c.routed {
+	if len(c.names) > 0 && c.routed || len(c.own) > 0 {
 		all = append(all, nftables.TableFamilyINet)
 	}
 	return all
 }
 
-// matches returns what the rules of a chain match, apart from the set.
-func (c *closing) matches(f nftables.TableFamily, h gateHook) (all [][]expr.Any, err error) {
-	match := func(key expr.MetaKey, value []byte) {
+// A gateRule is for devices that it matches and that are not in the set: they are
+// closed, or only pass what the chain of the machine's own devices accepts.
+type gateRule struct {
+	match []expr.Any
+	own   bool
+}
+
+// rules returns those of a chain.
+func (c *closing) rules(f nftables.TableFamily, h gateHook) (all []gateRule, err error) {
+	match := func(key expr.MetaKey, value []byte, own bool) {
 		e := []expr.Any{&expr.Meta{Key: key, Register: 1}}
 		if len(value) > 0 {
 			e = append(e, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: value})
 		}
-		all = append(all, e)
+		all = append(all, gateRule{e, own})
 	}
-	for _, p := range c.names {
-		name, err := gateName(p)
-		if err != nil {
-			return nil, err
+	byName := func(patterns []dataplane.Pattern, own bool) error {
+		for _, p := range patterns {
+			name, err := gateName(p)
+			if err != nil {
+				return err
+			}
+			match(h.name, name, own)
 		}
-		match(h.name, name)
+		return nil
 	}
 	if f != nftables.TableFamilyBridge {
-		return all, nil
+		if c.routed {
+			err = byName(c.names, false)
+		}
+		if err == nil {
+			err = byName(c.own, true)
+		}
+		return all, err
+	}
+	if err := byName(c.names, false); err != nil {
+		return nil, err
 	}
 	if c.every {
-		return append(all, nil), nil
+		return append(all, gateRule{}), nil
 	}
 	for _, b := range c.bridges {
-		match(h.bridge, wholeName(b))
+		match(h.bridge, wholeName(b), false)
 	}
 	return all, nil
+}
+
+// equal matches the bytes at an offset of a header.
+func equal(base expr.PayloadBase, offset uint32, value ...byte) []expr.Any {
+	return []expr.Any{
+		&expr.Payload{OperationType: expr.PayloadLoad, DestRegister: 1, Base: base, Offset: offset, Len: uint32(len(value))},
+		&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: value},
+	}
+}
+
+// protocol matches IPv4 or IPv6, and what is in it.
+func protocol(six bool, inner byte) []expr.Any {
+	family := byte(unix.NFPROTO_IPV4)
+	if six {
+		family = unix.NFPROTO_IPV6
+	}
+	return []expr.Any{
+		&expr.Meta{Key: expr.MetaKeyNFPROTO, Register: 1}, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{family}},
+		&expr.Meta{Key: expr.MetaKeyL4PROTO, Register: 1}, &expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: []byte{inner}},
+	}
+}
+
+// accepts returns what the machine's own devices pass before they are bound: neighbour
+// discovery, DHCP as a client, and pinholes. Nftables does not see ARP here.
+func (c *closing) accepts(h gateHook) (all [][]expr.Any) {
+	in := h.hook == nftables.ChainHookPrerouting
+	ports := func(local, remote uint16) []byte {
+		if in {
+			local, remote = remote, local
+		}
+		return binary.BigEndian.AppendUint16(binary.BigEndian.AppendUint16(nil, local), remote)
+	}
+	nd := append(protocol(true, unix.IPPROTO_ICMPV6), equal(expr.PayloadBaseNetworkHeader, 7, 255)...)
+	nd = append(nd, &expr.Payload{OperationType: expr.PayloadLoad, DestRegister: 1, Base: expr.PayloadBaseTransportHeader, Len: 1},
+		&expr.Range{Op: expr.CmpOpEq, Register: 1, FromData: []byte{133}, ToData: []byte{136}})
+	all = append(all, nd,
+		append(protocol(false, unix.IPPROTO_UDP), equal(expr.PayloadBaseTransportHeader, 0, ports(68, 67)...)...),
+		append(protocol(true, unix.IPPROTO_UDP), equal(expr.PayloadBaseTransportHeader, 0, ports(546, 547)...)...))
+	for _, o := range c.holes {
+		six := o.Prefix.Addr().Is6()
+		port, addr, length := uint32(2), uint32(12), uint32(4) // TCP's destination port, IPv4's source address
+		if in == (o.Direction == flow.Egress) {
+			port = 0
+		}
+		if six {
+			addr, length = 8, 16
+		}
+		if !in {
+			addr += length
+		}
+		mask := make([]byte, length)
+		for i := range o.Prefix.Bits() {
+			mask[i/8] |= 0x80 >> (i % 8)
+		}
+		e := append(protocol(six, unix.IPPROTO_TCP), equal(expr.PayloadBaseTransportHeader, port, byte(o.Port>>8), byte(o.Port))...)
+		all = append(all, append(e,
+			&expr.Payload{OperationType: expr.PayloadLoad, DestRegister: 1, Base: expr.PayloadBaseNetworkHeader, Offset: addr, Len: length},
+			&expr.Bitwise{SourceRegister: 1, DestRegister: 1, Len: length, Mask: mask, Xor: make([]byte, length)},
+			&expr.Cmp{Op: expr.CmpOpEq, Register: 1, Data: o.Prefix.Masked().Addr().AsSlice()}))
+	}
+	return all
 }
 
 const gateSet = "bound"
@@ -193,18 +279,27 @@ func (g *gate) shut(c closing, open map[uint32]bool) error {
 			return err
 		}
 		for _, h := range gateHooks {
-			matches, err := c.matches(f, h)
+			rules, err := c.rules(f, h)
 			if err != nil {
 				return err
 			}
+			own := &nftables.Chain{Name: "own-" + h.chain, Table: t}
+			if f == nftables.TableFamilyINet && len(c.own) > 0 {
+				conn.AddChain(own)
+				for _, e := range c.accepts(h) {
+					conn.AddRule(&nftables.Rule{Table: t, Chain: own, Exprs: append(e, &expr.Verdict{Kind: expr.VerdictAccept})})
+				}
+			}
 			chain := conn.AddChain(&nftables.Chain{Name: h.chain, Table: t, Type: nftables.ChainTypeFilter, Hooknum: h.hook, Priority: &h.priority})
-			for _, m := range matches {
-				conn.AddRule(&nftables.Rule{Table: t, Chain: chain, Exprs: append(m,
+			for _, r := range rules {
+				unbound := append(r.match,
 					&expr.Meta{Key: h.index, Register: 1},
 					&expr.Lookup{SourceRegister: 1, SetName: set.Name, SetID: set.ID, Invert: true},
-					&expr.Counter{},
-					&expr.Verdict{Kind: expr.VerdictDrop},
-				)})
+				)
+				if r.own {
+					conn.AddRule(&nftables.Rule{Table: t, Chain: chain, Exprs: append(slices.Clone(unbound), &expr.Verdict{Kind: expr.VerdictJump, Chain: own.Name})})
+				}
+				conn.AddRule(&nftables.Rule{Table: t, Chain: chain, Exprs: append(unbound, &expr.Counter{}, &expr.Verdict{Kind: expr.VerdictDrop})})
 			}
 		}
 	}
@@ -269,9 +364,15 @@ func (g *gate) stands() bool {
 	for _, f := range g.closes.families() {
 		for _, h := range gateHooks {
 			t := &nftables.Table{Name: g.name, Family: f}
-			want, _ := g.closes.matches(f, h)
+			want, _ := g.closes.rules(f, h)
+			n := len(want)
+			for _, r := range want {
+				if r.own {
+					n++
+				}
+			}
 			rules, err := c.GetRules(t, &nftables.Chain{Name: h.chain, Table: t})
-			if err != nil || len(rules) != len(want) {
+			if err != nil || len(rules) != n {
 				return false
 			}
 		}

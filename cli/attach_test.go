@@ -236,7 +236,7 @@ func TestAttachOnThisKernel(t *testing.T) {
 	l.want(true, 81, "nobody has bound the device")
 
 	out := mustMoat(t, append([]string{"attach", eni, "--dev", l.dev, "--probe"}, at...)...)
-	if !regexp.MustCompile(`^` + eni + ` is bound to ` + l.dev + `, enforced, proved by a probe: the rules of revision \d+ let 1 packets pass and dropped 1, as they have to \(revision `).MatchString(out) {
+	if !regexp.MustCompile(`^` + eni + ` is bound to ` + l.dev + `, enforced, proved by a probe: the rules of revision \d+ let 1 packet pass and dropped 1, as they have to \(revision `).MatchString(out) {
 		t.Errorf("attach says %q", out)
 	}
 	l.want(false, 80, "bound, without a rule")
@@ -281,6 +281,9 @@ func TestAttachOnThisKernel(t *testing.T) {
 		return st.Interfaces[0].Mode
 	}
 	until(t, "the device is known to be gone", func() bool { return mode() == "gone" })
+	if _, err := moat(t, append([]string{"status"}, at...)...); !errors.Is(err, exitNo) {
+		t.Errorf("status with a device that is gone ends with %v, want status 1", err)
+	}
 	l.link()
 	until(t, "the device is bound again", func() bool { return mode() == "enforce" })
 	l.want(false, 81, "bound again")

@@ -439,7 +439,7 @@ func (ch *changer) agreed() error {
 		return err
 	}
 	if a := strings.ToLower(strings.TrimSpace(answer)); a != "y" && a != "yes" {
-		return errors.New("nothing was changed")
+		return errNo
 	}
 	return nil
 }

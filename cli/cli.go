@@ -23,15 +23,12 @@ func Main(args []string) int {
 	}
 	root := rootCommand()
 	root.SetArgs(args)
-	if err := root.ExecuteContext(ctx); err != nil {
-		var code exitCode
-		if errors.As(err, &code) {
-			return int(code)
-		}
+	c, err := root.ExecuteContextC(ctx)
+	var code exitCode
+	if err != nil && !errors.As(err, &code) {
 		fmt.Fprintln(os.Stderr, "moat:", err)
-		return 1
 	}
-	return 0
+	return int(exitOf(c, err))
 }
 
 func rootCommand() *cobra.Command {
@@ -54,6 +51,7 @@ func rootCommand() *cobra.Command {
 		root.AddCommand(awsCommand(c.name, c.short))
 	}
 	arrange(root)
+	tellStatuses(root)
 	return root
 }
 

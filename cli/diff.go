@@ -42,18 +42,32 @@ went in between is not there.`,
 			return err
 		}
 		if asJSON {
-			return printJSON(c.OutOrStdout(), out)
+			if err := printJSON(c.OutOrStdout(), out); err != nil {
+				return err
+			}
+			return differs(&out)
 		}
 		s, err := screenOf(c)
 		if err != nil {
 			return err
 		}
 		s.difference(&out)
-		return s.err
+		if s.err != nil {
+			return s.err
+		}
+		return differs(&out)
 	})
 	c.Flags().BoolVar(&asJSON, "json", false, "print JSON")
 	colourFlag(c)
 	return c
+}
+
+// differs gives the status of a difference.
+func differs(d *server.Difference) error {
+	if len(d.Changes) == 0 && d.Hidden == 0 {
+		return nil
+	}
+	return exitNo
 }
 
 func (s *screen) difference(d *server.Difference) {

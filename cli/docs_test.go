@@ -26,6 +26,7 @@ func TestManualIsCurrent(t *testing.T) {
 		{"actions.md", "", actions.String()},
 		{"serve.md", "settings", settingsTable()},
 		{"cli.md", "commands", commandReference()},
+		{"cli.md", "statuses", exitTable()},
 		{"moat.1", "", string(manualPage(rootCommand()))},
 	} {
 		file := filepath.Join("..", "docs", page.file)

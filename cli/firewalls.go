@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/google/uuid"
 )
 
 // hostFirewalls says which other firewalls of this host may have a say, one a
@@ -113,6 +115,9 @@ func nftChains(output []byte) []string {
 			continue
 		}
 		t := table{c.Family, c.Table}
+		if id, ok := strings.CutPrefix(c.Table, "moat-"); ok && uuid.Validate(id) == nil {
+			continue // of Moat's own guards
+		}
 		switch {
 		case c.Policy == "drop":
 			out = append(out, fmt.Sprintf("nftables: chain %s (hook %s) drops what no rule accepts", path.Join(c.Family, c.Table, c.Name), c.Hook))

@@ -107,9 +107,9 @@ A revision is a number, now, now-N, a time or how long ago: 12, now-1, 3h, 2d,
 
 # EXIT STATUS
 
-0 if a command did what was asked, 1 if not, with a message on standard error;
-1 also where **why** finds a flow denied and **find** finds no rule. The AWS
-CLI's commands have the AWS CLI's statuses.
+0 for yes or done; 1 for no, if something differs, if a check failed, or if the
+server refuses a change; 2 for wrong usage, or if it could not be judged or
+reached or is not in force yet. The AWS CLI's commands have the AWS CLI's statuses.
 
 # ENVIRONMENT
 

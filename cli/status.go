@@ -97,8 +97,7 @@ func statusCommand() *cobra.Command {
 		Use:   "status",
 		Short: "Tell how the server and what it enforces stand",
 		Long: `Tells which revision of the state is in force on the server's host, and for each
-bound interface how its device stands. The exit status is 1 if something that
-should be in force is not.
+bound interface how its device stands.
 
 With --probe it proves it: the kernel is asked which program stands first at each
 device, and that is run on packets of which the rules in force say what becomes,
@@ -127,10 +126,11 @@ Nothing is sent and no flow begins, but the packets are counted.`,
 			return err
 		}
 		bad := func(i server.BoundStatus) bool {
-			return i.Mode == "failed" || i.Mode == "deny" || i.Mode == "degraded" || i.Probe != nil && i.Probe.Error != ""
+			return slices.Contains([]string{"failed", "deny", "gone", "degraded"}, i.Mode) || i.Probe != nil && i.Probe.Error != ""
 		}
 		badHost := func(h server.HostStatus) bool { return h.Bad() }
-		if out.State == "failed" || out.Stale || slices.ContainsFunc(out.Interfaces, bad) || slices.ContainsFunc(out.Hosts, badHost) {
+		open := func(b server.BridgeStatus) bool { return b.Error != "" }
+		if out.State == "failed" || out.Stale || out.GuardError != "" || slices.ContainsFunc(out.Bridges, open) || slices.ContainsFunc(out.Interfaces, bad) || slices.ContainsFunc(out.Hosts, badHost) {
 			return exitCode(1)
 		}
 		return nil
@@ -151,7 +151,7 @@ func proofText(p *server.Probe, limit string) string {
 
 // probeText tells how a probe went.
 func probeText(p *server.Probe) string {
-	return fmt.Sprintf("a probe: the rules of revision %d let %d packets pass and dropped %d, as they have to", p.Revision, p.Passed, p.Dropped)
+	return fmt.Sprintf("a probe: the rules of revision %d let %s pass and dropped %d, as they have to", p.Revision, count(p.Passed, "packet"), p.Dropped)
 }
 
 func writeStatus(scr *screen, e endpoint, s *server.Status) error {
@@ -181,7 +181,7 @@ func writeStatus(scr *screen, e endpoint, s *server.Status) error {
 		}
 		fmt.Fprintf(w, "on revoke\t%s\n", onRevokeText(s.OnRevoke))
 		if len(s.Failsafe) > 0 {
-			fmt.Fprintf(w, "failsafe\t%s, on the host's own devices: %d packets\n", strings.Join(s.Failsafe, ", "), s.FailsafeHits)
+			fmt.Fprintf(w, "failsafe\t%s, on the host's own devices: %s\n", strings.Join(s.Failsafe, ", "), count(int(s.FailsafeHits), "packet"))
 		}
 		if len(s.Guards) > 0 {
 			fmt.Fprintf(w, "guarded names\t%s\n", guardText(s))
@@ -207,7 +207,7 @@ func writeStatus(scr *screen, e endpoint, s *server.Status) error {
 		case "unknown":
 			what = "as far as is known: this server does not reach etcd"
 		}
-		fmt.Fprintf(w, "host of the cluster\t%s (%s), %d interfaces: revision %d, %s\n", cmp.Or(h.Host, "?"), h.Identity, h.Bound, h.Enforced, what)
+		fmt.Fprintf(w, "host of the cluster\t%s (%s), %s: revision %d, %s\n", cmp.Or(h.Host, "?"), h.Identity, count(h.Bound, "interface"), h.Enforced, what)
 	}
 	if err := w.Flush(); err != nil {
 		return err
@@ -239,7 +239,7 @@ func writeStatus(scr *screen, e endpoint, s *server.Status) error {
 		}
 		for _, reason := range slices.Sorted(maps.Keys(i.Drops)) {
 			if n := i.Drops[reason]; n > 0 {
-				fmt.Fprintf(out, "%s: %s: %d packets\n", i.Interface, reason, n)
+				fmt.Fprintf(out, "%s: %s: %s\n", i.Interface, reason, count(int(n), "packet"))
 			}
 		}
 		var kinds []string
@@ -262,7 +262,7 @@ func writeExemptions(w io.Writer, s *screen, all []server.ExemptionStatus) {
 		if x.BothWays {
 			text, style = "UNFILTERED, "+text, minus
 		}
-		fmt.Fprintf(w, "%s\t%s\n", label, s.paint(cell{fmt.Sprintf("%s: %s: %d packets", x.Option, text, x.Packets), style}))
+		fmt.Fprintf(w, "%s\t%s\n", label, s.paint(cell{fmt.Sprintf("%s: %s: %s", x.Option, text, count(int(x.Packets), "packet")), style}))
 		label = ""
 	}
 	if len(all) == 0 {
@@ -301,7 +301,7 @@ func guardText(s *server.Status) string {
 	if s.GuardError != "" {
 		return text + ": NOT guarded, such devices pass everything until they are bound: " + s.GuardError
 	}
-	return fmt.Sprintf("%s: pass no IP packet until they are bound: %d packets", text, s.GuardDrops)
+	return fmt.Sprintf("%s: pass no IP packet until they are bound: %s", text, count(int(s.GuardDrops), "packet"))
 }
 
 // onRevokeText explains a mode, whose default is not EC2's.

@@ -31,9 +31,7 @@ stranger of moat demo) to TO, and says what became of it and why: by which rule
 it was let in, or which rule is missing, as the aws command that adds it. TO is
 written as for moat why.
 
-    moat try client web:80
-
-The status is 0 if it connected, 1 if not.`,
+    moat try client web:80`,
 		Args: cobra.ExactArgs(2),
 		RunE: func(c *cobra.Command, args []string) error {
 			abs, err := filepath.Abs(dir)

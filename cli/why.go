@@ -25,9 +25,7 @@ a group that has one interface), VPC/NAME, or tag:KEY=VALUE:
     moat why 10.0.1.5 web:443
     moat why web db:5432
     moat why client vpc-0fcf53d4d7ae47c2f/web:53/udp
-    moat why client web/icmp
-
-The status is 0 if the flow is allowed, 1 if not.`,
+    moat why client web/icmp`,
 		Args: cobra.ExactArgs(2),
 	}, func(c *cobra.Command, args []string, e endpoint) error {
 		why, err := e.why(c.Context(), args[0], args[1])

@@ -78,7 +78,7 @@ func TestProcess(t *testing.T) {
 	c := exec.Command(moattest.Binary(t), "serve", "--listen", "127.0.0.1:0", "--data-dir", server.Dir)
 	c.Env = moattest.CleanEnv()
 	out, err := c.CombinedOutput()
-	if c.ProcessState.ExitCode() != 1 || !strings.Contains(string(out), fmt.Sprintf("is in use by process %d (moat)", server.Pid())) {
+	if c.ProcessState.ExitCode() != 2 || !strings.Contains(string(out), fmt.Sprintf("is in use by process %d (moat)", server.Pid())) {
 		t.Errorf("a second server: %v, %s", err, out)
 	}
 	if got := moattest.Environment(t, server.Dir)["AWS_ENDPOINT_URL"]; got != server.URL {

@@ -368,7 +368,7 @@ func TestItDoesNotAskWhereNobodyIs(t *testing.T) {
 	h.furnish()
 	before := h.facts()
 	out, status := h.run("allow", "web", "22", "--from", "192.0.2.7")
-	if status != 1 || !strings.Contains(out, "+ ssh 22/tcp from 192.0.2.7/32") || !strings.Contains(out, "--yes does it without asking") || h.facts() != before {
+	if status != 2 || !strings.Contains(out, "+ ssh 22/tcp from 192.0.2.7/32") || !strings.Contains(out, "--yes does it without asking") || h.facts() != before {
 		t.Errorf("%d %s", status, out)
 	}
 	var plan struct {
@@ -384,7 +384,7 @@ func TestItDoesNotAskWhereNobodyIs(t *testing.T) {
 	if err := json.Unmarshal([]byte(h.must("allow", "web", "22", "--from", "192.0.2.7", "--json", "--yes")), &plan); err != nil || plan.Revision != at+1 || plan.Enforced != "yes" {
 		t.Errorf("%v %+v", err, plan)
 	}
-	if out, status := h.run("allow", "web", "22", "--from", "192.0.2.8", "--json"); status != 1 || !strings.Contains(out, "--yes or --dry-run") {
+	if out, status := h.run("allow", "web", "22", "--from", "192.0.2.8", "--json"); status != 2 || !strings.Contains(out, "--yes or --dry-run") {
 		t.Errorf("%d %s", status, out)
 	}
 }

@@ -251,16 +251,16 @@ func TestSeveralOfAName(t *testing.T) {
 		line, want, not string
 		status          int
 	}{
-		{"show web", `"web" stands for 2 things, write the id of one: <`, "lets in", 1},
-		{"who-uses web", `"web" stands for 2 things`, "interface", 1},
-		{"find --port 443 --group web", `"web" stands for 2 things`, "lets", 1},
+		{"show web", `"web" stands for 2 things, write the id of one: <`, "lets in", 2},
+		{"who-uses web", `"web" stands for 2 things`, "interface", 2},
+		{"find --port 443 --group web", `"web" stands for 2 things`, "lets", 2},
 		{"show lab/web", "Web in the lab", "https", 0},
 		{"show shop/web", "https 443/tcp", "Web in the lab", 0},
 		{"find --port 443 --group web --vpc shop", "https 443/tcp", "stands for", 0},
 		{"ls --vpc lab", "web", "app", 0},
 		{"ls rules --vpc lab", "everything to anywhere", "https", 0},
 		{"__complete show we", "<lab>", "\nweb\t", 0},
-		{"diff now-1", "+ tag team=red", "security group", 0},
+		{"diff now-1", "+ tag team=red", "security group", 1},
 	} {
 		out, status := h.run(strings.Fields(row.line)...)
 		out = h.tidy(out)
@@ -273,7 +273,7 @@ func TestSeveralOfAName(t *testing.T) {
 	if status != 0 || !strings.Contains(out, "default") || strings.Contains(out, "web") {
 		t.Errorf("in another region, used for the first time: %d\n%s", status, out)
 	}
-	if out, status := elsewhere.run("show", "web"); status != 1 {
+	if out, status := elsewhere.run("show", "web"); status != 2 {
 		t.Errorf("a group of another region is shown:\n%s", out)
 	}
 	if out, _ := elsewhere.run("diff", "0"); strings.Contains(out, "office") {
@@ -322,14 +322,14 @@ func TestLookingNeedsPermission(t *testing.T) {
 		{reader, "web", 0, "ls"},
 		{reader, "office door", 0, "find --ip 203.0.113.7 --port 22"},
 		{reader, "app1", 0, "who-uses web"},
-		{reader, "added instance app1", 0, "diff 15"},
-		{reader, "added volume", 0, "diff 15"},
-		{narrow, "added instance app1", 0, "diff 15"},
-		{narrow, "and 1 change of what you have no permission to see", 0, "diff 15"}, // the instance's volume
-		{blind, "ec2:DescribeSecurityGroups", 1, "ls"},
-		{blind, "is not authorized", 1, "show web"},
-		{blind, "is not authorized", 1, "find --ip 203.0.113.7"},
-		{blind, "is not authorized", 1, "who-uses web"},
+		{reader, "added instance app1", 1, "diff 15"},
+		{reader, "added volume", 1, "diff 15"},
+		{narrow, "added instance app1", 1, "diff 15"},
+		{narrow, "and 1 change of what you have no permission to see", 1, "diff 15"}, // the instance's volume
+		{blind, "ec2:DescribeSecurityGroups", 2, "ls"},
+		{blind, "is not authorized", 2, "show web"},
+		{blind, "is not authorized", 2, "find --ip 203.0.113.7"},
+		{blind, "is not authorized", 2, "who-uses web"},
 	} {
 		out, status := row.who.run(strings.Fields(row.line)...)
 		if status != row.status || !strings.Contains(anyAge.ReplaceAllString(out, "just now"), row.want) {
@@ -340,7 +340,7 @@ func TestLookingNeedsPermission(t *testing.T) {
 		t.Errorf("one who may not look events up is told:\n%s", out)
 	}
 	stranger := &house{t: t, server: h.server, env: append(append([]string{}, h.env...), "AWS_SECRET_ACCESS_KEY=wrong")}
-	if out, status := stranger.run("ls"); status != 1 || strings.Contains(out, "web") {
+	if out, status := stranger.run("ls"); status != 2 || strings.Contains(out, "web") {
 		t.Errorf("with a wrong key: %d %s", status, out)
 	}
 }
@@ -388,7 +388,7 @@ func TestColours(t *testing.T) {
 			}
 		}
 	}
-	if out, status := h.run("ls", "--color", "sometimes"); status != 1 || !strings.Contains(out, "want auto, always or never") {
+	if out, status := h.run("ls", "--color", "sometimes"); status != 2 || !strings.Contains(out, "want auto, always or never") {
 		t.Errorf("--color sometimes: %d %s", status, out)
 	}
 }

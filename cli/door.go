@@ -35,7 +35,7 @@ type door struct {
 
 // openDoor listens. A host that enforces waits for an address that does not exist
 // yet, for example before the network is up.
-func openDoor(ctx context.Context, s *settings, host *hostPlane, logger *slog.Logger) (*door, error) {
+func openDoor(ctx context.Context, s *settings, host *hostPlane, metrics *server.Metrics, logger *slog.Logger) (*door, error) {
 	d := &door{scheme: "http", failed: make(chan error, 2)}
 	var certificates []tls.Certificate
 	if s.tlsCert != "" {
@@ -64,7 +64,7 @@ func openDoor(ctx context.Context, s *settings, host *hostPlane, logger *slog.Lo
 			return nil, err
 		}
 	}
-	d.listener = server.CorkedListener(d.listener)
+	d.listener = server.LimitedListener(d.listener, s.maxConnections, metrics)
 	if certificates != nil {
 		d.listener = tls.NewListener(d.listener, &tls.Config{Certificates: certificates, MinVersion: tls.VersionTLS12, NextProtos: []string{"http/1.1"}})
 	}

@@ -62,13 +62,13 @@ func serve(ctx context.Context, s *settings) error {
 		logger.Warn("cannot report to systemd that the server is ready", "err", err)
 	}
 
-	door, err := openDoor(ctx, s, host, logger)
+	metrics := server.NewMetrics()
+	door, err := openDoor(ctx, s, host, metrics, logger)
 	if err != nil {
 		return err
 	}
 	defer door.close()
 	go keepHeap(ctx)
-	metrics := server.NewMetrics()
 	var opened atomic.Pointer[store.Store]
 	metrics.Gauge("moat_view_age_seconds", "How long ago the view of the state was known to be the newest.", func() float64 {
 		if st := opened.Load(); st != nil {
@@ -108,7 +108,7 @@ func serve(ctx context.Context, s *settings) error {
 		return err
 	}
 	api := server.New(st, server.Config{
-		Region: s.region, Account: vpc.AccountID(s.account), Regions: s.regions, AnyAuth: s.auth == "any", AllowedHosts: s.hosts(),
+		Region: s.region, Account: vpc.AccountID(s.account), Regions: s.regions, AnyAuth: s.auth == "any", AllowedHosts: s.hosts(), BodyMemory: s.maxBodyMemory,
 		Quotas: s.quotaTable, TrustedProxies: s.proxies, Upstream: s.passOn, Logger: logger, Metrics: metrics, Version: Version(),
 		Enforcement: enforcement, Secrets: ring,
 	})

@@ -42,6 +42,7 @@ type settings struct {
 	account                            string
 	auth                               string
 	allowedHosts                       []string
+	maxConnections, maxBodyMemory      int
 	quotas                             string
 	reads                              string
 	etcd                               []string
@@ -91,6 +92,8 @@ func (s *settings) flags(f *pflag.FlagSet) {
 	f.StringVar(&s.account, "account", "123456789012", "default `ACCOUNT`, 12 digits")
 	f.StringVar(&s.auth, "auth", "verify", "`verify|any`: check signatures, or take every credential (loopback only; a key of 12 digits chooses the account)")
 	f.StringSliceVar(&s.allowedHosts, "allowed-host", nil, "`NAMES` of hosts that --auth any answers to, beside addresses, localhost, the machine's own name and names without a dot")
+	f.IntVar(&s.maxConnections, "max-connections", 2048, "`NUMBER` of connections to the API at once; at the bound the slowest one ends for a new one")
+	f.IntVar(&s.maxBodyMemory, "max-body-memory", 64<<20, "`BYTES` that request bodies may take before their signatures are checked; at the bound the one that has been arriving for longest is given up")
 	f.StringVar(&s.quotas, "quotas", "aws", "`aws|off|FILE`: those of AWS, none, or those of a YAML file")
 	f.StringVar(&s.reads, "reads", "linearizable", "`linearizable|local`: local is faster with several servers, and possibly behind")
 	s.etcdFlags(f)
@@ -187,6 +190,12 @@ func (s *settings) complete(f *pflag.FlagSet) error {
 		if !ok {
 			return fmt.Errorf("--%s %q: want %s", e.flag, e.value, strings.Join(e.words, " or "))
 		}
+	}
+	if s.maxConnections < 1 {
+		return fmt.Errorf("--max-connections %d: want at least 1", s.maxConnections)
+	}
+	if s.maxBodyMemory < 2<<20 {
+		return fmt.Errorf("--max-body-memory %d: want at least %d, two bodies of the largest size", s.maxBodyMemory, 2<<20)
 	}
 	for _, h := range s.allowedHosts {
 		if !regexp.MustCompile(`^[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*$`).MatchString(h) {

@@ -88,7 +88,7 @@ func (s *Server) serveAdmin(w http.ResponseWriter, r *request) {
 
 func (s *Server) answerAdmin(w http.ResponseWriter, r *request) (any, error) {
 	var err error
-	if r.body, err = readBody(r.Request, nil); err != nil {
+	if r.body, err = s.readBody(w, r, nil); err != nil {
 		return nil, err
 	}
 	r.hash = sha256.Sum256(r.body)
@@ -104,6 +104,7 @@ func (s *Server) answerAdmin(w http.ResponseWriter, r *request) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	s.senderKnown(r)
 	switch {
 	case !ok:
 		return nil, &fault.Error{Code: "NotFound", Status: http.StatusNotFound, Message: "There is no " + r.URL.Path + "."}

@@ -58,7 +58,11 @@ func (s *Server) mayBackup(r *request) error {
 	if r.Method != http.MethodGet || r.ContentLength > 0 {
 		return &fault.Error{Code: "InvalidRequest", Status: http.StatusMethodNotAllowed, Message: "A backup is read with GET, without a body."}
 	}
-	return s.operator(r, "read a backup")
+	if err := s.operator(r, "read a backup"); err != nil {
+		return err
+	}
+	s.senderKnown(r)
+	return nil
 }
 
 // refuseBackup answers with an error, for moat's own command line.

@@ -22,6 +22,10 @@ type corkedConn struct {
 	held bool
 	buf  []byte
 	rest [][]byte // a body that follows
+
+	limit        *limit // nil for none; it guards what follows
+	since        time.Time
+	busy, proven bool
 }
 
 func (c *corkedConn) cork() {
@@ -133,18 +137,27 @@ func (c *corkedConn) CloseWrite() error {
 
 // corkedListener gives corked connections. Go sets TCP_NODELAY on each
 // connection by itself.
-type corkedListener struct{ net.Listener }
+type corkedListener struct {
+	net.Listener
+	limit *limit
+}
 
 func (l corkedListener) Accept() (net.Conn, error) {
-	c, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err
+	for {
+		c, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err
+		}
+		cc := &corkedConn{Conn: c, limit: l.limit, since: time.Now()}
+		if l.limit == nil || l.limit.admit(cc) {
+			return cc, nil
+		}
+		c.Close()
 	}
-	return &corkedConn{Conn: c}, nil
 }
 
 // CorkedListener gives a listener whose connections can be corked.
-func CorkedListener(l net.Listener) net.Listener { return corkedListener{l} }
+func CorkedListener(l net.Listener) net.Listener { return corkedListener{l, nil} }
 
 type corkKey struct{}
 
@@ -161,13 +174,19 @@ func ofConnection(ctx context.Context, c net.Conn) context.Context {
 // records are corked below it. HTTP/2, whose requests share a connection, is
 // not offered.
 func withCork(ctx context.Context, c net.Conn) context.Context {
-	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
-		c = t.NetConn()
-	}
-	if cc, ok := c.(*corkedConn); ok {
+	if cc := corked(c); cc != nil {
 		return context.WithValue(ctx, corkKey{}, cc)
 	}
 	return ctx
+}
+
+// corked gives the corked connection that a connection is, or is on top of.
+func corked(c net.Conn) *corkedConn {
+	if t, ok := c.(interface{ NetConn() net.Conn }); ok {
+		c = t.NetConn()
+	}
+	cc, _ := c.(*corkedConn)
+	return cc
 }
 
 func corkOf(ctx context.Context) *corkedConn {
@@ -192,5 +211,6 @@ func NewHTTPServer(h http.Handler) *http.Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    32 << 10,
 		ConnContext:       ofConnection,
+		ConnState:         stateOfConnection,
 	}
 }

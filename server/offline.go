@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/netip"
@@ -75,9 +76,9 @@ func (o *Offline) answer(r *http.Request) (any, error) {
 	if call != "GET status" && call != "GET interfaces" && call != "POST detach" || o.Enforcement.Agent == nil {
 		return nil, errOffline
 	}
-	body, err := readBody(r, nil)
+	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, freeBody))
 	if err != nil {
-		return nil, err
+		return nil, fault.RequestEntityTooLarge.With(freeBody)
 	}
 	if err := o.operator(r, body); err != nil {
 		return nil, err

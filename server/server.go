@@ -49,6 +49,9 @@ type Config struct {
 	Regions []string
 	// AnyAuth accepts any credentials; a key of 12 digits chooses the account.
 	AnyAuth bool
+	// BodyMemory bounds the bytes of bodies whose sender is not known yet; 0 for
+	// 64 MiB.
+	BodyMemory int
 	// AllowedHosts are names of hosts that AnyAuth answers to, beside addresses,
 	// the names of loopback and names without a dot.
 	AllowedHosts []string
@@ -87,6 +90,7 @@ type Server struct {
 	uses     keyUses
 	refused  *refusals
 	issued   *rate
+	bodies   *bodyBudget
 	started  time.Time
 	trials   struct {
 		sync.Mutex
@@ -109,6 +113,9 @@ func New(st *store.Store, cfg Config) *Server {
 	}
 	if cfg.Metrics == nil {
 		cfg.Metrics = NewMetrics()
+	}
+	if cfg.BodyMemory == 0 {
+		cfg.BodyMemory = 64 << 20
 	}
 	if cfg.Quotas == nil {
 		cfg.Quotas = vpc.DefaultQuotas()
@@ -136,6 +143,7 @@ func New(st *store.Store, cfg Config) *Server {
 		uses:     keyUses{seen: map[string]*iam.KeyUse{}},
 		refused:  newRefusals(),
 		issued:   newCredentialsRate(),
+		bodies:   newBodyBudget(cfg.BodyMemory),
 	}
 	if cfg.Enforcement.Agent != nil {
 		for _, b := range agent.Bound(st.Latest(), cfg.Enforcement.Host) {
@@ -186,6 +194,7 @@ type request struct {
 	// many of the hosts that it concerns.
 	enforced, enforcedHosts string
 	headers                 [3]header // of the reply
+	arriving                *arriving // nil once its sender is known, or if it is short
 }
 
 // maxBody is the largest body that is read. The form's own limit is the same.
@@ -197,14 +206,22 @@ var bodies = sync.Pool{New: func() any { b := make([]byte, 0, 4<<10); return &b 
 func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	r := &request{Request: hr, id: newRequestID(), began: s.cfg.Now(), service: serviceEC2}
 	r.source = s.sourceOf(hr)
+	if len(hr.TransferEncoding) > 0 {
+		// It may have had a Content-Length as well, which net/http does not tell:
+		// whoever passed it on may see another end of it. RFC 9112, 6.1.
+		w.Header()["Connection"] = []string{"close"}
+	}
+	defer s.bodyDone(r)
 	if s.serveAside(w, r) {
 		return
 	}
 	pooled := bodies.Get().(*[]byte)
 	defer bodies.Put(pooled)
 	var err error
-	if r.body, err = readBody(hr, (*pooled)[:0]); err == nil {
-		*pooled = r.body[:0]
+	if r.body, err = s.readBody(w, r, (*pooled)[:0]); err == nil {
+		if cap(r.body) <= keptBody {
+			*pooled = r.body[:0]
+		}
 		r.hash = sha256.Sum256(r.body)
 		err = s.answer(w, r)
 	}
@@ -213,18 +230,57 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	}
 }
 
-func readBody(r *http.Request, buf []byte) ([]byte, error) {
+// bodyDone gives back the memory of a request's body: its sender is known, or it
+// is answered.
+func (s *Server) bodyDone(r *request) {
+	if r.arriving != nil {
+		s.bodies.end(r.arriving)
+		r.arriving = nil
+	}
+}
+
+// bodyUpTo is how far a body's buffer may be filled.
+func bodyUpTo(r *request, buf []byte) int {
+	if r.arriving == nil {
+		return min(cap(buf), freeBody)
+	}
+	return min(cap(buf), r.arriving.held)
+}
+
+// senderKnown notes that a request has a good signature.
+func (s *Server) senderKnown(r *request) {
+	s.bodyDone(r)
+	corkOf(r.Context()).signed()
+}
+
+// readBody reads a body. What is longer than most is counted, until bodyDone.
+func (s *Server) readBody(w http.ResponseWriter, r *request, buf []byte) ([]byte, error) {
 	if r.ContentLength > maxBody {
 		return nil, fault.RequestEntityTooLarge.With(maxBody)
 	}
 	if r.Body == nil || r.Body == http.NoBody {
 		return buf, nil
 	}
+	if cap(buf) < freeBody {
+		buf = make([]byte, 0, freeBody)
+	}
 	for {
-		if len(buf) == cap(buf) {
-			buf = append(buf, 0)[:len(buf)]
+		if len(buf) == bodyUpTo(r, buf) {
+			if r.arriving == nil {
+				r.arriving = &arriving{began: time.Now(), c: http.NewResponseController(w), proven: corkOf(r.Context()).isProven()}
+				s.bodies.begin(r.arriving)
+				defer func() { s.bodies.read(r.arriving) }()
+			}
+			grown := min(2*len(buf), maxBody+1)
+			if !s.bodies.grow(r.arriving, grown-r.arriving.held) {
+				s.cfg.Metrics.throttled.WithLabelValues("bodies").Inc()
+				return nil, errBodyGivenUp
+			}
+			if grown > cap(buf) {
+				buf = append(make([]byte, 0, grown), buf...)
+			}
 		}
-		n, err := r.Body.Read(buf[len(buf):cap(buf)])
+		n, err := r.Body.Read(buf[len(buf):bodyUpTo(r, buf)])
 		buf = buf[:len(buf)+n]
 		if len(buf) > maxBody {
 			return nil, fault.RequestEntityTooLarge.With(maxBody)
@@ -232,6 +288,10 @@ func readBody(r *http.Request, buf []byte) ([]byte, error) {
 		if err != nil {
 			if errors.Is(err, io.EOF) {
 				return buf, nil
+			}
+			if r.arriving != nil && s.bodies.gaveUp(r.arriving) {
+				s.cfg.Metrics.throttled.WithLabelValues("bodies").Inc()
+				return nil, errBodyGivenUp
 			}
 			return nil, fault.MalformedQueryString.Say("The request's body could not be read")
 		}
@@ -248,6 +308,7 @@ func (s *Server) answer(w http.ResponseWriter, r *request) error {
 	if err := s.authenticate(r); err != nil {
 		return err
 	}
+	s.senderKnown(r)
 	if formErr != nil {
 		return formErr
 	}

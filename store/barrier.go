@@ -23,6 +23,9 @@ type barrier struct {
 // barrier waits until the view has everything that was committed before the
 // call.
 func (s *Store) barrier(ctx context.Context) (*published, error) {
+	// The question may have to wait for one that is under way.
+	ctx, cancel := context.WithTimeoutCause(ctx, s.opts.Patience, ErrNoAnswer)
+	defer cancel()
 	s.reads.mu.Lock()
 	b := s.reads.waiting
 	if b == nil {
@@ -37,6 +40,9 @@ func (s *Store) barrier(ctx context.Context) (*published, error) {
 	select {
 	case <-b.done:
 	case <-ctx.Done():
+		if context.Cause(ctx) == ErrNoAnswer {
+			return nil, ErrNoAnswer
+		}
 		return nil, ctx.Err()
 	case <-s.done:
 		return nil, ErrClosed
@@ -47,8 +53,6 @@ func (s *Store) barrier(ctx context.Context) (*published, error) {
 	if p := s.now.Load(); p.head.Mark >= b.head.Mark {
 		return p, nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, s.opts.Patience, ErrNoAnswer)
-	defer cancel()
 	p, err := s.wait(ctx, func(p *published) bool { return p.head.Mark >= b.head.Mark })
 	if err != nil && context.Cause(ctx) == ErrNoAnswer {
 		err = fmt.Errorf("the view does not follow the log: %w", ErrNoAnswer)

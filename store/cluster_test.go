@@ -403,6 +403,35 @@ func TestEtcdGoesAwayAndComesBack(t *testing.T) {
 	until(t, "the watch goes on", func() bool { return has(a.Latest(), "other") })
 }
 
+// TestNobodyWaitsTwice holds that a call which comes while another one waits for
+// an etcd that is away waits no longer than that one.
+func TestNobodyWaitsTwice(t *testing.T) {
+	c := startEtcd(t)
+	p := c.Proxy()
+	const patience = 4 * time.Second
+	a := openStore(t, c.openAt(p.Endpoint()), func(o *store.Options) { o.Patience = patience })
+	a.do(put("before"))
+	p.Cut(func() { p.Down = true })
+	c.Stop()
+	var calls sync.WaitGroup
+	for n := range 6 {
+		calls.Go(func() {
+			began := time.Now()
+			var err error
+			if n%2 == 0 {
+				_, _, err = a.Write(t.Context(), write(put("lost")))
+			} else {
+				_, err = a.View(t.Context())
+			}
+			if took := time.Since(began); !errors.Is(err, store.ErrNoAnswer) || took > patience+patience/2 {
+				t.Errorf("call %d gets %v after %v, with a patience of %v", n, err, took, patience)
+			}
+		})
+		time.Sleep(patience / 20)
+	}
+	calls.Wait()
+}
+
 // A connection that ends while a transaction is under way leaves its outcome
 // unknown. The call is neither lost nor made twice, whether etcd carried it
 // out or not, and whoever wrote meanwhile.

@@ -58,7 +58,8 @@ type Options struct {
 	// OnCommit is told of each batch: the calls in it and how long the log took.
 	OnCommit func(calls int, took time.Duration)
 	// Patience is how long a call waits for a log that does not answer before
-	// its caller is told so; 0 for half a minute.
+	// its caller is told so, behind other calls too; 0 for 4 s, and for half a
+	// minute where the log is the process's own.
 	Patience time.Duration
 }
 
@@ -98,6 +99,7 @@ type write struct {
 	err    error
 	rev    uint64
 	answer chan struct{}
+	asked  time.Time
 }
 
 // ErrClosed says that the store is closed.
@@ -112,7 +114,9 @@ func Open(ctx context.Context, log Log, opts Options) (*Store, error) {
 		opts.OnCommit = func(int, time.Duration) {}
 	}
 	if opts.Patience == 0 {
-		opts.Patience = 30 * time.Second
+		if opts.Patience = 4 * time.Second; !log.Shared() {
+			opts.Patience = 30 * time.Second
+		}
 	}
 	s := &Store{log: log, opts: opts, writes: make(chan *write, 1024), done: make(chan struct{}), ended: make(chan struct{})}
 	began := time.Now()
@@ -311,6 +315,7 @@ func (s *Store) Note(ctx context.Context, events ...Event) error {
 }
 
 func (s *Store) write(ctx context.Context, t *write) (out any, rev uint64, err error) {
+	t.asked = time.Now()
 	select {
 	case <-s.done:
 		return nil, 0, ErrClosed
@@ -376,7 +381,14 @@ const (
 // transaction, and gives their number.
 func (s *Store) commit(waiting []*write) int {
 	// A commit is not bound to any caller's patience; it ends with the store.
-	ctx, cancel := context.WithTimeout(context.Background(), s.opts.Patience)
+	until := time.Now().Add(s.opts.Patience)
+	if s.log.Shared() {
+		// What waited behind a commit that failed has waited already.
+		if until = waiting[0].asked.Add(s.opts.Patience); time.Until(until) < s.opts.Patience/10 {
+			until = time.Now().Add(s.opts.Patience / 10)
+		}
+	}
+	ctx, cancel := context.WithDeadline(context.Background(), until)
 	defer cancel()
 	if s.log.Shared() {
 		// A refusal, or a call that changes nothing, is not checked by the

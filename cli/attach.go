@@ -198,8 +198,21 @@ until it is started again.`,
 	c.Flags().StringVar(&in.Device, "dev", "", "`DEVICE` that is bound, instead of the interface")
 	c.Flags().StringVar(&in.Netns, "netns", "", "its network namespace, `NAME|PID|PATH`, where several have a device of the name")
 	c.Flags().BoolVar(&force, "force", false, "replace all that the server of --data-dir has in the kernel, which it cannot read; or, while it does not run, take it out")
+	identity := ""
+	c.Flags().StringVar(&identity, "identity", "", "with --force: take out what a server of this `IDENTITY` left, whose data directory is gone, as moat status lists")
 	one := c.RunE
 	c.RunE = func(c *cobra.Command, args []string) error {
+		if identity != "" {
+			if !force || len(args) > 0 || in.Device != "" {
+				return fmt.Errorf("--identity opens all devices of a server that is gone: name none, and add --force")
+			}
+			devices, err := ebpf.TakeOutOrphan(pinDir, identity)
+			if err != nil {
+				return err
+			}
+			_, err = fmt.Fprintf(c.OutOrStdout(), "the kernel has nothing of identity %s any more; devices that pass everything now: %s\n", identity, cmp.Or(strings.Join(devices, " "), "not known"))
+			return err
+		}
 		if !force {
 			return one(c, args)
 		}

@@ -32,7 +32,7 @@ import (
 // identityFile has the uuid of a data directory. The state knows the host by
 // it, and so does the folder of what is pinned in the kernel: unlike a host's
 // name it never changes, and a change would leave devices open.
-const identityFile = "identity"
+const identityFile = ebpf.IdentityFile
 
 // exemptFile says what the server exempts from the rules without --exempt:
 // nothing. It is made with the data directory. A directory that lacks it was
@@ -123,13 +123,20 @@ func beginEnforcing(ctx context.Context, s *settings, logger *slog.Logger) (*hos
 		}
 	}
 	h.plane = agent.NewLazy(func() (dataplane.Dataplane, error) {
-		p, err := ebpf.Open(ebpf.Options{Identity: h.Host, PinDir: pinDir, Adopt: s.adopt})
+		p, err := ebpf.Open(ebpf.Options{Identity: h.Host, PinDir: pinDir, DataDir: absolute(s.dataDir), Adopt: s.adopt})
 		if err != nil {
 			return nil, err
 		}
 		return &kernelPlane{p, pins}, nil
 	}, pinned)
 	h.Kind = "ebpf"
+	h.Orphans = func() (all []server.OrphanStatus, err error) {
+		orphans, err := ebpf.Orphans(pinDir, h.Host)
+		for _, o := range orphans {
+			all = append(all, server.OrphanStatus(o))
+		}
+		return all, err
+	}
 	h.Agent = agent.New(agent.Config{
 		Plane: h.plane, Host: h.Host, Options: s.enforcing, Logger: logger, Links: agent.WatchLinks, Bridges: s.managedBridges, Guards: s.guards, Own: ownNames(s.configured),
 		Notes: filepath.Join(s.dataDir, bridgesFile), Snapshot: filepath.Join(s.dataDir, snapshotFile), Devices: agent.ReadDevices,

@@ -213,6 +213,7 @@ func writeStatus(scr *screen, e endpoint, s *server.Status) error {
 		return err
 	}
 	writeLostExemptions(scr, s.LostExemptions)
+	writeOrphans(scr, s)
 	if scr.err != nil || len(s.Interfaces) == 0 {
 		return scr.err
 	}
@@ -289,6 +290,19 @@ func writeLostExemptions(s *screen, all []explain.Lost) {
 		s.printf("To let one interface open one of them, add an outbound rule, for example:\n\n    %s\n\n", example)
 	}
 	s.printf("To keep them closed and hide this warning, start the server with --exempt none.\n")
+}
+
+// writeOrphans lists what servers left in the kernel whose data directories are gone,
+// and how it is removed.
+func writeOrphans(s *screen, st *server.Status) {
+	if st.OrphansError != "" {
+		s.printf("\nWhether the kernel has anything of other servers cannot be read: %s\n", st.OrphansError)
+	}
+	for _, o := range st.Orphans {
+		s.printf("\n%s\n", s.paint(cell{fmt.Sprintf("WARNING: the data directory %s of identity %s is gone, and what its server enforced is in force still:", cmp.Or(o.DataDir, "(not known)"), o.Identity), tilde}))
+		s.printf("  devices %s; %.1f MiB of tables\n", cmp.Or(strings.Join(o.Devices, ", "), "none"), float64(o.Memory)/(1<<20))
+		s.printf("To remove it, after which these devices pass everything:\n\n    moat detach --force --identity %s\n", o.Identity)
+	}
 }
 
 // guardText says which names are guarded, and whether they are.

@@ -41,6 +41,9 @@ type Enforcement struct {
 	// wait for each host that the change concerns.
 	Hosts *store.Hosts
 	All   bool
+	// Orphans finds what is pinned for data directories that are gone; nil for a data
+	// plane that pins nothing.
+	Orphans func() ([]OrphanStatus, error)
 	// Sessions gives the open connections and the ports that the server listens
 	// on; nil for those of the process's network namespace.
 	Sessions func() ([]agent.Session, []netip.AddrPort, error)

@@ -147,6 +147,7 @@ func (o *Offline) status(ctx context.Context) (*Status, error) {
 		began := b.Began
 		out.State, out.Error, out.Since = enforcedFailed, b.Err.Error(), &began
 	}
+	out.addOrphans(e)
 	var err error
 	out.Interfaces, err = o.interfaces(ctx)
 	return out, err

@@ -67,6 +67,20 @@ type Status struct {
 	// Hosts are those of the cluster that have interfaces bound.
 	Hosts      []HostStatus  `json:"hosts,omitempty"`
 	Interfaces []BoundStatus `json:"interfaces"`
+	// Orphans are what the kernel of this host has pinned for data directories that
+	// are gone, or OrphansError says why they are not known.
+	Orphans      []OrphanStatus `json:"orphans,omitempty"`
+	OrphansError string         `json:"orphans_error,omitempty"`
+}
+
+// An OrphanStatus is enforced on by what a server left whose data directory is gone.
+type OrphanStatus struct {
+	Identity string `json:"identity"`
+	// DataDir is where the data directory was, if that is known.
+	DataDir string   `json:"data_dir,omitempty"`
+	Devices []string `json:"devices"`
+	// Memory is what its tables hold, in bytes.
+	Memory uint64 `json:"memory_bytes"`
 }
 
 // An ExemptionStatus is traffic that the operator exempts from the rules, with
@@ -361,6 +375,7 @@ func (s *Server) describeStatus(r *request) (any, error) {
 		}
 		return out, nil
 	}
+	out.addOrphans(e)
 	if r.URL.Query().Has("probe") {
 		for i := range out.Interfaces {
 			switch b := &out.Interfaces[i]; b.Mode {
@@ -406,6 +421,16 @@ func (s *Server) describeStatus(r *request) (any, error) {
 		}
 	}
 	return out, nil
+}
+
+func (st *Status) addOrphans(e *Enforcement) {
+	if e.Orphans == nil {
+		return
+	}
+	var err error
+	if st.Orphans, err = e.Orphans(); err != nil {
+		st.OrphansError = err.Error()
+	}
 }
 
 // StaleAfter is how old a view may be that counts as current.

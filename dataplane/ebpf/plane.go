@@ -37,6 +37,8 @@ type Options struct {
 	// PinDir is where the folders of all identities are; empty for
 	// /sys/fs/bpf/moat. It must be on a bpffs, which is mounted if missing.
 	PinDir string
+	// DataDir is the directory whose identity it is, for people who find the pins.
+	DataDir string
 	// ForceClsact attaches as older kernels must, also where TCX is known.
 	ForceClsact bool
 	// ForceBatches reads all flows to find some, as on kernels without
@@ -60,6 +62,7 @@ type Options struct {
 type Plane struct {
 	options Options
 	dir     string   // of its pins
+	lock    *os.File // of the identity's folder
 	aside   []string // folders of pins that were set aside
 	maps    bpfMaps
 	clock   *ebpf.Program
@@ -180,6 +183,9 @@ func (p *Plane) open() error {
 	if err := mountBPF(p.options.PinDir); err != nil {
 		return err
 	}
+	if err := p.hold(); err != nil {
+		return err
+	}
 	up, err := p.checkLayout()
 	if err != nil {
 		return err
@@ -270,6 +276,9 @@ func (p *Plane) open() error {
 		if err := up.end(); err != nil {
 			return err
 		}
+	}
+	if err := p.nameHome(); err != nil {
+		return err
 	}
 	p.work.Go(p.collect)
 	p.work.Go(p.settling)
@@ -383,6 +392,9 @@ func (p *Plane) Close() error {
 	p.settle()
 	p.mu.Unlock()
 	p.work.Wait()
+	if p.lock != nil {
+		p.lock.Close()
+	}
 	for _, b := range p.bound {
 		b.close()
 	}

@@ -266,10 +266,10 @@ func (s *Server) KeepReleases(ctx context.Context) {
 	}
 	for ctx.Err() == nil {
 		detached, rev := a.Detached()
-		for _, b := range detached {
-			note(string(b.Interface), b.Interface, s.finishDetachment(ctx, b))
-		}
 		if s.store.Age() <= StaleAfter {
+			for _, b := range detached {
+				note(string(b.Interface), b.Interface, s.finishDetachment(ctx, b))
+			}
 			for _, rel := range a.Releases() {
 				note(rel.ID, rel.Interface, s.deliver(ctx, rel))
 			}

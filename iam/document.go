@@ -57,13 +57,19 @@ func clip(s string) string {
 
 // A document is JSON that was read, and where its lines begin.
 type document struct {
-	data  []byte
-	lines []int
-	root  node
+	data []byte
+	// notJSON is the sentence for what is no JSON, which depends on the kind of
+	// policy.
+	notJSON string
+	lines   []int
+	root    node
 }
 
-func readDocument(data []byte) (*document, error) {
-	d := &document{data: data}
+func readDocument(data []byte, kind PolicyKind) (*document, error) {
+	d := &document{data: data, notJSON: syntaxErrors}
+	if kind == TrustPolicy {
+		d.notJSON = "This policy contains invalid Json"
+	}
 	if len(data) > maxDocument {
 		return nil, fault.MalformedPolicyDocument.Say("The policy is too long: %d bytes, at most %d.", len(data), maxDocument)
 	}
@@ -79,7 +85,7 @@ func readDocument(data []byte) (*document, error) {
 		if s, ok := err.(*json.SyntaxError); ok {
 			at = max(int(s.Offset)-1, 0)
 		}
-		return nil, d.wrong(at, "This policy contains invalid Json", "%v", err)
+		return nil, d.wrong(at, d.notJSON, "%v", err)
 	}
 	dec := json.NewDecoder(bytes.NewReader(data))
 	dec.UseNumber()
@@ -89,7 +95,7 @@ func readDocument(data []byte) (*document, error) {
 	}
 	d.root = root
 	if _, err := dec.Token(); err != io.EOF {
-		return nil, d.wrong(int(dec.InputOffset()), "This policy contains invalid Json", "there is more after the policy")
+		return nil, d.wrong(int(dec.InputOffset()), d.notJSON, "there is more after the policy")
 	}
 	return d, nil
 }
@@ -101,7 +107,7 @@ func (d *document) read(dec *json.Decoder, depth int) (node, error) {
 	}
 	t, err := dec.Token()
 	if err != nil {
-		return n, d.wrong(n.start, "This policy contains invalid Json", "%v", err)
+		return n, d.wrong(n.start, d.notJSON, "%v", err)
 	}
 	switch t := t.(type) {
 	case string:
@@ -121,7 +127,7 @@ func (d *document) read(dec *json.Decoder, depth int) (node, error) {
 				m.start = d.skip(int(dec.InputOffset()))
 				name, err := dec.Token()
 				if err != nil {
-					return n, d.wrong(m.start, "This policy contains invalid Json", "%v", err)
+					return n, d.wrong(m.start, d.notJSON, "%v", err)
 				}
 				m.name = name.(string)
 				if seen[m.name] {
@@ -139,7 +145,7 @@ func (d *document) read(dec *json.Decoder, depth int) (node, error) {
 			}
 		}
 		if _, err := dec.Token(); err != nil {
-			return n, d.wrong(int(dec.InputOffset()), "This policy contains invalid Json", "%v", err)
+			return n, d.wrong(int(dec.InputOffset()), d.notJSON, "%v", err)
 		}
 	}
 	n.end = int(dec.InputOffset())

@@ -61,7 +61,7 @@ type Position struct{ Line, Column int }
 // policy are refused before they are read. IAM user guide, "Grammar of the IAM
 // JSON policy language".
 func ParsePolicy(doc []byte, kind PolicyKind) (*Policy, error) {
-	d, err := readDocument(doc)
+	d, err := readDocument(doc, kind)
 	if err != nil {
 		return nil, err
 	}
@@ -335,6 +335,18 @@ func (r *reader) principals(s *Statement, n *node, at map[string]*member) error 
 		}
 	}
 	return nil
+}
+
+// Named gives the ARNs of users and roles that a trust policy names.
+func (p *Policy) Named() (arns []string) {
+	for i := range p.Statements {
+		for _, n := range p.Statements[i].principals {
+			if a := parseValueARN(n.text); n.kind == 'p' && a.parts[2] == "iam" {
+				arns = append(arns, n.text)
+			}
+		}
+	}
+	return arns
 }
 
 func principalEntry(kind, text string) (p principalPattern, ok bool) {

@@ -17,7 +17,7 @@ var CreateRole = action.Write[CreateRoleInput, CreateRoleOutput]{
 		if state.Roles.Get(tx, strings.ToLower(in.RoleName)) != nil {
 			return nil, fault.EntityAlreadyExists.With("Role", in.RoleName)
 		}
-		trust, err := trustDocument(in.RoleName, in.AssumeRolePolicyDocument)
+		trust, err := trustDocument(tx, in.RoleName, in.AssumeRolePolicyDocument)
 		if err != nil {
 			return nil, err
 		}

@@ -289,16 +289,36 @@ func policyDocument(p *iam.ManagedPolicy, arn, document string) (iam.Text, error
 	return t, nil
 }
 
-// trustDocument reads the trust policy of a role.
-func trustDocument(name, document string) (iam.Text, error) {
+// trustDocument reads the trust policy of a role. The users and roles that it
+// names must exist.
+func trustDocument(tx *state.Txn, name, document string) (iam.Text, error) {
 	t := iam.NewText(document)
-	if _, err := t.Policy(iam.TrustPolicy, name, "resource"); err != nil {
+	p, err := t.Policy(iam.TrustPolicy, name, "resource")
+	if err != nil {
 		return t, err
+	}
+	for _, arn := range p.Named() {
+		if !exists(tx, arn) {
+			return t, fault.MalformedPolicyDocument.Say(`Invalid principal in policy: "AWS":"%s"`, arn)
+		}
 	}
 	if sizeOf(document) > trustSize {
 		return t, fault.LimitExceeded.With("ACLSizePerRole", trustSize)
 	}
 	return t, nil
+}
+
+// exists reports whether an ARN is that of a user or a role, of whichever account.
+func exists(tx *state.Txn, arn string) bool {
+	parts := strings.SplitN(arn, ":", 6) // arn:aws:iam::ACCOUNT:user/PATH/NAME
+	account := vpc.AccountID(parts[4])
+	in, name := tx.In(state.Scope{Account: account}), strings.ToLower(arn[strings.LastIndexByte(arn, '/')+1:])
+	n := names{tx.Caller.Partition(), account}
+	if u := state.Users.Get(in, name); u != nil && n.user(u) == arn {
+		return true
+	}
+	r := state.Roles.Get(in, name)
+	return r != nil && n.role(r) == arn
 }
 
 // boundary checks the ARN of a permissions boundary, and gives it as it is kept.

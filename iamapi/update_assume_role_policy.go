@@ -15,7 +15,7 @@ var UpdateAssumeRolePolicy = action.Write[UpdateAssumeRolePolicyInput, UpdateAss
 			return nil, err
 		}
 		c := *r
-		if c.Trust, err = trustDocument(r.Name, in.PolicyDocument); err != nil {
+		if c.Trust, err = trustDocument(tx, r.Name, in.PolicyDocument); err != nil {
 			return nil, err
 		}
 		state.Roles.Put(tx, &c)

@@ -174,6 +174,7 @@ func TestAssumeRole(t *testing.T) {
 	if m := alice.refused("AccessDenied", "sts:AssumeRole", assume...); m != denied {
 		t.Errorf("of no role: %s", m)
 	}
+	root.must("iam:CreateUser", "UserName", "bob")
 	root.must("iam:CreateRole", "RoleName", "deploy", "AssumeRolePolicyDocument", trust("arn:aws:iam::123456789012:user/bob", ""))
 	root.must("iam:AttachRolePolicy", "RoleName", "deploy", "PolicyArn", "arn:aws:iam::aws:policy/AmazonEC2FullAccess")
 	if m := alice.refused("AccessDenied", "sts:AssumeRole", assume...); m != denied {

@@ -261,6 +261,7 @@ func TestBreakGlass(t *testing.T) {
 		t.Run(fmt.Sprintf("silent %v", silent), func(t *testing.T) {
 			m, other, _, _ := cutOff(t)
 			eni, neighbour, far := m.bound("veth0"), m.bound("veth1"), other.bound("veth0")
+			m.until("its view has what the other did", func() bool { return m.on(far) != nil })
 			m.cut(silent)
 			out, code, msg := m.detach(eni)
 			if code != "" || !out.Deferred || out.Enforced != "yes" || m.filters(eni) {

@@ -339,7 +339,7 @@ server was started with --wait-enforced all, it waits for each host of the etcd
 cluster that the revision concerns instead, whether or not it is the server's.
 
 Replies to calls that change something have their revision in the header
-x-moat-revision, beside x-moat-enforced: yes, pending, degraded or failed.`,
+x-moat-revision, beside x-moat-enforced: yes, pending or failed.`,
 		Args: cobra.ExactArgs(1),
 	}, func(c *cobra.Command, args []string, e endpoint) error {
 		rev, err := strconv.ParseUint(args[0], 10, 64)

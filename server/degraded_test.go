@@ -28,10 +28,10 @@ func TestFilterTakenOffIsSaid(t *testing.T) {
 	if status, code, m := s.admin("attach", map[string]string{"interface": eni, "device": "veth0"}, nil); status != 200 {
 		t.Fatalf("attach: %d %s: %s", status, code, m)
 	}
-	change := func(to string) string {
+	change := func(to string) (enforced, degraded string) {
 		t.Helper()
 		_, h := s.ec2("Action=CreateTags&ResourceId.1=" + group + "&Tag.1.Key=k&Tag.1.Value=" + to)
-		return h.Get("X-Moat-Enforced")
+		return h.Get("X-Moat-Enforced"), h.Get("X-Moat-Degraded")
 	}
 	status := func() (out server.Status) {
 		t.Helper()
@@ -65,10 +65,10 @@ func TestFilterTakenOffIsSaid(t *testing.T) {
 		return i.Mode == "degraded" && strings.Contains(i.Error, "another program") && i.Device == "veth0"
 	})
 	until("the metrics say so", func() bool { return metric("moat_degraded_interfaces 1") })
-	until("the answers to calls say so", func() bool { w := change("a"); return w == "degraded" || w == "failed" })
+	until("the answers to calls say so", func() bool { w, d := change("a"); return w == "failed" && d == "yes" })
 	s.plane.Fail(nil)
 	until("it is put back", func() bool { return !s.passes(eni, 81) })
-	until("the answers say that it is enforced", func() bool { return change("b") == "yes" && status().State == "yes" })
+	until("the answers say that it is enforced", func() bool { w, d := change("b"); return w == "yes" && d == "" && status().State == "yes" })
 	if m := status().Interfaces[0].Mode; m != "enforce" || !metric("moat_degraded_interfaces 0") {
 		t.Errorf("once it is put back the mode is %s", m)
 	}

@@ -276,7 +276,7 @@ func (s *Server) report(r *request, out *Bound, rev uint64, o outcome) {
 	if o.err != nil {
 		out.Error = o.err.Error()
 	}
-	r.enforced, r.enforcedHosts = o.word, o.hosts
+	r.enforced, r.enforcedHosts, r.degraded = o.word, o.hosts, o.degraded
 }
 
 // boundTo finds what is bound to a device of this host; unknown tells that the

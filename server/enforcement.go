@@ -57,7 +57,8 @@ const (
 	enforcedPending = "pending" // soon
 	enforcedFailed  = "failed"  // it cannot be put into force; it is tried again
 	// It is in force, but packets may pass a device without being judged: another
-	// program took Moat's off, or stands before it.
+	// program took Moat's off, or stands before it. The header then says failed, beside
+	// x-moat-degraded: yes.
 	enforcedDegraded = "degraded"
 )
 
@@ -67,7 +68,9 @@ type outcome struct {
 	// hosts counts those that obey and those that the revision concerns, as "2/3";
 	// empty if only this host was waited for.
 	hosts string
-	err   error
+	// degraded: packets may pass a device of this host without being judged.
+	degraded bool
+	err      error
 }
 
 // replaced is what a call changed, and the view that it made.
@@ -105,7 +108,7 @@ func (s *Server) awaitEnforced(r *request, rev uint64) outcome {
 	default:
 		o = s.waitHere(r.Context(), rev, timeout)
 	}
-	r.enforced, r.enforcedHosts = o.word, o.hosts
+	r.enforced, r.enforcedHosts, r.degraded = o.word, o.hosts, o.degraded
 	return o
 }
 
@@ -163,13 +166,13 @@ func (s *Server) waitHere(ctx context.Context, rev uint64, timeout time.Duration
 	switch err := e.Agent.Wait(ctx, rev); {
 	case err == nil:
 		if err := e.Agent.Intact(ctx); err != nil {
-			return outcome{word: enforcedDegraded, err: err}
+			return outcome{word: enforcedDegraded, err: err, degraded: true}
 		}
 		return outcome{word: enforcedYes}
 	case errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
 		return outcome{word: enforcedPending}
 	default:
-		return outcome{word: enforcedFailed, err: err}
+		return outcome{word: enforcedFailed, err: err, degraded: e.Agent.Intact(ctx) != nil}
 	}
 }
 

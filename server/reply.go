@@ -120,7 +120,14 @@ func setHeaders(h http.Header, r *request) {
 		h["X-Moat-Revision"] = r.headers[1].set(strconv.FormatUint(r.rev, 10))
 	}
 	if r.enforced != "" {
-		h["X-Moat-Enforced"] = []string{r.enforced}
+		word := r.enforced
+		if word == enforcedDegraded {
+			word = enforcedFailed // clients know three words
+		}
+		h["X-Moat-Enforced"] = []string{word}
+	}
+	if r.degraded {
+		h["X-Moat-Degraded"] = []string{"yes"}
 	}
 	if r.enforcedHosts != "" {
 		h["X-Moat-Enforced-Hosts"] = []string{r.enforcedHosts}

@@ -193,6 +193,7 @@ type request struct {
 	// enforced says of a write how far it is in force, and enforcedHosts on how
 	// many of the hosts that it concerns.
 	enforced, enforcedHosts string
+	degraded                bool      // packets may pass a device without being judged
 	headers                 [3]header // of the reply
 	arriving                *arriving // nil once its sender is known, or if it is short
 }

@@ -198,6 +198,7 @@ func (w *world) until(what string, ok func() bool) {
 }
 
 func TestWhatIsAnsweredIsEnforced(t *testing.T) {
+	clause.Holds(t, "F76", "F77")
 	w := newWorld(t)
 	w.wait(w.ports(80))
 	if !w.agent.Idle() {
@@ -219,6 +220,7 @@ func TestWhatIsAnsweredIsEnforced(t *testing.T) {
 
 // What an earlier version bound to lo is taken off, and stays off.
 func TestLoopbackIsTakenOff(t *testing.T) {
+	clause.Holds(t, "F67")
 	w := newWorld(t)
 	w.host.AddDevice("", "lo")
 	w.attach(eni) // which puts something into the plane
@@ -467,6 +469,7 @@ func TestFailedUpdateThatOnlyAddsNeverDenies(t *testing.T) {
 }
 
 func TestDeviceGoesAndComesBack(t *testing.T) {
+	clause.Holds(t, "F69")
 	w := newWorld(t)
 	w.wait(w.ports(80))
 	w.attach(eni)

@@ -5,9 +5,11 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"moat/agent"
 	"moat/dataplane/sim"
+	"moat/test/clause"
 )
 
 // reboot makes the machine forget everything but its disk: a new host, with the
@@ -26,6 +28,7 @@ func (w *world) reboot(devices ...string) (agent.Booting, func()) {
 
 // After a reboot the host enforces what it did before, without a database.
 func TestBoot(t *testing.T) {
+	clause.Holds(t, "F101", "F106")
 	w := newWorld(t)
 	w.keep(t)
 	w.attach(eni)
@@ -37,6 +40,11 @@ func TestBoot(t *testing.T) {
 	b, end := w.reboot(device)
 	if b.Err != nil || len(b.Open) != 1 || b.Open[0].Device != device {
 		t.Errorf("the boot reports %+v", b)
+	}
+	said, enough := context.WithTimeout(t.Context(), 10*time.Second)
+	defer enough()
+	if events := w.agent.Events(said); len(events) != 1 || events[0].Kind != agent.DeviceWasOpen || events[0].Binding.Device != device {
+		t.Errorf("the events are %+v", events)
 	}
 	w.want(true, 80, "an allowed port after the reboot")
 	w.want(false, 81, "another one")
@@ -59,6 +67,7 @@ func TestBoot(t *testing.T) {
 
 // A process that starts anew does not go back to an older snapshot.
 func TestBootKeepsWhatTheKernelHas(t *testing.T) {
+	clause.Holds(t, "F105")
 	w := newWorld(t)
 	w.keep(t)
 	w.attach(eni)
@@ -86,6 +95,7 @@ func TestBootKeepsWhatTheKernelHas(t *testing.T) {
 
 // Damaged, missing, and of a device that comes later.
 func TestBootWithoutASnapshot(t *testing.T) {
+	clause.Holds(t, "F101", "F104")
 	w := newWorld(t)
 	w.keep(t)
 	w.attach(eni)

@@ -7,12 +7,14 @@ import (
 	"moat/agent"
 	"moat/flow"
 	"moat/ruleset"
+	"moat/test/clause"
 	"moat/vpc"
 )
 
 // What is denied because it cannot be enforced keeps its pinholes, and nothing
 // else.
 func TestDenyingKeepsPinholes(t *testing.T) {
+	clause.Holds(t, "F99")
 	hole, err := ruleset.ParsePinhole("22/10.0.0.0/8")
 	if err != nil {
 		t.Fatal(err)

@@ -10,6 +10,7 @@ import (
 	"moat/agent"
 	"moat/dataplane"
 	"moat/dataplane/sim"
+	"moat/test/clause"
 	"moat/vpc"
 )
 
@@ -28,6 +29,7 @@ func (w *world) releases(t *testing.T) {
 // What is released stays off, whatever the state says, over changes of the state,
 // restarts and reboots, until the release is forgotten. Its neighbour stays bound.
 func TestReleased(t *testing.T) {
+	clause.Holds(t, "F84")
 	w := newWorld(t)
 	w.releases(t)
 	w.host.AddDevice("", "veth1")
@@ -199,6 +201,7 @@ func TestReleasesDamaged(t *testing.T) {
 
 // What another server asked to detach is taken off, and stays off.
 func TestDetachingIsTakenOff(t *testing.T) {
+	clause.Holds(t, "F82")
 	w := newWorld(t)
 	w.wait(w.ports(80))
 	w.attach(eni)

@@ -25,6 +25,7 @@ import (
 
 	"moat/ec2query"
 	"moat/server"
+	"moat/test/clause"
 	"moat/test/moattest"
 	"moat/vpc"
 )
@@ -348,6 +349,7 @@ func (l *lan) unfilter(pinned string) {
 // by itself while no server runs, and is enforced for good once that is
 // confirmed.
 func TestEnforceOnTrial(t *testing.T) {
+	clause.Holds(t, "F91")
 	l := newLAN(t, "own", "10.213.7.45", "10.213.7.46")
 	dir := dataDir(t)
 	e, stop := start(t, dir)
@@ -471,6 +473,7 @@ func TestHitsByReference(t *testing.T) {
 // A pinhole of the machine's own device is open whatever the rules say, to
 // whom it is for, and shown and counted.
 func TestFailsafe(t *testing.T) {
+	clause.Holds(t, "F98")
 	l := newLAN(t, "fs", "10.213.7.57", "10.213.7.58")
 	dir := dataDir(t)
 	var ports []string
@@ -542,6 +545,7 @@ func TestFailsafe(t *testing.T) {
 // has its name; one that there is no interface for passes nothing, with no
 // server too, until a server has no such configuration.
 func TestBindAsConfigured(t *testing.T) {
+	clause.Holds(t, "F70")
 	l := newLAN(t, "conf", "10.213.7.37", "10.213.7.38")
 	ip(t, "link", "del", l.dev)
 	file := filepath.Join(t.TempDir(), "bind.yaml")
@@ -594,6 +598,7 @@ func TestBindAsConfigured(t *testing.T) {
 // A port of a managed bridge passes nothing until it is bound, and nothing
 // again when it is not bound any more.
 func TestManagedBridge(t *testing.T) {
+	clause.Holds(t, "F75")
 	l := newLAN(t, "port", "10.213.7.37", "10.213.7.38")
 	const bridge = "moat-t-br"
 	exec.Command("ip", "link", "del", bridge).Run()
@@ -644,6 +649,7 @@ func TestManagedBridge(t *testing.T) {
 // nothing, with no server too, until it is bound; a bridge that is not managed
 // any more is what it was.
 func TestNewPortOfManagedBridge(t *testing.T) {
+	clause.Holds(t, "F75")
 	l := newLAN(t, "newp", "10.213.7.53", "10.213.7.54")
 	const bridge = "moat-t-nb"
 	exec.Command("ip", "link", "del", bridge).Run()

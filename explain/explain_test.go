@@ -11,6 +11,7 @@ import (
 	"moat/names"
 	"moat/ruleset"
 	"moat/state"
+	"moat/test/clause"
 	"moat/vpc"
 )
 
@@ -292,6 +293,7 @@ func TestWhyTellsWhatNeedsNoRule(t *testing.T) {
 
 // Each command, carried out, opens the flow, and nothing beside it.
 func TestRemedyIsExact(t *testing.T) {
+	clause.Holds(t, "F87")
 	for _, row := range []struct{ from, to, stillDenied, stillDeniedFrom string }{
 		{"client", "web:80", "web:81", "other"},
 		{"client", "web:80", "web:80/udp", "198.51.100.1"},

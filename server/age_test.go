@@ -7,12 +7,14 @@ import (
 
 	"moat/server"
 	"moat/store"
+	"moat/test/clause"
 	"moat/test/etcdtest"
 )
 
 // A server that does not reach etcd any more answers status at once by the view
 // that it has, and says how old that is.
 func TestStatusWithoutEtcd(t *testing.T) {
+	clause.Holds(t, "F80")
 	for name, lose := range map[string]func(p *etcdtest.Proxy){
 		"refused": func(p *etcdtest.Proxy) { p.Cut(func() { p.Down = true }) },
 		"silent":  func(p *etcdtest.Proxy) { p.Set(func() { p.Mute, p.Deaf = true, true }) },

@@ -15,6 +15,7 @@ import (
 	"moat/server"
 	"moat/state"
 	"moat/store"
+	"moat/test/clause"
 	"moat/test/etcdtest"
 	"moat/vpc"
 )
@@ -161,6 +162,7 @@ func (m *member) events(eni string) (out []string) {
 // dead host's is asked for, the state shows it, and it is done when the server
 // runs again. Only --force forgets it.
 func TestDetachAtAnotherHost(t *testing.T) {
+	clause.Holds(t, "F82", "F83")
 	etcd := etcdtest.Start(t)
 	host, dir := newHost(), t.TempDir()
 	one, two := newMember(t, etcd.Endpoint(), testHost, t.TempDir(), newHost()), newMember(t, etcd.Endpoint(), hostB, dir, host)
@@ -257,6 +259,7 @@ func (m *member) heal() {
 // it is known that etcd does not answer. The state has it later, with one event;
 // whatever others did meanwhile holds.
 func TestBreakGlass(t *testing.T) {
+	clause.Holds(t, "F84", "F85")
 	for _, silent := range []bool{false, true} {
 		t.Run(fmt.Sprintf("silent %v", silent), func(t *testing.T) {
 			m, other, _, _ := cutOff(t)
@@ -303,6 +306,7 @@ func TestBreakGlass(t *testing.T) {
 
 // What others did meanwhile holds, and the event is written all the same.
 func TestBreakGlassAndOthers(t *testing.T) {
+	clause.Holds(t, "F85")
 	for name, row := range map[string]struct {
 		meanwhile func(t *testing.T, other *member, eni string)
 		then      func(m, other *member, eni string) bool

@@ -13,6 +13,7 @@ import (
 	"moat/server"
 	"moat/state"
 	"moat/store"
+	"moat/test/clause"
 	"moat/test/etcdtest"
 	"moat/vpc"
 )
@@ -108,6 +109,7 @@ func (f *fleetSite) says(want, what string, h http.Header) {
 // and for no other. A dead host makes those changes pending that concern it, and
 // no other.
 func TestWaitsForTheHostsConcerned(t *testing.T) {
+	clause.Holds(t, "F78")
 	f := newFleetSite(t, nil)
 	_, webB := f.group(hostB)
 	_, webC := f.group(hostC)

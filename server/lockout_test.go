@@ -11,6 +11,7 @@ import (
 
 	"moat/agent"
 	"moat/server"
+	"moat/test/clause"
 )
 
 // A nic is the host's own device, which observes, and what is open through it.
@@ -70,6 +71,7 @@ func (n *nic) enforce(in map[string]any) (code, message string) {
 }
 
 func TestLockoutKnowsWhatMatters(t *testing.T) {
+	clause.Holds(t, "F95")
 	n := newNIC(t, nil)
 	peer := netip.MustParseAddrPort("198.51.100.7:51000")
 	etcd := netip.MustParseAddrPort("198.51.100.9:2379")
@@ -121,6 +123,7 @@ func TestLockoutKnowsWhatMatters(t *testing.T) {
 
 // A trial is confirmed over what was opened after it began.
 func TestConfirmOverANewConnection(t *testing.T) {
+	clause.Holds(t, "F92")
 	n := newNIC(t, nil)
 	login := func(port uint16) (agent.Session, string) {
 		s := agent.Session{Local: netip.AddrPortFrom(n.own, 22), Remote: netip.AddrPortFrom(netip.MustParseAddr("198.51.100.7"), port), Owner: agent.OwnerSSH}
@@ -167,6 +170,7 @@ func ssh(local string) agent.Session {
 // Of the addresses of the machine's device the interface has one. Sessions to
 // the others would be cut, and count.
 func TestLockoutCountsEveryAddress(t *testing.T) {
+	clause.Holds(t, "F96")
 	n := newNIC(t, nil)
 	second, six := "192.0.2.5", "2001:db8::5"
 	n.network.Devices[1].Addresses = append(n.network.Devices[1].Addresses, netip.MustParseAddr(second), netip.MustParseAddr(six), netip.MustParseAddr("fe80::5"))
@@ -223,6 +227,7 @@ func (n *nic) other() string {
 // If sessions cannot be read, what takes access away is refused, and nothing
 // else is.
 func TestLockoutRefusesBlind(t *testing.T) {
+	clause.Holds(t, "F97")
 	n := newNIC(t, nil)
 	n.ec2(n.rule("Authorize", "Ingress", "22", "0.0.0.0/0"))
 	n.blind = errors.New("permission denied")
@@ -255,6 +260,7 @@ func TestLockoutRefusesBlind(t *testing.T) {
 // How a binding begins depends on what the machine uses the device for, whatever
 // the side.
 func TestAttachKnowsTheMachinesDevices(t *testing.T) {
+	clause.Holds(t, "F88", "F89", "F90")
 	addrs := func(all ...string) (out []netip.Addr) {
 		for _, a := range all {
 			out = append(out, netip.MustParseAddr(a))
@@ -350,6 +356,7 @@ func TestLockoutOnTheHostsSide(t *testing.T) {
 // A dual-stack host's addresses go on the interface in one revision, or none
 // does and the refusal says why.
 func TestAdoptAddresses(t *testing.T) {
+	clause.Holds(t, "F94")
 	n := newNIC(t, nil)
 	n.admin("detach", map[string]string{"device": "veth0"}, nil)
 	second := n.own.Next()

@@ -16,11 +16,13 @@ import (
 	"moat/dataplane/sim"
 	"moat/server"
 	"moat/sigv4"
+	"moat/test/clause"
 )
 
 // Before there is a database, the host's own root key gets status and detach, from
 // the host itself. Nobody else does, and nothing else is answered.
 func TestOffline(t *testing.T) {
+	clause.Holds(t, "F81")
 	host := sim.NewHost(nil)
 	host.AddDevice("", "veth0")
 	host.AddDevice("", "veth1")

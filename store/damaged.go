@@ -13,8 +13,7 @@ import (
 )
 
 // checkDatabase looks for damage on which etcd would panic in a goroutine of its own,
-// where it ends the process with a trace instead of a message. It reads the tree of
-// pages, as etcd does when it opens the file.
+// where it ends the process with a trace instead of a message.
 func checkDatabase(etcdDir string) (err error) {
 	name := filepath.Join(etcdDir, "member", "snap", "db")
 	if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
@@ -26,9 +25,27 @@ func checkDatabase(etcdDir string) (err error) {
 			err = fmt.Errorf("the database %s is damaged: %v: move %s away and restore a backup, see moat restore", name, r, etcdDir)
 		}
 	}()
-	db, err := bbolt.Open(name, 0o600, &bbolt.Options{ReadOnly: true, PreLoadFreelist: true, Timeout: time.Second})
-	if err != nil {
-		return fmt.Errorf("open the database %s: %w: if it is damaged, move %s away and restore a backup, see moat restore", name, err, etcdDir)
+	// First a walk in this goroutine, where a panic can be recovered from. Then the look for
+	// free pages that etcd takes, which panics on pages that are used twice.
+	open := bbolt.Options{ReadOnly: true, Timeout: time.Second}
+	db, err := bbolt.Open(name, 0o600, &open)
+	if err == nil {
+		defer db.Close()
+		if err = db.View(walk); err != nil {
+			panic(err)
+		}
+		open.PreLoadFreelist = true
+		var again *bbolt.DB
+		if again, err = bbolt.Open(name, 0o600, &open); err == nil {
+			return again.Close()
+		}
 	}
-	return db.Close()
+	return fmt.Errorf("open the database %s: %w: if it is damaged, move %s away and restore a backup, see moat restore", name, err, etcdDir)
+}
+
+// walk reads all keys.
+func walk(tx *bbolt.Tx) error {
+	return tx.ForEach(func(_ []byte, b *bbolt.Bucket) error {
+		return b.ForEach(func(_, _ []byte) error { return nil })
+	})
 }

@@ -14,6 +14,7 @@ import (
 	"moat/iam"
 	"moat/state"
 	"moat/store"
+	"moat/test/clause"
 )
 
 // runHosts runs the reports of hosts of one cluster, each with a connection of
@@ -42,6 +43,7 @@ func wait(h *store.Hosts, patience time.Duration, rev uint64, hosts ...string) (
 // A call waits for the hosts that it names and for no other, and learns which
 // of them are late and which are lost.
 func TestHosts(t *testing.T) {
+	clause.Holds(t, "F79")
 	etcd := startEtcd(t)
 	hosts, stops := runHosts(t, etcd.open, "a", "b", "c")
 	a, b, c := hosts[0], hosts[1], hosts[2]

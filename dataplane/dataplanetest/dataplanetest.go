@@ -454,6 +454,7 @@ func noDevice(b *bench) {
 
 // The other devices of a namespace can be bound, its lo cannot.
 func loopback(b *bench) {
+	clause.Holds(b, "F67")
 	for _, side := range []dataplane.Side{dataplane.Host, dataplane.Workload} {
 		lo := b.binding(web, "lo")
 		lo.Side = side
@@ -467,6 +468,7 @@ func loopback(b *bench) {
 }
 
 func comesBack(b *bench) {
+	clause.Holds(b, "F69")
 	b.bindWeb()
 	b.apply(rules(anyWeb))
 	b.host.RemoveDevice(b.T, webDevice)
@@ -562,6 +564,7 @@ func takenOff(b *bench) {
 }
 
 func unbind(b *bench) {
+	clause.Holds(b, "F68")
 	b.bindWeb()
 	b.apply(rules(anyWeb))
 	b.want(false, "denied", syn(client4, 81, b.fresh()))

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"moat/dataplane"
+	"moat/test/clause"
 )
 
 // The table of docs/firewall.md, on this kernel and on Debian 12's:
@@ -167,6 +168,7 @@ func (s *stage) vlans(none bool) {
 // Packets of a flood that pass while a device appears, before it is bound and after it
 // is unbound: none, with each mechanism that guards it. Without any some do.
 func TestAppearances(t *testing.T) {
+	clause.Holds(t, "F71", "F75")
 	guard := func(want dataplane.Guards) func(s *stage) {
 		return func(s *stage) {
 			s.Helper()

@@ -16,6 +16,7 @@ import (
 
 	"moat/dataplane"
 	"moat/ruleset"
+	"moat/test/clause"
 )
 
 // receive counts the datagrams that reach an address.
@@ -92,6 +93,7 @@ func guardNames(p *Plane, patterns ...dataplane.Pattern) error {
 // A flood that is there before the device is: while it appears, is bound, is
 // unbound, and appears again with no process there.
 func TestDoorman(t *testing.T) {
+	clause.Holds(t, "F71", "F73")
 	for name, o := range map[string]Options{"programs": {}, "nftables": {NoDoorman: true}} {
 		t.Run(name, func(t *testing.T) { doormanKeeps(t, o) })
 	}
@@ -272,6 +274,7 @@ func doormanKeeps(t *testing.T, o Options) {
 // appears, on any kernel, whether or not its bridge knows VLANs, and after it was
 // detached. Before it is guarded it does.
 func TestGuardedPortOfBridge(t *testing.T) {
+	clause.Holds(t, "F71", "F72")
 	l := newLab(t)
 	const times = 40
 	run(t, "ip -n "+l.host+" link add br9 type bridge forward_delay 0")
@@ -343,6 +346,7 @@ func TestGuardedPortOfBridge(t *testing.T) {
 // Before a data plane is opened nftables alone guards, and lets what is bound pass as
 // soon as the data plane guards.
 func TestGuardFirst(t *testing.T) {
+	clause.Holds(t, "F100")
 	l := newLab(t)
 	serve(t, l.workload, "tcp", "10.0.0.5:80")
 	reaches := func() bool {
@@ -388,6 +392,7 @@ func TestGuardFirst(t *testing.T) {
 // The machine's own device, before it is bound, passes what the machine needs to get an
 // address and its pinholes, each in its direction, and nothing else.
 func TestGuardedOwnDevice(t *testing.T) {
+	clause.Holds(t, "F74")
 	l := newLab(t)
 	for _, addr := range []string{"10.1.0.1:22", "10.1.0.1:23", "[2001:db8:1::1]:22"} {
 		serve(t, l.host, "tcp", addr)

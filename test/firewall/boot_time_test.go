@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/nftables"
 
+	"moat/test/clause"
 	"moat/test/moattest"
 )
 
@@ -22,6 +23,7 @@ import (
 //
 //	go test ./test/firewall -run TestBootTime -long -v
 func TestBootTime(t *testing.T) {
+	clause.Holds(t, "F102")
 	devices := []int{1}
 	if *long {
 		devices = []int{1, 10, 100}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"moat/test/clause"
 	"moat/test/etcdtest"
 )
 
@@ -18,6 +19,7 @@ import (
 // It stays open over a reboot without etcd, while its neighbour stays closed, and
 // the state has it when etcd is back.
 func TestDetachWithoutEtcd(t *testing.T) {
+	clause.Holds(t, "F85")
 	etcd := etcdtest.Start(t)
 	key := make([]byte, 32)
 	rand.Read(key)

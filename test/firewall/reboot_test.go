@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"moat/test/clause"
 	"moat/test/etcdtest"
 	"moat/test/moattest"
 )
@@ -25,6 +26,7 @@ import (
 // again as soon as a server starts, whatever became of its database, and what was
 // allowed passes. Before that it passes, so that the test sees a difference.
 func TestReboot(t *testing.T) {
+	clause.Holds(t, "F103", "F104")
 	for _, row := range []struct {
 		what    string
 		cluster bool
@@ -168,6 +170,7 @@ func snapshotIs(change func([]byte) []byte) func(t *testing.T, l *lab, args []st
 // cut in the second after a change, is in force until the database is open, and not
 // after that.
 func TestRebootOfOldSnapshot(t *testing.T) {
+	clause.Holds(t, "F101")
 	l := newLab(t)
 	group := l.group("web")
 	l.authorize(group, "Ingress", "udp 7000 0.0.0.0/0")

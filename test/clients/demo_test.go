@@ -129,7 +129,7 @@ func TestDemoMends(t *testing.T) {
 	// Another data directory's demo is left alone.
 	other := moattest.Start(t)
 	_, said, status := x.try(`moat demo --data-dir ` + other.Dir)
-	if status != 1 || !strings.Contains(said, "is there already, and not of this data directory's demo") {
+	if status != 2 || !strings.Contains(said, "is there already, and not of this data directory's demo") {
 		t.Errorf("a demo beside another: %d, %s", status, said)
 	}
 	x.run(`moat try client web:80`)

@@ -44,7 +44,7 @@ func TestBootTime(t *testing.T) {
 		}
 		l.until(30*time.Second, func() error {
 			b, err := os.ReadFile(snapshot)
-			if err == nil && strings.Count(string(b), `"Device":"d`) != n {
+			if err == nil && strings.Count(string(b), `"Side":`) != n {
 				err = fmt.Errorf("the snapshot has not all devices:\n%s", b)
 			}
 			return err

@@ -663,7 +663,7 @@ func (u *upgrading) enforced(folder string) {
 		}
 		return nil
 	})
-	if out := u.moat("status", "--probe"); strings.Contains(out, "NOT proved") || strings.Count(out, "proved by a probe") != len(u.workloads)+1 {
+	if out := u.moat("status", "--probe"); strings.Contains(out, "NOT proved") || strings.Count(out, "by a probe") != len(u.workloads)+1 {
 		u.Errorf("status --probe says:\n%s", out)
 	}
 }

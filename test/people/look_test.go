@@ -309,7 +309,7 @@ func TestLookingNeedsPermission(t *testing.T) {
 	}
 	reader := person("reader", allow(`"ec2:Describe*","ec2:GetManagedPrefixListEntries"`))
 	auditor := person("auditor", allow(`"ec2:Describe*","ec2:GetManagedPrefixListEntries","cloudtrail:LookupEvents"`))
-	narrow := person("narrow", allow(`"ec2:DescribeSecurityGroups","ec2:DescribeSecurityGroupRules","ec2:DescribeNetworkInterfaces","ec2:DescribeVpcs","ec2:DescribeInstances","ec2:DescribeManagedPrefixLists","ec2:GetManagedPrefixListEntries"`))
+	narrow := person("narrow", allow(`"ec2:DescribeSecurityGroups","ec2:DescribeSecurityGroupRules","ec2:DescribeNetworkInterfaces","ec2:DescribeVpcs","ec2:DescribeInstances","ec2:DescribeInstanceAttribute","ec2:DescribeManagedPrefixLists","ec2:GetManagedPrefixListEntries"`))
 	blind := person("blind", allow(`"ec2:DescribeVpcs"`))
 	for _, row := range []struct {
 		who    *house

@@ -182,7 +182,7 @@ func (w *asker) gate(rs *ruleset.Ruleset, at, other End, d flow.Direction) Gate 
 	return g
 }
 
-// mtuNote warns of a flow that is not tracked in mode aws, of which ICMP errors
+// mtuNote warns of a flow that is not tracked in mode aws, for which ICMP errors
 // need a rule that there is not.
 func mtuNote(rs *ruleset.Ruleset, f ruleset.Flow, name string) string {
 	i := rs.Interface(f.Interface)

@@ -127,7 +127,7 @@ func LimitedListener(l net.Listener, most int, m *Metrics) net.Listener {
 	return corkedListener{l, &limit{most: most, open: map[*corkedConn]struct{}{}, ended: func() { m.throttled.WithLabelValues("connections").Inc() }}}
 }
 
-// admit makes room for a connection. It reports false if there is none.
+// admit makes room for a connection. It reports whether there is room.
 func (l *limit) admit(c *corkedConn) bool {
 	l.mu.Lock()
 	var slowest *corkedConn

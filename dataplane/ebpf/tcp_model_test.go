@@ -269,7 +269,7 @@ func (f *tcpFlow) plausible(s *tcpSegment) bool {
 	case f.adopted:
 		return true
 	}
-	// The first segment of whoever was asked acknowledges that.
+	// The first segment of the side that received the SYN acknowledges it.
 	return !you.known || s.number == you.end
 }
 
